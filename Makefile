@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The two commands of the README, and what developers use beside them. Each
+# target does its own set-up; meson does the building.
+
+BUILD := build
+export VIADUCT_BUILD := $(CURDIR)/$(BUILD)
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+# Packages, by apt, once: a stamp per version of the list.
+setup:
+	@./scripts/setup
+
+$(BUILD)/build.ninja: | setup
+	meson setup $(BUILD) --buildtype=debugoptimized
+
+check: all
+	./scripts/check
+
+demo: all
+	./lab/demo
+
+bench: all
+	./scripts/bench
+
+lab: all
+	./lab/host --shell
+
+install: all
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all setup check demo bench lab install clean

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Domains: one VM's guest memory, devices, mappings and pin budget.
+ *
+ * Threads: every function may be called from any thread at any time, but for
+ * create and destroy of the same domain. One lock per domain guards all of it;
+ * pinning is serialised by the kernel anyhow (two threads pin no faster than
+ * one). No callback runs with that lock held.
+ *
+ * Stability: handles are opaque; structs that cross the interface begin with
+ * their size where they may grow.
+ */
+#ifndef VIADUCT_DOMAIN_H
+#define VIADUCT_DOMAIN_H
+
+#include <viaduct/host.h>
+#include <viaduct/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vd_domain;
+
+/**
+ * struct vd_domain_cfg - limits of a domain
+ * @size:          sizeof(struct vd_domain_cfg)
+ * @granule_shift: log2 of the granule in bytes: 12 or 21. Pins are counted in
+ *                 granules, because pinning a part of a huge page pins all.
+ * @budget:        bytes that may be pinned at once; rounded down to granules;
+ *                 0 means no limit
+ * @max_devices:   0 means 64
+ * @max_mappings:  mappings that one device may have at once; 0 means 1 << 20
+ */
+struct vd_domain_cfg {
+	size_t size;
+	unsigned int granule_shift;
+	uint64_t budget;
+	uint32_t max_devices;
+	uint32_t max_mappings;
+};
+
+/**
+ * struct vd_domain_stats - a snapshot
+ * All in bytes but for the counts. *_peak is the highest value since the
+ * domain was made. @mapped counts each mapping's bytes, so it can exceed
+ * @pinned only where pages are mapped more than once, and be less than
+ * @pinned because pages are pinned whole.
+ */
+struct vd_domain_stats {
+	uint64_t memory;
+	uint64_t budget;	/* UINT64_MAX: no limit */
+	uint64_t pinned, pinned_peak;
+	uint64_t mapped, mapped_peak;
+	uint64_t nmappings;
+	uint64_t ndevices;
+	uint64_t maps, unmaps;		/* segments, since the start */
+	uint64_t refused_budget, refused_denied, refused_other;
+	uint64_t nfaults;		/* recorded, lost ones included */
+};
+
+/**
+ * vd_domain_create() - make an empty domain
+ * @host: borrowed; must outlive the domain
+ * @cfg:  copied
+ * @out:  the domain, owned by the caller; not written on error
+ *
+ * Return: 0, -EINVAL (@cfg: size, granule or a limit), -ENOMEM
+ */
+int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
+		     struct vd_domain **out);
+
+/**
+ * vd_domain_destroy() - end a domain
+ *
+ * Detaches what is still attached, each device quiesced before its pins drop.
+ * Pins of a device that cannot be quiesced are never dropped: they go when the
+ * process and every keeper of its rings is gone. NULL is fine. No other call
+ * on @d may run.
+ */
+void vd_domain_destroy(struct vd_domain *d);
+
+/**
+ * vd_domain_add_memory() - tell where a stretch of guest memory lies
+ * @gpa: first guest address, granule aligned
+ * @hva: where it is in this process, granule aligned; borrowed, and must stay
+ *       mapped until vd_domain_destroy()
+ * @len: bytes, a non-zero multiple of the granule
+ *
+ * Return: 0, -EINVAL, -EOVERFLOW, -EEXIST (overlaps earlier memory, by guest
+ * or by process address), -ENOSPC (more than 64 stretches), -ENOMEM
+ */
+int vd_domain_add_memory(struct vd_domain *d, vd_gpa gpa, void *hva,
+			 uint64_t len);
+
+/**
+ * vd_domain_copy_in() - read guest memory
+ * vd_domain_copy_out() - write guest memory
+ *
+ * The guest may change the memory meanwhile: look at the copy only.
+ *
+ * Return: 0, -EOVERFLOW, -EFAULT (nothing was copied)
+ */
+int vd_domain_copy_in(struct vd_domain *d, vd_gpa gpa, void *to, size_t len);
+int vd_domain_copy_out(struct vd_domain *d, vd_gpa gpa, const void *from,
+		       size_t len);
+
+/**
+ * vd_domain_set_budget() - change the limit; 0 means none
+ *
+ * A budget below what is pinned now revokes nothing; it refuses what is new.
+ */
+void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes);
+
+void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out);
+
+/* Why a device access or a request was refused. */
+enum vd_fault_reason {
+	VD_FAULT_UNMAPPED,	/* no mapping holds this bus address */
+	VD_FAULT_DIRECTION,	/* the mapping does not allow it */
+	VD_FAULT_DENIED,	/* the device is denied */
+	VD_FAULT_REASONS,
+};
+
+/** vd_fault_reason_name() - a stable lower-case word for @r */
+const char *vd_fault_reason_name(enum vd_fault_reason r);
+
+struct vd_fault {
+	uint32_t guest_id;
+	uint32_t prot;		/* VD_READ or VD_WRITE: what was tried */
+	vd_iova iova;
+	enum vd_fault_reason reason;
+};
+
+/**
+ * vd_domain_next_fault() - take the oldest recorded fault
+ *
+ * The ring holds 256; when it is full the oldest is lost (and was counted).
+ *
+ * Return: 0, -ENOENT (there is none)
+ */
+int vd_domain_next_fault(struct vd_domain *d, struct vd_fault *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

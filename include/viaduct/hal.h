@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The HAL front end: the host's side of abi/hal.h.
+ *
+ * A VMM puts a PCI function in front of it (identity and BAR as abi/hal.h
+ * says), passes register accesses in and interrupts out, and shows the
+ * assigned functions to the guest while the HAL is in charge, and only then.
+ *
+ * Threads: any, at any time, but for create and destroy. A DOORBELL write runs
+ * its request in the calling thread and returns when it is answered; requests
+ * of several slots run at once. Two doorbells of one slot: one waits.
+ */
+#ifndef VIADUCT_HAL_H
+#define VIADUCT_HAL_H
+
+#include <viaduct/domain.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vd_hal;
+
+struct vd_hal_ops {
+	/*
+	 * The HAL has come into charge (@yes) or has left it (guest said OFF,
+	 * or vd_hal_reset()). On leaving, called first of all: hide the
+	 * functions and turn their bus mastering off; afterwards the front end
+	 * revokes every device of the domain. No lock is held but the one
+	 * that keeps these calls in order.
+	 */
+	void (*in_charge)(void *opaque, bool yes);
+
+	/* Send the HAL function's interrupt. No lock is held. */
+	void (*interrupt)(void *opaque);
+};
+
+/**
+ * struct vd_hal_cfg - a HAL front end
+ * @size:          sizeof(struct vd_hal_cfg)
+ * @domain:        borrowed; must outlive it
+ * @ops, @opaque:  borrowed
+ * @granule_shift: what GRANULE reads
+ * @nslots:        1 .. 1024: usually the number of vCPUs
+ * @pool:          guest address of the pool, which is memory of @domain
+ * @pool_len:      bytes; 0: no pool
+ * @chunk_shift:   log2 of the pool's chunks in bytes
+ */
+struct vd_hal_cfg {
+	size_t size;
+	struct vd_domain *domain;
+	const struct vd_hal_ops *ops;
+	void *opaque;
+	unsigned int granule_shift;
+	uint32_t nslots;
+	vd_gpa pool;
+	uint64_t pool_len;
+	unsigned int chunk_shift;
+};
+
+/** vd_hal_create() - Return: 0, -EINVAL, -ENOMEM; @out not written on error */
+int vd_hal_create(const struct vd_hal_cfg *cfg, struct vd_hal **out);
+
+/** vd_hal_destroy() - as vd_hal_reset(), then frees it; NULL is fine */
+void vd_hal_destroy(struct vd_hal *hal);
+
+/**
+ * vd_hal_reset() - back to the state after create (guest reset)
+ *
+ * Ends charge: in_charge(false), then every device is revoked, slots are
+ * forgotten.
+ *
+ * Return: 0, or -EIO if a device could not be quiesced (its pins are kept)
+ */
+int vd_hal_reset(struct vd_hal *hal);
+
+/**
+ * vd_hal_read() - a load of @width bytes at @off of BAR 0
+ * vd_hal_write() - a store
+ *
+ * Never fail: what the guest may not do reads as all ones or is dropped, and
+ * is counted.
+ */
+uint64_t vd_hal_read(struct vd_hal *hal, uint64_t off, unsigned int width);
+void vd_hal_write(struct vd_hal *hal, uint64_t off, unsigned int width,
+		  uint64_t value);
+
+/** vd_hal_notify() - record VD_HAL_EV_* and interrupt, if the HAL is there */
+void vd_hal_notify(struct vd_hal *hal, uint32_t events);
+
+struct vd_hal_stats {
+	bool in_charge;
+	uint64_t hellos;
+	uint64_t requests;		/* doorbells that ran a request */
+	uint64_t map_requests, unmap_requests;
+	uint64_t segs;			/* segments in those */
+	uint64_t bad_access;		/* width, alignment, no such register */
+	uint64_t bad_doorbell;		/* not in charge, no such slot, slot unset */
+	uint64_t status[16];		/* answers by VD_HAL_S_* */
+};
+
+void vd_hal_stats(struct vd_hal *hal, struct vd_hal_stats *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Address kinds, rights and limits that every part of Viaduct shares.
+ *
+ * The three address kinds are types so that they cannot be mixed: a function
+ * that wants what the device puts on the bus does not accept a guest address.
+ */
+#ifndef VIADUCT_TYPES_H
+#define VIADUCT_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VD_PAGE_SHIFT	12
+#define VD_PAGE_SIZE	((uint64_t)1 << VD_PAGE_SHIFT)
+
+typedef struct { uint64_t v; } vd_iova;	/* what the device puts on the bus */
+typedef struct { uint64_t v; } vd_gpa;	/* guest-physical */
+typedef struct { uint64_t v; } vd_hpa;	/* host-physical; made only by a host */
+
+/* Rights of a mapping, from the device's point of view. */
+#define VD_READ		1u
+#define VD_WRITE	2u
+
+/*
+ * Errors. Every function that can fail returns 0 or one of these, negated;
+ * each has one meaning in the whole library:
+ *
+ *  EINVAL     an argument is malformed (says the function which)
+ *  EOVERFLOW  an address plus a length wraps
+ *  EFAULT     not guest memory
+ *  ENODEV     no such device in this domain
+ *  EEXIST     the id or the range is taken
+ *  EPERM      the operator denied this device, or the host refuses the right
+ *  EACCES     the mapping does not allow this direction
+ *  EDQUOT     over the domain's budget
+ *  ENOSPC     a table is full
+ *  ENOMEM     out of host memory
+ *  ENOENT     no such mapping
+ *  EXDEV      a segment is not contiguous on the bus
+ *  ERANGE     a bus address lies above the device's mask
+ *  EBUSY      something else is changing this device, or it is in use
+ *  EIO        the device could not be quiesced; its pins are kept
+ *  ENOTSUP    the host cannot do this (no io_uring, no pagemap)
+ */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Everything of libviaduct. */
+#ifndef VIADUCT_H
+#define VIADUCT_H
+
+#include <viaduct/device.h>
+#include <viaduct/domain.h>
+#include <viaduct/hal.h>
+#include <viaduct/host.h>
+#include <viaduct/types.h>
+
+#endif
