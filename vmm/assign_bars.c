@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "assign_bars.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE		4096ull
+#define RES_IO		0x00000100	/* linux/ioport.h */
+#define RES_MEM		0x00000200
+#define RES_PREFETCH	0x00002000
+#define RES_MEM_64	0x00100000
+
+static bool is_aligned(struct assign_bar *bar, uint64_t off,
+		       unsigned int width)
+{
+	if ((off & (width - 1)) == 0)
+		return true;
+	bar->bad++;
+	return false;
+}
+
+static uint64_t mem_read(void *ctx, uint64_t off, unsigned int width)
+{
+	struct assign_bar *bar = ctx;
+	const volatile uint8_t *p = bar->regs + off;
+
+	if (!is_aligned(bar, off, width))
+		return ~0ull;
+	switch (width) {
+	case 1: return *p;
+	case 2: return *(const volatile uint16_t *)p;
+	case 4: return *(const volatile uint32_t *)p;
+	default: return *(const volatile uint64_t *)p;
+	}
+}
+
+static void mem_write(void *ctx, uint64_t off, unsigned int width,
+		      uint64_t value)
+{
+	struct assign_bar *bar = ctx;
+	volatile uint8_t *p = bar->regs + off;
+
+	if (!is_aligned(bar, off, width))
+		return;
+	switch (width) {
+	case 1: *p = (uint8_t)value; break;
+	case 2: *(volatile uint16_t *)p = (uint16_t)value; break;
+	case 4: *(volatile uint32_t *)p = (uint32_t)value; break;
+	default: *(volatile uint64_t *)p = value; break;
+	}
+}
+
+static const struct region_ops mem_ops = { mem_read, mem_write };
+
+/* The kernel does the port access; it takes 1, 2 and 4 bytes. */
+static uint64_t io_read(void *ctx, uint64_t off, unsigned int width)
+{
+	struct assign_bar *bar = ctx;
+	uint64_t value = 0;
+
+	if (!is_aligned(bar, off, width) ||
+	    pread(bar->fd, &value, width, (off_t)off) != (ssize_t)width)
+		return ~0ull;
+	return value;
+}
+
+static void io_write(void *ctx, uint64_t off, unsigned int width,
+		     uint64_t value)
+{
+	struct assign_bar *bar = ctx;
+
+	if (!is_aligned(bar, off, width))
+		return;
+	if (pwrite(bar->fd, &value, width, (off_t)off) != (ssize_t)width)
+		bar->bad++;
+}
+
+static const struct region_ops io_ops = { io_read, io_write };
+
+static int open_resource(struct assign_bar *host, const char *bdf, int n)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d", bdf,
+		 n);
+	host->fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
+	return host->fd < 0 ? -errno : 0;
+}
+
+static int open_mem(struct assign_bar *host, struct pci_bar *bar,
+		    uint64_t start)
+{
+	uint64_t into = start & (PAGE - 1);
+
+	host->map_len = (into + bar->len + PAGE - 1) & ~(PAGE - 1);
+	host->map = mmap(NULL, host->map_len, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, host->fd, 0);
+	if (host->map == MAP_FAILED) {
+		host->map = NULL;
+		return -errno;
+	}
+	if (into == 0 && (bar->len & (PAGE - 1)) == 0) {
+		bar->hva = host->map;
+		bar->direct_len = bar->len;
+		return 0;
+	}
+	host->regs = (uint8_t *)host->map + into;
+	bar->region.ops = &mem_ops;
+	return 0;
+}
+
+static int open_bar(struct assign_bars *b, const char *bdf, int n,
+		    uint64_t start, uint64_t end, uint64_t flags)
+{
+	struct assign_bar *host = &b->host[n];
+	struct pci_bar *bar = &b->bars.bar[n];
+	int err;
+
+	bar->len = end - start + 1;
+	bar->prefetch = flags & RES_PREFETCH;
+	bar->region.ctx = host;
+	err = open_resource(host, bdf, n);
+	if (err)
+		return err;
+	if (flags & RES_IO) {
+		bar->kind = PCI_BAR_IO;
+		bar->region.ops = &io_ops;
+		bar->region.cause = "bar-io";
+		return 0;
+	}
+	bar->kind = flags & RES_MEM_64 ? PCI_BAR_MEM64 : PCI_BAR_MEM32;
+	bar->region.cause = "bar-trapped";
+	return open_mem(host, bar, start);
+}
+
+int assign_bars_open(struct assign_bars *b, struct vm *vm, const char *bdf)
+{
+	char path[80];
+	FILE *f;
+	int err = 0;
+
+	memset(b, 0, sizeof(*b));
+	for (int n = 0; n < 6; n++)
+		b->host[n].fd = -1;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource", bdf);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	for (int n = 0; n < 6 && !err; n++) {
+		uint64_t start, end, flags;
+
+		if (fscanf(f, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &end,
+			   &flags) != 3)
+			err = -EIO;
+		else if (start && flags & (RES_IO | RES_MEM))
+			err = open_bar(b, bdf, n, start, end, flags);
+	}
+	fclose(f);
+	return err ? err : pci_bars_init(&b->bars, vm);
+}
+
+void assign_bars_close(struct assign_bars *b)
+{
+	if (b->bars.vm)
+		pci_bars_fini(&b->bars);
+	for (int n = 0; n < 6; n++) {
+		if (b->host[n].map)
+			munmap(b->host[n].map, b->host[n].map_len);
+		if (b->host[n].fd >= 0)
+			close(b->host[n].fd);
+	}
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "assign_host.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CFG_VENDOR	0x00
+#define CFG_COMMAND	0x04
+#define CFG_STATUS	0x06
+#define CFG_CAPS	0x34
+#define CFG_INT_PIN	0x3d
+#define CMD_DECODE	0x03	/* I/O and memory */
+#define CMD_MASTER	0x04
+#define CMD_INTX_OFF	0x04	/* in the high byte: bit 10 */
+#define STATUS_CAPS	0x10
+#define CAP_EXP		0x10
+#define EXP_DEVSTA	0x0a
+#define DEVSTA_TRPND	0x20
+
+static int cfg_read(const struct assign_host *h, unsigned int off, void *to,
+		    size_t len)
+{
+	ssize_t n = pread(h->config, to, len, off);
+
+	return n == (ssize_t)len ? 0 : -ENODEV;
+}
+
+static int cfg_write8(const struct assign_host *h, unsigned int off, uint8_t v)
+{
+	return pwrite(h->config, &v, 1, off) == 1 ? 0 : -ENODEV;
+}
+
+static unsigned int find_cap(const struct assign_host *h, uint8_t id)
+{
+	uint8_t status, pos, cap[2];
+
+	if (cfg_read(h, CFG_STATUS, &status, 1) || !(status & STATUS_CAPS))
+		return 0;
+	if (cfg_read(h, CFG_CAPS, &pos, 1))
+		return 0;
+	/* 48: as many as fit; a list that loops ends here too. */
+	for (int n = 0; n < 48 && pos >= 0x40; n++) {
+		pos &= 0xfc;
+		if (cfg_read(h, pos, cap, 2))
+			return 0;
+		if (cap[0] == id)
+			return pos;
+		pos = cap[1];
+	}
+	return 0;
+}
+
+int assign_host_open(struct assign_host *h, const char *bdf)
+{
+	char path[80];
+	uint8_t pin;
+
+	memset(h, 0, sizeof(*h));
+	pthread_mutex_init(&h->lock, NULL);
+	snprintf(h->bdf, sizeof(h->bdf), "%s", bdf);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", h->bdf);
+	h->config = open(path, O_RDWR | O_CLOEXEC);
+	if (h->config < 0)
+		return -errno;
+	h->pcie = find_cap(h, CAP_EXP);
+	if (cfg_read(h, CFG_INT_PIN, &pin, 1))
+		return -ENODEV;
+	h->has_intx = pin != 0;
+	return 0;
+}
+
+void assign_host_close(struct assign_host *h)
+{
+	if (h->config >= 0)
+		close(h->config);
+	h->config = -1;
+	pthread_mutex_destroy(&h->lock);
+}
+
+bool assign_host_gone(const struct assign_host *h)
+{
+	uint16_t vendor;
+
+	return cfg_read(h, CFG_VENDOR, &vendor, 2) || vendor == 0xffff;
+}
+
+static int master_locked(struct assign_host *h, bool on)
+{
+	uint8_t want = on ? CMD_MASTER : 0, now;
+
+	if (cfg_read(h, CFG_COMMAND, &now, 1))
+		return -ENODEV;
+	now = (uint8_t)((now & ~CMD_MASTER) | CMD_DECODE | want);
+	if (cfg_write8(h, CFG_COMMAND, now))
+		return -ENODEV;
+	/* The read also pushes writes that the device had posted before. */
+	if (assign_host_gone(h) || cfg_read(h, CFG_COMMAND, &now, 1))
+		return -ENODEV;
+	return (now & CMD_MASTER) == want ? 0 : -EIO;
+}
+
+int assign_host_master(struct assign_host *h, bool on)
+{
+	int err;
+
+	pthread_mutex_lock(&h->lock);
+	err = master_locked(h, on);
+	pthread_mutex_unlock(&h->lock);
+	return err;
+}
+
+void assign_host_unmask_intx(struct assign_host *h)
+{
+	uint8_t high;
+
+	if (cfg_read(h, CFG_COMMAND + 1, &high, 1))
+		return;
+	cfg_write8(h, CFG_COMMAND + 1, (uint8_t)(high & ~CMD_INTX_OFF));
+}
+
+static void reset_path(const struct assign_host *h, char *path, size_t len)
+{
+	snprintf(path, len, "/sys/bus/pci/devices/%s/reset", h->bdf);
+}
+
+bool assign_host_can_reset(const struct assign_host *h)
+{
+	char path[80];
+
+	reset_path(h, path, sizeof(path));
+	return access(path, W_OK) == 0;
+}
+
+static int reset(const struct assign_host *h)
+{
+	char path[80];
+	int fd, err = 0;
+
+	reset_path(h, path, sizeof(path));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "1", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static void pause_ms(long ms)
+{
+	struct timespec t = { .tv_nsec = ms * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* PCI Express says when nothing is outstanding; a second is its own bound. */
+static int drain(const struct assign_host *h)
+{
+	uint16_t status;
+
+	if (!h->pcie) {
+		pause_ms(1);
+		return 0;
+	}
+	for (int ms = 0; ms < 1000; ms++) {
+		if (cfg_read(h, h->pcie + EXP_DEVSTA, &status, 2))
+			return -ENODEV;
+		if (!(status & DEVSTA_TRPND))
+			return 0;
+		pause_ms(1);
+	}
+	return -EIO;
+}
+
+int assign_host_quiesce(struct assign_host *h)
+{
+	int err;
+
+	pthread_mutex_lock(&h->lock);
+	err = master_locked(h, false);
+	if (!err)
+		err = drain(h);
+	if (!err)
+		err = reset(h);
+	pthread_mutex_unlock(&h->lock);
+	if (err && assign_host_gone(h))
+		return 0;	/* what is not there has no DMA in flight */
+	return err ? -EIO : 0;
+}

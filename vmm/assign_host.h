@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The host's PCI function behind an assigned device: the few things that are
+ * done to the real hardware. Used by the VMM and, after the VMM's death, by
+ * the keeper; they must not depend on each other's memory.
+ *
+ * The command register has two masters: we write its low byte (decode and bus
+ * master), the kernel's uio driver sets the INTx-disable bit in its high byte
+ * from an interrupt. So both bytes are written apart and no read-modify-write
+ * spans them.
+ */
+#ifndef VMM_ASSIGN_HOST_H
+#define VMM_ASSIGN_HOST_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ASSIGN_BDF_LEN 16	/* "0000:03:00.0" and room */
+
+struct assign_host {
+	char bdf[ASSIGN_BDF_LEN];
+	int config;		/* sysfs config file */
+	unsigned int pcie;	/* offset of the PCI Express capability, or 0 */
+	bool has_intx;		/* has an interrupt pin */
+	pthread_mutex_t lock;	/* guards the command register's low byte */
+};
+
+/* 0 or -errno. Closing is fine after a failed open. */
+int assign_host_open(struct assign_host *h, const char *bdf);
+void assign_host_close(struct assign_host *h);
+
+/* The function does not answer any more (pulled, or its bridge is). */
+bool assign_host_gone(const struct assign_host *h);
+
+/*
+ * Set or clear the real bus-master bit and read it back.
+ * 0, -ENODEV (gone: nothing masters the bus any more), -EIO (it did not stick)
+ */
+int assign_host_master(struct assign_host *h, bool on);
+
+/* Let INTx through again after the uio driver has masked it. */
+void assign_host_unmask_intx(struct assign_host *h);
+
+/* Is there a way to reset this function alone (FLR, PM, or its own bus)? */
+bool assign_host_can_reset(const struct assign_host *h);
+
+/*
+ * Stop all DMA for good: bus master off, wait for outstanding transactions,
+ * reset the function so that nothing it was told before is done when bus
+ * mastering comes back. 0 also when the function is gone. -EIO: not quiet.
+ */
+int assign_host_quiesce(struct assign_host *h);
+
+#endif

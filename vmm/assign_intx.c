@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "assign_intx.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static int open_uio(const char *bdf)
+{
+	char path[320];
+	struct dirent *e;
+	int fd = -ENODEV;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/uio", bdf);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while (fd < 0 && (e = readdir(dir))) {
+		if (strncmp(e->d_name, "uio", 3) != 0)
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", e->d_name);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			fd = -errno;
+	}
+	closedir(dir);
+	return fd;
+}
+
+static void signal_fd(int fd)
+{
+	const uint64_t one = 1;
+
+	/* An eventfd refuses only when its counter is full: still readable. */
+	if (write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void drain_fd(int fd)
+{
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) < 0)
+		return;
+}
+
+/* false: the function has left uio: pulled, or unbound by somebody. */
+static bool take_interrupt(struct assign_intx *x)
+{
+	uint32_t n;
+
+	if (read(x->uio, &n, sizeof(n)) != (ssize_t)sizeof(n))
+		return errno == EAGAIN || errno == EINTR;
+	if (!x->muted) {
+		x->count++;
+		signal_fd(x->trigger);
+	}
+	return true;
+}
+
+static void *run(void *arg)
+{
+	struct assign_intx *x = arg;
+	struct pollfd p[3] = {
+		{ .fd = x->stop, .events = POLLIN },
+		{ .fd = x->resample, .events = POLLIN },
+		/* Without a pin uio has nothing to wait for. */
+		{ .fd = x->host->has_intx ? x->uio : -1, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(p, 3, -1) < 0 && errno != EINTR)
+			break;
+		if (p[0].revents)
+			break;
+		if (p[1].revents & POLLIN) {
+			drain_fd(x->resample);
+			if (!x->muted)
+				assign_host_unmask_intx(x->host);
+		}
+		if (!p[2].revents)
+			continue;
+		if (!take_interrupt(x)) {
+			p[2].fd = -1;
+			x->gone(x->opaque);
+		}
+	}
+	return NULL;
+}
+
+int assign_intx_start(struct assign_intx *x, struct vm *vm,
+		      struct assign_host *host, unsigned int gsi,
+		      void (*gone)(void *opaque), void *opaque)
+{
+	int err;
+
+	*x = (struct assign_intx){
+		.vm = vm, .host = host, .gsi = gsi, .gone = gone,
+		.opaque = opaque,
+		.trigger = eventfd(0, EFD_CLOEXEC),
+		.resample = eventfd(0, EFD_CLOEXEC),
+		.stop = eventfd(0, EFD_CLOEXEC),
+	};
+	x->uio = open_uio(host->bdf);
+	if (x->uio < 0)
+		return x->uio;
+	if (x->trigger < 0 || x->resample < 0 || x->stop < 0)
+		return -EMFILE;
+	err = vm_irqfd(vm, gsi, x->trigger, x->resample);
+	if (err)
+		return err;
+	err = -pthread_create(&x->thread, NULL, run, x);
+	if (err) {
+		vm_irqfd_remove(vm, gsi, x->trigger);
+		return err;
+	}
+	x->running = true;
+	assign_host_unmask_intx(host);
+	return 0;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void assign_intx_stop(struct assign_intx *x)
+{
+	if (x->running) {
+		signal_fd(x->stop);
+		pthread_join(x->thread, NULL);
+		vm_irqfd_remove(x->vm, x->gsi, x->trigger);
+	}
+	x->running = false;
+	close_fd(x->uio);
+	close_fd(x->trigger);
+	close_fd(x->resample);
+	close_fd(x->stop);
+	x->uio = x->trigger = x->resample = x->stop = -1;
+}
+
+void assign_intx_mute(struct assign_intx *x, bool muted)
+{
+	bool was = atomic_exchange(&x->muted, muted);
+
+	if (was && !muted)
+		assign_host_unmask_intx(x->host);
+}
+
+void assign_intx_rearm(struct assign_intx *x)
+{
+	x->muted = false;
+	assign_host_unmask_intx(x->host);
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The keeper process; keeper.h says what it is for.
+ *
+ * It has one thread, no guest memory, and blocks the signals that a terminal
+ * or a service manager sends to a group: it ends by its work being done.
+ */
+#include "assign_take.h"
+#include "keeper_wire.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MAX_TAKEN	64
+#define MAX_RINGS	1024
+
+struct taken {
+	struct assign_claim claim;
+	struct assign_host host;
+	bool quiet;
+};
+
+struct keep {
+	int sock;
+	int vmm;		/* pidfd */
+	struct taken taken[MAX_TAKEN];
+	unsigned int ntaken;
+	int ring[MAX_RINGS];
+	unsigned int nrings;
+};
+
+static int take(struct keep *k, const char *bdf, char *why, size_t len)
+{
+	struct taken *t = &k->taken[k->ntaken];
+	int err;
+
+	if (k->ntaken == MAX_TAKEN) {
+		snprintf(why, len, "more than %d devices", MAX_TAKEN);
+		return -ENOSPC;
+	}
+	err = assign_take(&t->claim, bdf, why, len);
+	if (err)
+		return err;
+	err = assign_host_open(&t->host, bdf);
+	if (err) {
+		snprintf(why, len, "cannot open the config space of %s: %s",
+			 bdf, strerror(-err));
+		goto err_give;
+	}
+	if (!assign_host_can_reset(&t->host)) {
+		err = -ENOTSUP;
+		snprintf(why, len, "%s cannot be reset on its own (no FLR, no "
+			 "PM reset, other functions on its bus), so its DMA "
+			 "could not be stopped for certain", bdf);
+		goto err_close;
+	}
+	/* It begins clean: nothing that its last driver told it is left. */
+	err = assign_host_quiesce(&t->host);
+	if (err) {
+		snprintf(why, len, "%s did not stop its DMA when reset", bdf);
+		goto err_close;
+	}
+	t->quiet = false;
+	k->ntaken++;
+	return 0;
+
+err_close:
+	assign_host_close(&t->host);
+err_give:
+	assign_give(&t->claim);
+	return err;
+}
+
+static int hold_ring(struct keep *k, int fd)
+{
+	int ours;
+
+	if (k->nrings == MAX_RINGS)
+		return -ENOSPC;
+	ours = (int)syscall(SYS_pidfd_getfd, k->vmm, fd, 0);
+	if (ours < 0)
+		return -errno;
+	k->ring[k->nrings++] = ours;
+	return 0;
+}
+
+/* All of them, also when one fails: fewer devices run on. */
+static int quiesce_all(struct keep *k)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < k->ntaken; i++) {
+		struct taken *t = &k->taken[i];
+
+		if (!t->quiet)
+			t->quiet = assign_host_quiesce(&t->host) == 0;
+		if (!t->quiet)
+			err = -EIO;
+	}
+	return err;
+}
+
+static void let_go(struct keep *k)
+{
+	while (k->nrings)
+		close(k->ring[--k->nrings]);
+	while (k->ntaken) {
+		struct taken *t = &k->taken[--k->ntaken];
+
+		assign_host_close(&t->host);
+		assign_give(&t->claim);
+	}
+}
+
+/* The VMM is gone or going. Does not return before all is quiet. */
+static void wait_quiet(struct keep *k)
+{
+	bool said = false;
+
+	while (quiesce_all(k)) {
+		if (!said)
+			fprintf(stderr, "viaduct: a device does not stop its "
+				"DMA; keeping its memory until it does\n");
+		said = true;
+		sleep(1);
+	}
+}
+
+static void answer(const struct keep *k, const struct keeper_reply *rp)
+{
+	/* The VMM may be gone; its death is seen by the next recv. */
+	if (send(k->sock, rp, sizeof(*rp), MSG_NOSIGNAL) < 0)
+		return;
+}
+
+static bool serve_one(struct keep *k)
+{
+	struct keeper_request rq;
+	struct keeper_reply rp = { 0 };
+	ssize_t n = recv(k->sock, &rq, sizeof(rq), 0);
+
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n != (ssize_t)sizeof(rq)) {
+		wait_quiet(k);
+		let_go(k);
+		return false;
+	}
+	switch (rq.op) {
+	case KEEPER_TAKE:
+		rq.bdf[sizeof(rq.bdf) - 1] = '\0';
+		rp.err = take(k, rq.bdf, rp.why, sizeof(rp.why));
+		break;
+	case KEEPER_RING:
+		rp.err = hold_ring(k, rq.fd);
+		break;
+	case KEEPER_BYE:
+		rp.err = quiesce_all(k);
+		if (!rp.err)
+			let_go(k);
+		answer(k, &rp);
+		if (rp.err)
+			wait_quiet(k);
+		let_go(k);
+		return false;
+	}
+	answer(k, &rp);
+	return true;
+}
+
+static void close_others(int keep)
+{
+	if (keep > 3)
+		syscall(SYS_close_range, 3, keep - 1, 0);
+	syscall(SYS_close_range, keep + 1, ~0u, 0);
+}
+
+static void detach(void)
+{
+	sigset_t all;
+	int null = open("/dev/null", O_RDWR);
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	prctl(PR_SET_NAME, "viaduct-keeper");
+	/* Not the terminal's and not a pipe's: the VMM's end must be seen. */
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+		if (null > 2)
+			close(null);
+	}
+}
+
+/* The host must not pick the one who holds the pins when memory is short. */
+static void avoid_oom_killer(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	if (write(fd, "-1000", 5) < 0)
+		fprintf(stderr, "viaduct: the keeper could not protect itself "
+			"from the OOM killer\n");
+	close(fd);
+}
+
+noreturn void keeper_main(int sock, pid_t vmm)
+{
+	static struct keep k;	/* this process's only state */
+
+	detach();
+	close_others(sock);
+	avoid_oom_killer();
+	k.sock = sock;
+	k.vmm = (int)syscall(SYS_pidfd_open, vmm, 0);
+	if (k.vmm < 0)
+		_exit(1);
+	while (serve_one(&k))
+		;
+	_exit(0);
+}

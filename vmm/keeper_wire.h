@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the VMM and its keeper say to each other. Private to keeper*.c. */
+#ifndef VMM_KEEPER_WIRE_H
+#define VMM_KEEPER_WIRE_H
+
+#include "assign_host.h"
+#include <stdnoreturn.h>
+#include <sys/types.h>
+
+enum keeper_op {
+	KEEPER_TAKE,	/* bdf */
+	KEEPER_RING,	/* fd, in the VMM's table */
+	KEEPER_BYE,
+};
+
+struct keeper_request {
+	enum keeper_op op;
+	int fd;
+	char bdf[ASSIGN_BDF_LEN];
+};
+
+struct keeper_reply {
+	int err;
+	char why[256];
+};
+
+/* The process: serves @sock until @vmm says goodbye or is gone. */
+noreturn void keeper_main(int sock, pid_t vmm);
+
+#endif
