@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define WALK_DEPTH 16	/* deeper than any device is nested */
 
 int sysfs_path(const struct sysfs *s, const char *path, char *out, size_t len)
 {
@@ -200,6 +203,71 @@ int sysfs_each(const struct sysfs *s, const char *path,
 	}
 	free(list);
 	return err;
+}
+
+struct walk {
+	const struct sysfs *s;
+	const char *dir, *subsystem;
+	int (*fn)(void *ctx, const char *path, const char *name);
+	void *ctx;
+	int depth;
+};
+
+static bool is_folder(const struct sysfs *s, const char *path)
+{
+	char full[SYSFS_PATH_LEN];
+	struct stat st;
+
+	return !sysfs_path(s, path, full, sizeof(full)) &&
+	       !lstat(full, &st) && S_ISDIR(st.st_mode);
+}
+
+static bool is_device_of(const struct walk *w, const char *path)
+{
+	char link[SYSFS_PATH_LEN], name[64];
+	int n = snprintf(link, sizeof(link), "%s/subsystem", path);
+
+	return n > 0 && (size_t)n < sizeof(link) &&
+	       !sysfs_link_name(w->s, link, name, sizeof(name)) &&
+	       strcmp(name, w->subsystem) == 0;
+}
+
+static int walk_entry(void *ctx, const char *name)
+{
+	const struct walk *w = ctx;
+	char path[SYSFS_PATH_LEN];
+	struct walk below = *w;
+	int n, err;
+
+	n = snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	if (!is_folder(w->s, path) || w->depth == WALK_DEPTH)
+		return 0;
+	if (is_device_of(w, path)) {
+		err = w->fn(w->ctx, path, name);
+		if (err)
+			return err;
+	}
+	below.dir = path;
+	below.depth++;
+	err = sysfs_each(w->s, path, walk_entry, &below);
+	if (err == -ENOENT && !is_folder(w->s, path))
+		return 0;	/* unplugged meanwhile */
+	return err;
+}
+
+int sysfs_devices(const struct sysfs *s, const char *dir,
+		  const char *subsystem,
+		  int (*fn)(void *ctx, const char *path, const char *name),
+		  void *ctx)
+{
+	struct walk w = {
+		.s = s, .dir = dir, .subsystem = subsystem,
+		.fn = fn, .ctx = ctx,
+	};
+
+	return sysfs_each(s, dir, walk_entry, &w);
 }
 
 int sysfs_lines(const struct sysfs *s, const char *path,

@@ -61,6 +61,16 @@ bool sysfs_exists(const struct sysfs *s, const char *path);
 int sysfs_each(const struct sysfs *s, const char *path,
 	       int (*fn)(void *ctx, const char *name), void *ctx);
 
+/*
+ * Call @fn for every device of class or bus @subsystem ("block", "net") at any
+ * depth below the folder @dir, with its path and its name; a parent comes
+ * before its children. Stops as sysfs_each().
+ */
+int sysfs_devices(const struct sysfs *s, const char *dir,
+		  const char *subsystem,
+		  int (*fn)(void *ctx, const char *path, const char *name),
+		  void *ctx);
+
 /* Call @fn for each line of a file of any length; stops as sysfs_each(). */
 int sysfs_lines(const struct sysfs *s, const char *path,
 		int (*fn)(void *ctx, char *line), void *ctx);

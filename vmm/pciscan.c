@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "pciscan.h"
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CFG_HEADER	0x0e
+#define CFG_PIN		0x3d
+#define HEADER_MULTI	0x80
+#define CLASS_BRIDGE	0x06
+#define PAGE		4096u
+
+const char *pci_how_name(enum pci_how how)
+{
+	static const char *const name[PCI_HOWS] = {
+		[PCI_HOW_NONE] = "none",
+		[PCI_HOW_DIRECT] = "direct",
+		[PCI_HOW_SPLIT] = "split",
+		[PCI_HOW_TRAPPED] = "trapped",
+		[PCI_HOW_UNASSIGNED] = "unassigned",
+	};
+
+	return (unsigned int)how < PCI_HOWS ? name[how] : "unknown";
+}
+
+static int parse_parts(const char *text, unsigned int part[4])
+{
+	int end = 0;
+
+	/* The widths keep %x from taking signs and blanks of a long number. */
+	for (const char *p = text; *p; p++)
+		if (!isxdigit((unsigned char)*p) && *p != ':' && *p != '.')
+			return -EINVAL;
+	if (sscanf(text, "%6x:%2x:%2x.%1x%n", &part[0], &part[1], &part[2],
+		   &part[3], &end) != 4 || text[end]) {
+		part[0] = 0;
+		end = 0;
+		if (sscanf(text, "%2x:%2x.%1x%n", &part[1], &part[2],
+			   &part[3], &end) != 3 || text[end])
+			return -EINVAL;
+	}
+	return part[2] > 31 || part[3] > 7 ? -EINVAL : 0;
+}
+
+int pci_bdf_parse(const char *text, char bdf[PCI_BDF_LEN])
+{
+	unsigned int part[4];
+
+	if (parse_parts(text, part))
+		return -EINVAL;
+	snprintf(bdf, PCI_BDF_LEN, "%04x:%02x:%02x.%x", part[0] & 0xffffff,
+		 part[1] & 0xff, part[2] & 0x1f, part[3] & 7);
+	return 0;
+}
+
+static void decide_how(struct pci_host_bar *b)
+{
+	b->direct_len = 0;
+	if (!b->len)
+		b->how = PCI_HOW_NONE;
+	else if ((b->flags & PCI_BAR_F_UNSET) || !b->start)
+		b->how = PCI_HOW_UNASSIGNED;
+	else if (!(b->flags & PCI_BAR_F_MEM) || b->start % PAGE ||
+		 b->len < PAGE)
+		b->how = PCI_HOW_TRAPPED;
+	else
+		b->how = b->len % PAGE ? PCI_HOW_SPLIT : PCI_HOW_DIRECT;
+	if (b->how == PCI_HOW_SPLIT || b->how == PCI_HOW_DIRECT)
+		b->direct_len = b->len - b->len % PAGE;
+}
+
+struct bars {
+	struct pci_host_bar *bar;
+	int n;
+};
+
+/* "0x00000000febf1000 0x00000000febf1fff 0x0000000000040200" */
+static int parse_bar(void *ctx, char *line)
+{
+	struct bars *bars = ctx;
+	struct pci_host_bar *b;
+	unsigned long long start, last, flags;
+
+	if (bars->n == PCI_HOST_BARS)
+		return 0;	/* the ROM and a bridge's windows */
+	b = &bars->bar[bars->n++];
+	if (sscanf(line, "%llx %llx %llx", &start, &last, &flags) != 3)
+		return 0;
+	b->start = start;
+	b->flags = flags;
+	/* An empty one is 0 0 0; no BAR is all of the address space. */
+	b->len = last > start && flags ? last - start + 1 : 0;
+	decide_how(b);
+	return 0;
+}
+
+
+static const char *attr(const struct pci_host_dev *d, const char *name,
+			char *path, size_t len)
+{
+	snprintf(path, len, "bus/pci/devices/%s/%s", d->bdf, name);
+	return path;
+}
+
+static uint64_t read_id(const struct sysfs *s, const struct pci_host_dev *d,
+			const char *name)
+{
+	char path[128];
+	uint64_t v;
+
+	return sysfs_read_hex(s, attr(d, name, path, sizeof(path)), &v) ? 0 : v;
+}
+
+static void read_config(const struct sysfs *s, struct pci_host_dev *d)
+{
+	uint8_t config[64];
+	char path[128];
+
+	/* The first 64 bytes are everyone's to read. */
+	if (sysfs_read_bytes(s, attr(d, "config", path, sizeof(path)), config,
+			     sizeof(config)))
+		return;
+	d->header = config[CFG_HEADER] & (uint8_t)~HEADER_MULTI;
+	d->multifunction = config[CFG_HEADER] & HEADER_MULTI;
+	d->pin = config[CFG_PIN];
+}
+
+static void read_group(const struct sysfs *s, struct pci_host_dev *d)
+{
+	char path[128], name[32];
+	unsigned int group;
+
+	if (sysfs_link_name(s, attr(d, "iommu_group", path, sizeof(path)),
+			    name, sizeof(name)))
+		return;
+	d->has_group = sscanf(name, "%u", &group) == 1;
+	if (!d->has_group)
+		return;
+	d->group = group;
+	attr(d, "iommu_group/type", path, sizeof(path));
+	if (sysfs_read(s, path, d->group_type, sizeof(d->group_type)))
+		d->group_type[0] = '\0';
+}
+
+static void read_rest(const struct sysfs *s, struct pci_host_dev *d)
+{
+	struct bars bars = { .bar = d->bar };
+	char path[128];
+
+	d->vendor = (uint16_t)read_id(s, d, "vendor");
+	d->device = (uint16_t)read_id(s, d, "device");
+	d->class = (uint32_t)read_id(s, d, "class") & 0xffffff;
+	read_config(s, d);
+	read_group(s, d);
+	if (sysfs_link_name(s, attr(d, "driver", path, sizeof(path)),
+			    d->driver, sizeof(d->driver)))
+		d->driver[0] = '\0';
+	d->can_reset = sysfs_exists(s, attr(d, "reset", path, sizeof(path)));
+	sysfs_lines(s, attr(d, "resource", path, sizeof(path)), parse_bar,
+		    &bars);
+}
+
+int pciscan_read(const struct sysfs *s, const char *bdf,
+		 struct pci_host_dev *out)
+{
+	struct pci_host_dev d = { .fn = 0 };
+	char path[128];
+	unsigned int part[4];
+
+	if (pci_bdf_parse(bdf, d.bdf) || parse_parts(d.bdf, part))
+		return -EINVAL;
+	if (!sysfs_exists(s, attr(&d, "vendor", path, sizeof(path))))
+		return -ENODEV;
+	d.domain = part[0];
+	d.bus = part[1];
+	d.dev = part[2];
+	d.fn = part[3];
+	read_rest(s, &d);
+	*out = d;
+	return 0;
+}
+
+struct each {
+	const struct sysfs *s;
+	int (*fn)(void *ctx, const struct pci_host_dev *d);
+	void *ctx;
+};
+
+static int each_one(void *ctx, const char *name)
+{
+	const struct each *e = ctx;
+	struct pci_host_dev d;
+
+	if (pciscan_read(e->s, name, &d))
+		return 0;	/* unplugged meanwhile */
+	return e->fn(e->ctx, &d);
+}
+
+int pciscan_each(const struct sysfs *s,
+		 int (*fn)(void *ctx, const struct pci_host_dev *d),
+		 void *ctx)
+{
+	struct each e = { .s = s, .fn = fn, .ctx = ctx };
+
+	return sysfs_each(s, "bus/pci/devices", each_one, &e);
+}
+
+bool pciscan_is_bridge(const struct pci_host_dev *d)
+{
+	return d->header != 0 || d->class >> 16 == CLASS_BRIDGE;
+}
