@@ -1,0 +1,17 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What the lab's scripts share. Sourced, with set -eu.
+
+lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+lab_top=$(dirname "$lab_dir")
+lab_build=${VIADUCT_BUILD:-$lab_top/build}
+lab_cache=${VIADUCT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viaduct}
+export lab_dir lab_top lab_build lab_cache
+
+# The kernels that the lab knows, by name.
+lab_kernels=(6.1 6.1-cloud 6.12 6.12-cloud)
+
+die() {
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
