@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "dma.h"
+#include "pciscan.h"
+#include "vm.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <viaduct/abi/hal.h>
+
+static int say(char *why, size_t len, int err, const char *what)
+{
+	snprintf(why, len, "%s", what);
+	return err;
+}
+
+/* "03:00.0" and "0000:03:00.0" are the same function. */
+static int full_bdf(const char *name, char bdf[ASSIGN_BDF_LEN])
+{
+	unsigned int dom = 0, bus, dev, fn;
+	int end = 0;
+
+	if (sscanf(name, "%4x:%2x:%2x.%1x%n", &dom, &bus, &dev, &fn, &end) !=
+		    4 ||
+	    name[end]) {
+		dom = 0;
+		if (sscanf(name, "%2x:%2x.%1x%n", &bus, &dev, &fn, &end) != 3 ||
+		    name[end])
+			return -EINVAL;
+	}
+	if (dev > 31 || fn > 7)
+		return -EINVAL;
+	snprintf(bdf, ASSIGN_BDF_LEN, "%04x:%02x:%02x.%u", dom & 0xffff,
+		 bus & 0xff, dev & 0x1f, fn & 7);
+	return 0;
+}
+
+static int check_devices(const struct dma_cfg *cfg, char *why, size_t len)
+{
+	static const struct sysfs host = { .root = "/sys" };
+	char bdf[ASSIGN_BDF_LEN];
+	int err;
+
+	if (cfg->nassign > DMA_MAX_ASSIGNED) {
+		snprintf(why, len, "at most %d devices can be assigned",
+			 DMA_MAX_ASSIGNED);
+		return -EINVAL;
+	}
+	for (unsigned int i = 0; i < cfg->nassign; i++) {
+		if (full_bdf(cfg->assign[i], bdf)) {
+			snprintf(why, len, "'%s' is no PCI address; write it "
+				 "like 0000:03:00.0", cfg->assign[i]);
+			return -EINVAL;
+		}
+		err = pciscan_check(&host, bdf, why, len);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
+{
+	int err;
+
+	memset(d, 0, sizeof(*d));
+	d->cfg = *cfg;
+	if (!cfg->nassign)
+		return 0;
+	err = check_devices(cfg, why, len);
+	if (err)
+		return err;
+	err = keeper_start(&d->keeper);
+	if (err)
+		return say(why, len, err, "cannot start the keeper process");
+	d->has_keeper = true;
+	return 0;
+}
+
+uint64_t dma_pool_len(const struct dma *d)
+{
+	uint64_t len = d->cfg.pool_len;
+
+	if (!d->cfg.nassign)
+		return 0;
+	return (len + POOL_CHUNK - 1) & ~(POOL_CHUNK - 1);
+}
+
+static int create_host(struct dma *d, char *why, size_t len)
+{
+	const struct vd_noiommu_cfg cfg = {
+		.method = d->cfg.pin,
+		.on_ring = d->has_keeper ? keeper_ring : NULL,
+		.opaque = &d->keeper,
+	};
+	int err = dma_host_create(&cfg, &d->host);
+
+	if (err == -ENOTSUP)
+		return say(why, len, err, "io_uring is refused on this host, "
+			   "so pages cannot be pinned; set sysctl "
+			   "kernel.io_uring_disabled=0, or accept the weaker "
+			   "promise of --pin mlock");
+	if (err == -EPERM)
+		return say(why, len, err, "/proc/self/pagemap shows no "
+			   "addresses; run as root, with CAP_SYS_ADMIN");
+	if (err)
+		snprintf(why, len, "cannot set up pinning: %s", strerror(-err));
+	return err;
+}
+
+static int add_memory(struct dma *d, const struct vm *vm)
+{
+	uint64_t low = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len :
+						      VM_RAM_LOW_MAX;
+	int err = vd_domain_add_memory(d->domain, (vd_gpa){ 0 }, vm->ram, low);
+
+	if (!err && low < vm->ram_len)
+		err = vd_domain_add_memory(d->domain, (vd_gpa){ vm->ram_high },
+					   vm->ram + low, vm->ram_len - low);
+	if (!err && d->pool.len)
+		err = vd_domain_add_memory(d->domain, (vd_gpa){ vm->pool },
+					   d->pool.hva, d->pool.len);
+	return err;
+}
+
+static int create_domain(struct dma *d, const struct vm *vm, char *why,
+			 size_t len)
+{
+	const struct vd_domain_cfg cfg = {
+		.size = sizeof(cfg),
+		.granule_shift = d->cfg.granule_shift,
+		.budget = d->cfg.budget,
+		.max_devices = DMA_MAX_ASSIGNED,
+	};
+	int err = vd_domain_create(d->host, &cfg, &d->domain);
+
+	if (!err)
+		err = add_memory(d, vm);
+	if (err)
+		snprintf(why, len, "cannot describe guest memory: %s",
+			 strerror(-err));
+	return err;
+}
+
+static int create_pool(struct dma *d, struct vm *vm, char *why, size_t len)
+{
+	int err = pool_create(&d->pool, vm->pool_len, why, len);
+
+	if (err)
+		return err;
+	err = vm_slot_add(vm, vm->pool, d->pool.hva, d->pool.len);
+	if (err >= 0)
+		return 0;
+	return say(why, len, err, "cannot show the pool to the guest");
+}
+
+static void on_charge(void *opaque, bool yes)
+{
+	struct dma *d = opaque;
+
+	if (yes)
+		pool_mend(&d->pool);
+	for (unsigned int i = 0; i < d->nassigned; i++)
+		assign_charge(d->assigned[i], yes);
+}
+
+static int create_hal(struct dma *d, struct vm *vm, struct pci_bus *bus,
+		      char *why, size_t len)
+{
+	const struct haldev_cfg cfg = {
+		.vm = vm,
+		.bus = bus,
+		.domain = d->domain,
+		.granule_shift = d->cfg.granule_shift,
+		.pool = { vm->pool },
+		.pool_len = d->pool.len,
+		.in_charge = on_charge,
+		.opaque = d,
+	};
+	int err = haldev_create(&d->hal, &cfg);
+
+	if (err)
+		snprintf(why, len, "cannot make the HAL device: %s",
+			 strerror(-err));
+	return err;
+}
+
+static void on_changed(void *opaque)
+{
+	struct dma *d = opaque;
+
+	vd_hal_notify(d->hal.hal, VD_HAL_EV_BUS);
+}
+
+static int assign_all(struct dma *d, struct vm *vm, struct pci_bus *bus,
+		      char *why, size_t len)
+{
+	char bdf[ASSIGN_BDF_LEN];
+	const struct assign_cfg cfg = {
+		.vm = vm,
+		.bus = bus,
+		.domain = d->domain,
+		.keeper = &d->keeper,
+		.bdf = bdf,
+		.changed = on_changed,
+		.opaque = d,
+	};
+	int err = 0;
+
+	for (unsigned int i = 0; i < d->cfg.nassign && !err; i++) {
+		full_bdf(d->cfg.assign[i], bdf);
+		err = assign_create(&cfg, &d->assigned[i], why, len);
+		if (!err)
+			d->nassigned++;
+	}
+	return err;
+}
+
+int dma_create(struct dma *d, struct vm *vm, struct pci_bus *bus, char *why,
+	       size_t len)
+{
+	int err = create_host(d, why, len);
+
+	if (!err && d->cfg.nassign)
+		err = create_pool(d, vm, why, len);
+	if (!err)
+		err = create_domain(d, vm, why, len);
+	if (err || !d->cfg.nassign)
+		return err;
+	err = create_hal(d, vm, bus, why, len);
+	if (!err)
+		err = assign_all(d, vm, bus, why, len);
+	if (!err && keeper_watch(&d->keeper, d->cfg.keeper_died, d->cfg.opaque))
+		err = say(why, len, -EAGAIN, "cannot watch the keeper process");
+	return err;
+}
+
+int dma_reset(struct dma *d)
+{
+	return d->hal.hal ? haldev_reset(&d->hal) : 0;
+}
+
+int dma_destroy(struct dma *d)
+{
+	int err = 0;
+
+	haldev_destroy(&d->hal);
+	while (d->nassigned)
+		if (assign_destroy(d->assigned[--d->nassigned]))
+			err = -EIO;
+	vd_domain_destroy(d->domain);
+	vd_host_destroy(d->host);
+	if (d->has_keeper && keeper_finish(&d->keeper))
+		err = -EIO;
+	pool_destroy(&d->pool);
+	return err;
+}
+
+struct assign *dma_find(struct dma *d, const char *name)
+{
+	char bdf[ASSIGN_BDF_LEN];
+	char *end;
+	unsigned long id = strtoul(name, &end, 0);
+
+	if (full_bdf(name, bdf))
+		bdf[0] = '\0';
+	for (unsigned int i = 0; i < d->nassigned; i++) {
+		struct assign *a = d->assigned[i];
+
+		if (!strcmp(a->host.bdf, bdf) ||
+		    (*name && !*end && assign_guest_id(a) == id))
+			return a;
+	}
+	return NULL;
+}
+
+bool dma_check(struct dma *d)
+{
+	bool lost = false;
+
+	for (unsigned int i = 0; i < d->nassigned; i++)
+		lost |= assign_check(d->assigned[i]);
+	return lost;
+}
