@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A lock that the compiler can reason about: clang checks at compile time that
+ * a function marked MUST_HOLD(x) is called with x taken. gcc ignores it.
+ */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+#include <pthread.h>
+
+#ifdef __clang__
+#define LOCK_ATTR(x) __attribute__((x))
+#else
+#define LOCK_ATTR(x)
+#endif
+#define MUST_HOLD(l)	 LOCK_ATTR(requires_capability(l))
+#define MUST_NOT_HOLD(l) LOCK_ATTR(locks_excluded(l))
+#define TAKES(l)	 LOCK_ATTR(acquire_capability(l))
+#define DROPS(l)	 LOCK_ATTR(release_capability(l))
+#define LOCK_UNCHECKED	 LOCK_ATTR(no_thread_safety_analysis)
+
+struct LOCK_ATTR(capability("mutex")) lock {
+	pthread_mutex_t mutex;
+};
+
+void lock_init(struct lock *l);
+void lock_end(struct lock *l);
+void lock_take(struct lock *l) TAKES(*l);
+void lock_drop(struct lock *l) DROPS(*l);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ranges in a tree: an intrusive treap ordered by (first, last, node), each
+ * node knowing the highest last of its subtree.
+ *
+ * Ranges may overlap and may be equal. No operation allocates, so none can
+ * fail. Priorities are a hash of the node's place in memory, which whoever
+ * chooses the ranges does not choose; so depth is logarithmic whatever the
+ * order of insertion.
+ */
+#ifndef BASE_TREE_H
+#define BASE_TREE_H
+
+#include <stdint.h>
+
+struct tree_node {
+	uint64_t first, last; /* inclusive; set before insertion */
+	uint64_t max_last;    /* of this subtree */
+	struct tree_node *left, *right;
+};
+
+struct tree {
+	struct tree_node *root;
+};
+
+void tree_insert(struct tree *t, struct tree_node *n);
+void tree_remove(struct tree *t, struct tree_node *n); /* is in @t */
+
+/* A node with exactly this range, or NULL. */
+struct tree_node *tree_find(const struct tree *t, uint64_t first,
+			    uint64_t last);
+
+/* The lowest node that shares a byte with this range, or NULL. */
+struct tree_node *tree_overlap(const struct tree *t, uint64_t first,
+			       uint64_t last);
+
+/* In order: the lowest node, and the one after @n, which is in @t; or NULL. */
+struct tree_node *tree_first(const struct tree *t);
+struct tree_node *tree_next(const struct tree *t, const struct tree_node *n);
+
+#endif
