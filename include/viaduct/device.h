@@ -133,6 +133,8 @@ struct vd_seg {
  *  -ENOSPC     the device has max_mappings, or the host's table is full
  *  -EXDEV      a segment is not contiguous on the bus
  *  -ERANGE     a bus address lies above @mask
+ *  -EEXIST     the host put a segment where the device already sees other
+ *              memory: a host that does not hold on to what it pins
  *  -ENOMEM     out of host memory
  */
 int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
@@ -142,12 +144,30 @@ int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
  * vd_device_unmap() - end one mapping
  * @iova, @len: exactly what a map gave; of several such mappings one ends
  *
- * Needs no memory. Works for a denied device as well.
+ * Needs no memory. Works in every state of the device; while it is being
+ * quiesced, or could not be, the mapping ends but its pin is kept until the
+ * device is quiet.
  *
  * Return: 0, -ENODEV, -ENOENT (no such mapping: nothing changed)
  */
 int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
 		    uint64_t len);
+
+/**
+ * vd_device_unmap_segs() - end several mappings at once
+ * @segs:  of each, @iova and @len are looked at
+ * @nsegs: 1 .. VD_MAP_MAX_SEGS
+ * @done:  out: how many ended; written also on error
+ *
+ * As vd_device_unmap() for each in order, but much cheaper: the pins end
+ * together. Stops at the first that fails.
+ *
+ * Return: 0, -EINVAL (@nsegs), -ENODEV, -ENOENT (segment @done names no
+ * mapping; those before it have ended)
+ */
+int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
+			 const struct vd_seg *segs, size_t nsegs,
+			 size_t *done);
 
 /**
  * vd_device_translate() - which guest memory does a bus address mean?
@@ -229,6 +249,17 @@ size_t vd_device_list(struct vd_domain *d, struct vd_device_info *out,
  * Return: 0, -ENODEV
  */
 int vd_device_info(struct vd_domain *d, uint32_t guest_id,
+		   struct vd_device_info *out);
+
+/**
+ * vd_device_next() - the device with the lowest guest id not below @guest_id
+ *
+ * To walk all devices while others attach and detach: begin at 0, go on at
+ * out->guest_id + 1.
+ *
+ * Return: 0, -ENOENT (there is none)
+ */
+int vd_device_next(struct vd_domain *d, uint64_t guest_id,
 		   struct vd_device_info *out);
 
 #ifdef __cplusplus

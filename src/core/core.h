@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the engine share: a domain, its devices, their mappings.
+ * Private to src/core.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include "fault.h"
+#include "memory.h"
+#include "pages.h"
+#include <lock.h>
+#include <tree.h>
+#include <viaduct/device.h>
+#include <viaduct/domain.h>
+
+/*
+ * A mapping is one segment of a map call: one run of guest memory, one run on
+ * the bus, one pin of the host. It is in both of its device's trees, or, once
+ * it was unmapped while the device was not known to be quiet, on the device's
+ * held list: gone for everybody, but still pinned.
+ */
+struct mapping {
+	struct tree_node bus; /* bus addresses */
+	struct tree_node mem; /* guest addresses */
+	struct stretch *stretch;
+	uint64_t handle; /* of the host's pin */
+	unsigned int prot;
+	struct mapping *next; /* on the held list */
+};
+
+struct device {
+	uint32_t guest_id, host_id;
+	const struct vd_device_ops *ops; /* borrowed */
+	void *opaque;
+	enum vd_device_state state;
+	struct tree by_bus, by_mem;
+	struct mapping *held;
+	struct vd_device_info count; /* only its counters are used */
+};
+
+/*
+ * Room for one call's pins, so that a map allocates only its mappings and the
+ * end of mappings allocates nothing.
+ */
+struct scratch {
+	struct vd_pin pin[VD_MAP_MAX_SEGS];
+	struct mapping *mapping[VD_MAP_MAX_SEGS];
+	vd_hpa page[VD_MAP_MAX_PAGES];
+};
+
+struct vd_domain {
+	struct vd_host *host; /* borrowed */
+	uint32_t max_devices, max_mappings;
+
+	struct lock lock; /* guards all that follows */
+	struct memory memory;
+	struct pages pages;
+	struct faults faults;
+	struct device **device; /* by ascending guest id; owned */
+	uint32_t ndevices;
+	struct scratch *scratch;      /* owned */
+	struct vd_domain_stats count; /* only its counters are used */
+};
+
+/* mapping.c */
+
+/* As vd_device_map(), for a permitted device. */
+int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
+		 size_t nsegs, uint64_t mask) MUST_HOLD(d->lock);
+
+/*
+ * As vd_device_unmap_segs(). The device's state decides whether the pins go
+ * now or are held.
+ */
+int mapping_unmake(struct vd_domain *d, struct device *dev,
+		   const struct vd_seg *segs, size_t nsegs, size_t *done)
+	MUST_HOLD(d->lock);
+
+/* End some mappings of a quiet device; false if there was none left. */
+bool mapping_drop_some(struct vd_domain *d, struct device *dev)
+	MUST_HOLD(d->lock);
+
+/* Forget all mappings but keep their pins: the domain ends, the device does
+ * not. */
+void mapping_abandon(struct device *dev);
+
+/* device.c */
+
+struct device *device_find(struct vd_domain *d, uint32_t guest_id)
+	MUST_HOLD(d->lock);
+
+/* No other call on @d may run. */
+void device_destroy_all(struct vd_domain *d);
+
+#endif

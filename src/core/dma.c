@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a device's driver and its hardware ask for: map, unmap, translate, and
+ * the look-ups. Checks what does not need the trees, counts refusals, and
+ * leaves the work to mapping.c.
+ */
+#include "core.h"
+
+#include <checked.h>
+#include <container.h>
+#include <errno.h>
+
+static int check_seg(const struct vd_seg *seg, uint64_t *npages)
+{
+	uint64_t last;
+
+	if (seg->len == 0 || seg->prot == 0 ||
+	    (seg->prot & ~(VD_READ | VD_WRITE)) != 0)
+		return -EINVAL;
+	if (!checked_last(seg->gpa.v, seg->len, &last))
+		return -EOVERFLOW;
+	*npages = units_touched(seg->gpa.v, last, VD_PAGE_SHIFT);
+	return 0;
+}
+
+/* Before anything that the guest could size. */
+static int check_segs(const struct vd_seg *segs, size_t nsegs)
+{
+	uint64_t room = VD_MAP_MAX_PAGES;
+
+	if (!segs || nsegs == 0 || nsegs > VD_MAP_MAX_SEGS)
+		return -EINVAL;
+	for (size_t i = 0; i < nsegs; i++) {
+		uint64_t npages;
+		int err = check_seg(&segs[i], &npages);
+
+		if (err)
+			return err;
+		if (npages > room)
+			return -EINVAL;
+		room -= npages;
+	}
+	return 0;
+}
+
+static int check_state(const struct device *dev)
+{
+	static const int refusal[VD_DEVICE_STATES] = {
+		[VD_DEVICE_DENIED] = -EPERM,
+		[VD_DEVICE_QUIESCING] = -EBUSY,
+		[VD_DEVICE_STUCK] = -EPERM,
+	};
+
+	return dev ? refusal[dev->state] : -ENODEV;
+}
+
+static void count_refusal(struct vd_domain *d, struct device *dev, int err)
+	MUST_HOLD(d->lock)
+{
+	if (err == -EDQUOT)
+		d->count.refused_budget++;
+	else if (err == -EPERM)
+		d->count.refused_denied++;
+	else
+		d->count.refused_other++;
+	if (dev)
+		dev->count.refused++;
+}
+
+int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
+		  size_t nsegs, uint64_t mask)
+{
+	struct device *dev;
+	int err;
+
+	lock_take(&d->lock);
+	dev = device_find(d, guest_id);
+	err = check_segs(segs, nsegs);
+	if (!err)
+		err = check_state(dev);
+	if (!err)
+		err = mapping_make(d, dev, segs, nsegs, mask);
+	if (err)
+		count_refusal(d, dev, err);
+	lock_drop(&d->lock);
+	return err;
+}
+
+int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
+			 const struct vd_seg *segs, size_t nsegs, size_t *done)
+{
+	struct device *dev;
+	int err = -ENODEV;
+
+	*done = 0;
+	if (!segs || nsegs == 0 || nsegs > VD_MAP_MAX_SEGS)
+		return -EINVAL;
+	lock_take(&d->lock);
+	dev = device_find(d, guest_id);
+	if (dev)
+		err = mapping_unmake(d, dev, segs, nsegs, done);
+	lock_drop(&d->lock);
+	return err;
+}
+
+int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
+		    uint64_t len)
+{
+	const struct vd_seg seg = { .iova = iova, .len = len };
+	size_t done;
+
+	return vd_device_unmap_segs(d, guest_id, &seg, 1, &done);
+}
+
+/*
+ * The mapping that lets the device do @prot at @iova. Several may hold that
+ * byte, all for the same guest byte (X3), but with different rights.
+ */
+static int find_allowed(const struct device *dev, uint64_t iova,
+			unsigned int prot, vd_gpa *out)
+{
+	const struct tree_node *n = tree_overlap(&dev->by_bus, iova, iova);
+
+	if (!n)
+		return -ENOENT;
+	for (; n && n->first <= iova; n = tree_next(&dev->by_bus, n)) {
+		const struct mapping *m =
+			container_of(n, const struct mapping, bus);
+
+		if (n->last >= iova && (m->prot & prot)) {
+			out->v = m->mem.first + (iova - n->first);
+			return 0;
+		}
+	}
+	return -EACCES;
+}
+
+static void record_fault(struct vd_domain *d, struct device *dev, vd_iova iova,
+			 unsigned int prot, int err) MUST_HOLD(d->lock)
+{
+	struct vd_fault fault = {
+		.guest_id = dev->guest_id,
+		.prot = prot,
+		.iova = iova,
+		.reason = err == -EACCES ? VD_FAULT_DIRECTION :
+			  err == -EPERM	 ? VD_FAULT_DENIED :
+					   VD_FAULT_UNMAPPED,
+	};
+
+	dev->count.faults++;
+	faults_put(&d->faults, &fault);
+}
+
+int vd_device_translate(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
+			unsigned int prot, vd_gpa *out)
+{
+	struct device *dev;
+	int err = -ENODEV;
+
+	if (prot != VD_READ && prot != VD_WRITE)
+		return -EINVAL;
+	lock_take(&d->lock);
+	dev = device_find(d, guest_id);
+	if (dev) {
+		err = dev->state == VD_DEVICE_PERMITTED ?
+			      find_allowed(dev, iova.v, prot, out) :
+			      -EPERM;
+		dev->count.translations++;
+		if (err)
+			record_fault(d, dev, iova, prot, err);
+	}
+	lock_drop(&d->lock);
+	return err;
+}
+
+int vd_device_reverse(struct vd_domain *d, uint32_t guest_id, vd_gpa gpa,
+		      vd_iova *out)
+{
+	const struct tree_node *n;
+	struct device *dev;
+	int err = -ENODEV;
+
+	lock_take(&d->lock);
+	dev = device_find(d, guest_id);
+	if (dev) {
+		n = tree_overlap(&dev->by_mem, gpa.v, gpa.v);
+		err = n ? 0 : -ENOENT;
+		if (n)
+			out->v = container_of(n, const struct mapping, mem)
+					 ->bus.first +
+				 (gpa.v - n->first);
+	}
+	lock_drop(&d->lock);
+	return err;
+}
+
+static size_t list_mappings(const struct device *dev, size_t from,
+			    struct vd_mapping *out, size_t max)
+{
+	const struct tree_node *n = tree_first(&dev->by_bus);
+	size_t i = 0;
+
+	for (; n && from > 0; from--)
+		n = tree_next(&dev->by_bus, n);
+	for (; n && i < max; n = tree_next(&dev->by_bus, n)) {
+		const struct mapping *m =
+			container_of(n, const struct mapping, bus);
+
+		out[i++] = (struct vd_mapping){
+			.iova = { n->first },
+			.gpa = { m->mem.first },
+			.len = n->last - n->first + 1,
+			.prot = m->prot,
+		};
+	}
+	return i;
+}
+
+int vd_device_mappings(struct vd_domain *d, uint32_t guest_id, size_t from,
+		       struct vd_mapping *out, size_t max, size_t *n)
+{
+	struct device *dev;
+
+	lock_take(&d->lock);
+	dev = device_find(d, guest_id);
+	if (dev)
+		*n = list_mappings(dev, from, out, max);
+	lock_drop(&d->lock);
+	return dev ? 0 : -ENODEV;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Domains: what create and destroy own, and the calls that concern all
+ * devices. Locks: the domain's, and under it the host's own.
+ */
+#include "core.h"
+
+#include <checked.h>
+#include <mem.h>
+#include <errno.h>
+#include <string.h>
+
+#define DEFAULT_DEVICES	 64u
+#define DEFAULT_MAPPINGS (1u << 20)
+#define MOST_DEVICES	 65536u
+
+static bool is_granule(unsigned int shift)
+{
+	return shift == 12 || shift == 21;
+}
+
+static int check_cfg(const struct vd_domain_cfg *cfg)
+{
+	uint64_t devices, mappings;
+
+	if (!cfg || cfg->size != sizeof(*cfg) ||
+	    !is_granule(cfg->granule_shift) || cfg->max_devices > MOST_DEVICES)
+		return -EINVAL;
+	devices = cfg->max_devices ? cfg->max_devices : DEFAULT_DEVICES;
+	mappings = cfg->max_mappings ? cfg->max_mappings : DEFAULT_MAPPINGS;
+	/* Pin counts have 32 bits. */
+	return devices * mappings < UINT32_MAX ? 0 : -EINVAL;
+}
+
+static struct vd_domain *domain_new(const struct vd_domain_cfg *cfg)
+{
+	struct vd_domain *d = mem_zalloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->max_devices = cfg->max_devices ? cfg->max_devices : DEFAULT_DEVICES;
+	d->max_mappings =
+		cfg->max_mappings ? cfg->max_mappings : DEFAULT_MAPPINGS;
+	d->device = mem_zalloc(d->max_devices, sizeof(struct device *));
+	if (!d->device)
+		goto err_domain;
+	d->scratch = mem_zalloc(1, sizeof(*d->scratch));
+	if (!d->scratch)
+		goto err_device;
+	return d;
+
+err_device:
+	mem_free(d->device);
+err_domain:
+	mem_free(d);
+	return NULL;
+}
+
+int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
+		     struct vd_domain **out)
+{
+	struct vd_domain *d;
+	int err;
+
+	err = check_cfg(cfg);
+	if (err || !host || !out)
+		return -EINVAL;
+	d = domain_new(cfg);
+	if (!d)
+		return -ENOMEM;
+
+	/* Nothing below can fail. */
+	d->host = host;
+	lock_init(&d->lock);
+	memory_init(&d->memory, cfg->granule_shift);
+	pages_init(&d->pages, cfg->granule_shift, cfg->budget);
+	*out = d;
+	return 0;
+}
+
+void vd_domain_destroy(struct vd_domain *d)
+{
+	if (!d)
+		return;
+	device_destroy_all(d);
+	memory_end(&d->memory);
+	lock_end(&d->lock);
+	mem_free(d->scratch);
+	mem_free(d->device);
+	mem_free(d);
+}
+
+int vd_domain_add_memory(struct vd_domain *d, vd_gpa gpa, void *hva,
+			 uint64_t len)
+{
+	int err;
+
+	lock_take(&d->lock);
+	err = memory_add(&d->memory, gpa.v, hva, len);
+	lock_drop(&d->lock);
+	return err;
+}
+
+/* All of it is guest memory, maybe of several stretches. */
+static int check_memory(struct vd_domain *d, uint64_t gpa, uint64_t len)
+	MUST_HOLD(d->lock)
+{
+	uint64_t last, piece;
+
+	if (len == 0)
+		return 0;
+	if (!checked_last(gpa, len, &last))
+		return -EOVERFLOW;
+	for (; len; gpa += piece, len -= piece) {
+		if (!memory_piece(&d->memory, gpa, len, &piece))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+typedef void copy_fn(unsigned char *guest, unsigned char *ours, size_t len);
+
+static void copy_from_guest(unsigned char *guest, unsigned char *ours,
+			    size_t len)
+{
+	memcpy(ours, guest, len);
+}
+
+static void copy_to_guest(unsigned char *guest, unsigned char *ours, size_t len)
+{
+	memcpy(guest, ours, len);
+}
+
+/*
+ * Guest memory is never taken away while the domain lives, so it can be copied
+ * without the lock; only the list of stretches needs it.
+ */
+static int copy(struct vd_domain *d, uint64_t gpa, unsigned char *ours,
+		size_t len, copy_fn *copy_piece)
+{
+	int err;
+
+	lock_take(&d->lock);
+	err = check_memory(d, gpa, len);
+	lock_drop(&d->lock);
+	if (err)
+		return err;
+	while (len) {
+		unsigned char *guest;
+		uint64_t piece;
+
+		lock_take(&d->lock);
+		guest = memory_piece(&d->memory, gpa, len, &piece);
+		lock_drop(&d->lock);
+		copy_piece(guest, ours, piece);
+		gpa += piece;
+		ours += piece;
+		len -= piece;
+	}
+	return 0;
+}
+
+int vd_domain_copy_in(struct vd_domain *d, vd_gpa gpa, void *to, size_t len)
+{
+	return copy(d, gpa.v, to, len, copy_from_guest);
+}
+
+int vd_domain_copy_out(struct vd_domain *d, vd_gpa gpa, const void *from,
+		       size_t len)
+{
+	/* copy_to_guest() only reads it. */
+	return copy(d, gpa.v, (unsigned char *)(uintptr_t)from, len,
+		    copy_to_guest);
+}
+
+void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes)
+{
+	lock_take(&d->lock);
+	pages_set_budget(&d->pages, bytes);
+	lock_drop(&d->lock);
+}
+
+void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
+{
+	const struct pages *p = &d->pages;
+
+	lock_take(&d->lock);
+	*out = d->count;
+	out->memory = d->memory.len;
+	out->budget = p->budget == PAGES_NO_LIMIT ? UINT64_MAX :
+						    pages_bytes(p, p->budget);
+	out->pinned = pages_bytes(p, p->npinned);
+	out->pinned_peak = pages_bytes(p, p->peak);
+	out->ndevices = d->ndevices;
+	out->nfaults = d->faults.put;
+	lock_drop(&d->lock);
+}
+
+int vd_domain_next_fault(struct vd_domain *d, struct vd_fault *out)
+{
+	int err;
+
+	lock_take(&d->lock);
+	err = faults_take(&d->faults, out);
+	lock_drop(&d->lock);
+	return err;
+}

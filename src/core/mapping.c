@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making and ending mappings.
+ *
+ * A map goes through these steps; each undoes itself if a later one fails:
+ *	resolve	 guest addresses to stretches and process addresses
+ *	hold	 count the granules, compare with the budget
+ *	allocate the mappings
+ *	pin	 all segments in one call of the host
+ *	place	 each segment is one run on the bus, below the mask, and not
+ *		 where the device already sees other memory
+ *	commit	 enter and count the mappings; cannot fail
+ *
+ * Invariants:
+ *  - a mapping in a tree or on the held list has exactly one pin of the host
+ *    and is counted once in each granule that it touches;
+ *  - all mappings of a device that touch one bus page have the same distance
+ *    between bus and guest address (X3);
+ *  - ending a mapping needs no memory, so it cannot fail.
+ */
+#include "core.h"
+
+#include <checked.h>
+#include <container.h>
+#include <mem.h>
+#include <errno.h>
+
+static struct mapping *from_bus(struct tree_node *n)
+{
+	return container_of(n, struct mapping, bus);
+}
+
+static void release_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct mapping *m = d->scratch->mapping[i];
+
+		pages_release(&d->pages, m->stretch, m->mem.first, m->mem.last);
+	}
+}
+
+static void free_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
+{
+	for (size_t i = 0; i < n; i++)
+		mem_free(d->scratch->mapping[i]);
+}
+
+static int alloc_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct mapping *m = mem_zalloc(1, sizeof(*m));
+
+		if (!m) {
+			free_segs(d, i);
+			return -ENOMEM;
+		}
+		d->scratch->mapping[i] = m;
+	}
+	return 0;
+}
+
+/* The whole pages of guest memory first..last as something to pin. */
+static void fill_pin(struct vd_pin *pin, const struct stretch *s,
+		     uint64_t first, uint64_t last)
+{
+	pin->hva = stretch_hva(s, align_down(first, VD_PAGE_SHIFT));
+	pin->npages = units_touched(first, last, VD_PAGE_SHIFT);
+}
+
+static int resolve_segs(struct vd_domain *d, const struct vd_seg *segs,
+			size_t n) MUST_HOLD(d->lock)
+{
+	struct scratch *x = d->scratch;
+	vd_hpa *page = x->page;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t first = segs[i].gpa.v;
+		uint64_t last = first + segs[i].len - 1;
+		struct stretch *s = memory_find(&d->memory, first, last);
+
+		if (!s)
+			return -EFAULT;
+		fill_pin(&x->pin[i], s, first, last);
+		x->pin[i].page = page;
+		page += x->pin[i].npages;
+		x->mapping[i]->stretch = s;
+		x->mapping[i]->prot = segs[i].prot;
+		x->mapping[i]->mem.first = first;
+		x->mapping[i]->mem.last = last;
+	}
+	return 0;
+}
+
+static int hold_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct mapping *m = d->scratch->mapping[i];
+
+		pages_hold(&d->pages, m->stretch, m->mem.first, m->mem.last);
+	}
+	if (!pages_over_budget(&d->pages))
+		return 0;
+	release_segs(d, n);
+	return -EDQUOT;
+}
+
+static int check_run(const struct vd_pin *pin)
+{
+	uint64_t last;
+
+	if (!checked_last(pin->page[0].v, pin->npages * VD_PAGE_SIZE, &last))
+		return -EXDEV;
+	for (size_t i = 1; i < pin->npages; i++) {
+		if (pin->page[i].v != pin->page[0].v + i * VD_PAGE_SIZE)
+			return -EXDEV;
+	}
+	return 0;
+}
+
+/*
+ * X3: where the device already sees something it must be the same memory. An
+ * honest host cannot break this, because both are pinned.
+ */
+static int check_alias(const struct device *dev, const struct mapping *m)
+{
+	uint64_t first = align_down(m->bus.first, VD_PAGE_SHIFT);
+	uint64_t last = m->bus.last | (VD_PAGE_SIZE - 1);
+
+	while (first <= last) {
+		struct tree_node *n = tree_overlap(&dev->by_bus, first, last);
+		uint64_t next;
+
+		if (!n)
+			return 0;
+		if (from_bus(n)->mem.first - n->first !=
+		    m->mem.first - m->bus.first)
+			return -EEXIST;
+		next = n->last | (VD_PAGE_SIZE - 1);
+		if (next >= last)
+			return 0;
+		first = next + 1;
+	}
+	return 0;
+}
+
+/* Where the host has put a segment, if that is a place for it. */
+static int place_seg(const struct device *dev, struct mapping *m,
+		     const struct vd_pin *pin, uint64_t mask)
+{
+	int err = check_run(pin);
+
+	if (err)
+		return err;
+	m->bus.first = pin->page[0].v + m->mem.first % VD_PAGE_SIZE;
+	m->bus.last = m->bus.first + (m->mem.last - m->mem.first);
+	if (m->bus.last > mask)
+		return -ERANGE;
+	return check_alias(dev, m);
+}
+
+/* Into the tree at once, so that the segments of a call are checked against
+ * each other as well. */
+static int place_segs(struct vd_domain *d, struct device *dev, size_t n,
+		      uint64_t mask) MUST_HOLD(d->lock)
+{
+	struct scratch *x = d->scratch;
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < n; i++) {
+		err = place_seg(dev, x->mapping[i], &x->pin[i], mask);
+		if (err)
+			break;
+		tree_insert(&dev->by_bus, &x->mapping[i]->bus);
+	}
+	while (err && i > 0)
+		tree_remove(&dev->by_bus, &x->mapping[--i]->bus);
+	return err;
+}
+
+static void commit_segs(struct vd_domain *d, struct device *dev,
+			struct vd_seg *segs, size_t n) MUST_HOLD(d->lock)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct mapping *m = d->scratch->mapping[i];
+
+		m->handle = d->scratch->pin[i].handle;
+		tree_insert(&dev->by_mem, &m->mem);
+		segs[i].iova.v = m->bus.first;
+		dev->count.mapped += segs[i].len;
+		d->count.mapped += segs[i].len;
+	}
+	dev->count.nmappings += n;
+	dev->count.maps += n;
+	d->count.nmappings += n;
+	d->count.maps += n;
+	if (d->count.mapped > d->count.mapped_peak)
+		d->count.mapped_peak = d->count.mapped;
+	pages_commit(&d->pages);
+}
+
+int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
+		 size_t nsegs, uint64_t mask)
+{
+	struct vd_host *host = d->host;
+	int err;
+
+	if (nsegs > d->max_mappings - dev->count.nmappings)
+		return -ENOSPC;
+	err = alloc_segs(d, nsegs);
+	if (err)
+		return err;
+	err = resolve_segs(d, segs, nsegs);
+	if (err)
+		goto err_free;
+	err = hold_segs(d, nsegs);
+	if (err)
+		goto err_free;
+	err = host->ops->pin(host, d->scratch->pin, nsegs);
+	if (err)
+		goto err_release;
+	err = place_segs(d, dev, nsegs, mask);
+	if (err)
+		goto err_unpin;
+
+	/* Nothing below can fail. */
+	commit_segs(d, dev, segs, nsegs);
+	return 0;
+
+err_unpin:
+	host->ops->unpin(host, d->scratch->pin, nsegs);
+err_release:
+	release_segs(d, nsegs);
+err_free:
+	free_segs(d, nsegs);
+	return err;
+}
+
+/* Take a mapping out of sight. Its pin is untouched. */
+static void leave_trees(struct vd_domain *d, struct device *dev,
+			struct mapping *m) MUST_HOLD(d->lock)
+{
+	uint64_t len = m->mem.last - m->mem.first + 1;
+
+	tree_remove(&dev->by_bus, &m->bus);
+	tree_remove(&dev->by_mem, &m->mem);
+	dev->count.mapped -= len;
+	dev->count.nmappings--;
+	dev->count.unmaps++;
+	d->count.mapped -= len;
+	d->count.nmappings--;
+	d->count.unmaps++;
+}
+
+/* End the pins of the first @n mappings of the scratch, which are in no tree,
+ * and free them. */
+static void unpin_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
+{
+	struct scratch *x = d->scratch;
+
+	if (n == 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		struct mapping *m = x->mapping[i];
+
+		fill_pin(&x->pin[i], m->stretch, m->mem.first, m->mem.last);
+		x->pin[i].page = NULL;
+		x->pin[i].handle = m->handle;
+	}
+	d->host->ops->unpin(d->host, x->pin, n);
+	release_segs(d, n);
+	free_segs(d, n);
+}
+
+static struct mapping *find_exact(const struct device *dev,
+				  const struct vd_seg *seg)
+{
+	struct tree_node *n;
+	uint64_t last;
+
+	if (!checked_last(seg->iova.v, seg->len, &last))
+		return NULL;
+	n = tree_find(&dev->by_bus, seg->iova.v, last);
+	return n ? from_bus(n) : NULL;
+}
+
+static bool is_quiet_enough(const struct device *dev)
+{
+	/* The driver of a permitted device says that it is done with this
+	 * buffer. Of a device that is being taken away nobody knows. */
+	return dev->state == VD_DEVICE_PERMITTED ||
+	       dev->state == VD_DEVICE_DENIED;
+}
+
+int mapping_unmake(struct vd_domain *d, struct device *dev,
+		   const struct vd_seg *segs, size_t nsegs, size_t *done)
+{
+	struct mapping *m = NULL;
+	size_t n;
+
+	for (n = 0; n < nsegs; n++) {
+		m = find_exact(dev, &segs[n]);
+		if (!m)
+			break;
+		leave_trees(d, dev, m);
+		d->scratch->mapping[n] = m;
+		if (!is_quiet_enough(dev)) {
+			m->next = dev->held;
+			dev->held = m;
+		}
+	}
+	if (is_quiet_enough(dev))
+		unpin_segs(d, n);
+	*done = n;
+	return n == nsegs ? 0 : -ENOENT;
+}
+
+bool mapping_drop_some(struct vd_domain *d, struct device *dev)
+{
+	size_t n;
+
+	for (n = 0; n < VD_MAP_MAX_SEGS; n++) {
+		struct mapping *m = dev->held;
+
+		if (m) {
+			dev->held = m->next;
+		} else if (dev->by_bus.root) {
+			m = from_bus(dev->by_bus.root);
+			leave_trees(d, dev, m);
+		} else {
+			break;
+		}
+		d->scratch->mapping[n] = m;
+	}
+	unpin_segs(d, n);
+	return n != 0;
+}
+
+void mapping_abandon(struct device *dev)
+{
+	while (dev->by_bus.root) {
+		struct mapping *m = from_bus(dev->by_bus.root);
+
+		tree_remove(&dev->by_bus, &m->bus);
+		mem_free(m);
+	}
+	while (dev->held) {
+		struct mapping *m = dev->held;
+
+		dev->held = m->next;
+		mem_free(m);
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A map holds all of its granules first and looks at the budget then, so a
+ * granule that it names twice counts once. The counts are 32 bits: a domain
+ * refuses limits that would allow 2^32 mappings, and a mapping counts each
+ * granule once.
+ */
+#include "pages.h"
+
+#include <assert.h>
+
+void pages_init(struct pages *p, unsigned int shift, uint64_t budget_bytes)
+{
+	*p = (struct pages){ .shift = shift };
+	pages_set_budget(p, budget_bytes);
+}
+
+void pages_set_budget(struct pages *p, uint64_t bytes)
+{
+	p->budget = bytes ? bytes >> p->shift : PAGES_NO_LIMIT;
+}
+
+void pages_hold(struct pages *p, struct stretch *s, uint64_t first,
+		uint64_t last)
+{
+	uint64_t end = (last - s->gpa) >> p->shift;
+
+	for (uint64_t i = (first - s->gpa) >> p->shift; i <= end; i++) {
+		if (s->pins[i]++ == 0)
+			p->npinned++;
+		assert(s->pins[i] != 0);
+	}
+}
+
+void pages_release(struct pages *p, struct stretch *s, uint64_t first,
+		   uint64_t last)
+{
+	uint64_t end = (last - s->gpa) >> p->shift;
+
+	for (uint64_t i = (first - s->gpa) >> p->shift; i <= end; i++) {
+		assert(s->pins[i] != 0);
+		if (--s->pins[i] == 0)
+			p->npinned--;
+	}
+}
+
+void pages_commit(struct pages *p)
+{
+	if (p->npinned > p->peak)
+		p->peak = p->npinned;
+}
+
+uint64_t pages_bytes(const struct pages *p, uint64_t granules)
+{
+	return granules << p->shift;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pin counts: how many live mappings touch each granule of guest memory. A
+ * granule is pinned if and only if its count is above 0; the budget limits how
+ * many are. The host's own pins nest, so a mapping pins all of its pages
+ * whatever these counts are; they exist to know how much is pinned.
+ *
+ * The domain's lock guards all of it.
+ */
+#ifndef CORE_PAGES_H
+#define CORE_PAGES_H
+
+#include "memory.h"
+#include <stdbool.h>
+
+#define PAGES_NO_LIMIT UINT64_MAX
+
+struct pages {
+	unsigned int shift; /* log2 of a granule in bytes */
+	uint64_t npinned;   /* granules with a count above 0 */
+	uint64_t peak;	    /* highest npinned that was committed */
+	uint64_t budget;    /* granules, or PAGES_NO_LIMIT */
+};
+
+void pages_init(struct pages *p, unsigned int shift, uint64_t budget_bytes);
+void pages_set_budget(struct pages *p, uint64_t bytes);
+
+/* Count the granules of first..last of @s, or take them off again. */
+void pages_hold(struct pages *p, struct stretch *s, uint64_t first,
+		uint64_t last);
+void pages_release(struct pages *p, struct stretch *s, uint64_t first,
+		   uint64_t last);
+
+static inline bool pages_over_budget(const struct pages *p)
+{
+	return p->npinned > p->budget;
+}
+
+/* What is held now is really pinned. */
+void pages_commit(struct pages *p);
+
+uint64_t pages_bytes(const struct pages *p, uint64_t granules);
+
+#endif
