@@ -25,7 +25,7 @@ extern "C" {
 /**
  * struct vd_pin - a run of pages to pin, or pinned
  * @hva:    first byte, page aligned
- * @npages: length in pages of VD_PAGE_SIZE, not 0
+ * @npages: length in pages of VD_PAGE_SIZE, not 0, at most VD_PIN_MAX_PAGES
  * @handle: out: names the pin for vd_host_ops.unpin
  * @page:   out: host address of each page; array of @npages, the caller's.
  *          Not looked at by unpin.
@@ -36,6 +36,8 @@ struct vd_pin {
 	uint64_t handle;
 	vd_hpa *page;
 };
+
+#define VD_PIN_MAX_PAGES ((size_t)1 << 18)	/* 1 GiB */
 
 struct vd_host;
 
@@ -96,6 +98,13 @@ struct vd_noiommu_cfg {
  * @out: the new host; owned by the caller; not written on error
  *
  * The first ring is made here, so that a host that cannot pin says so at once.
+ * Later ones are made while pinning: @on_ring is then called with a domain's
+ * lock held and must not call into the library.
+ *
+ * Linux 6.1 puts the end of a pin off by up to a second after unpin: a page may
+ * be pinned for longer than it is counted, never shorter. A ring that still
+ * holds pins when the host is destroyed (a device could not be quiesced) is
+ * left open, so that they live until the process ends.
  *
  * Return: 0, or
  *  -ENOTSUP  io_uring (or its sparse buffer tables) is refused on this host

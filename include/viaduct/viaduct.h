@@ -5,6 +5,7 @@
 
 #include <viaduct/device.h>
 #include <viaduct/domain.h>
+#include <viaduct/fake.h>
 #include <viaduct/hal.h>
 #include <viaduct/host.h>
 #include <viaduct/types.h>
