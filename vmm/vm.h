@@ -40,22 +40,40 @@ struct vm {
 	uint8_t *ram;			/* one mapping of ram_len bytes */
 	uint64_t ram_len;
 	uint64_t ram_high;		/* guest address of what is above 3 GiB */
+	uint64_t pool, pool_len;	/* guest address, 0: none */
 	uint64_t mmio64, mmio64_len;
+	struct vm_birth *birth;		/* interrupt controllers at the start */
 };
 
-/* Open KVM and make a VM with irqchip and PIT. -errno; *why says it in words. */
+/*
+ * Open KVM and make a VM with irqchip and PIT. -errno; *why says it in words.
+ * Destroy closes it; memory in slots stays its owners'.
+ */
 int vm_create(struct vm *vm, unsigned int nvcpus, const char **why);
 void vm_destroy(struct vm *vm);
+
+/*
+ * Choose where RAM, the pool and the 64-bit window lie. @ram_len and @pool_len
+ * are multiples of 4 KiB; @pool_len may be 0. 0, or -E2BIG (more than the CPU
+ * can address).
+ */
+int vm_layout(struct vm *vm, uint64_t ram_len, uint64_t pool_len);
+
+/* Interrupt controllers and PIT as vm_create() left them. No vCPU runs. */
+int vm_reset(struct vm *vm);
 
 /* Map host memory into the guest: slot number, or -EEXIST (overlap), -ENOSPC,
  * or what KVM said. Page aligned. */
 int vm_slot_add(struct vm *vm, uint64_t gpa, void *hva, uint64_t len);
-void vm_slot_remove(struct vm *vm, int slot);
+void vm_slot_remove(struct vm *vm, int slot);	/* -1 is fine */
 
 /* Guest-physical to our address if all of [gpa, gpa+len) is RAM, else NULL. */
 void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t len);
 
-/* Interrupts. */
+/*
+ * Interrupts. 0 or -errno of KVM. An irqfd with @resample at least 0 is level:
+ * KVM lowers the line and signals @resample when the guest has acknowledged.
+ */
 int vm_irq_line(struct vm *vm, unsigned int gsi, bool level);
 int vm_irqfd(struct vm *vm, unsigned int gsi, int trigger, int resample);
 int vm_irqfd_remove(struct vm *vm, unsigned int gsi, int trigger);
