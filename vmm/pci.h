@@ -47,10 +47,23 @@ struct pci_bus {
 	struct region ecam;	/* cause "pci-config" */
 	struct region ports;	/* 0xcf8: address and data, the same cause */
 	uint32_t address;	/* of 0xcf8 */
+	struct pci_func bridge;	/* 00:00.0, always shown */
+	/*
+	 * Port 0xcf9 lies inside the address register: bytes there go to the
+	 * machine's reset register. Set before the guest runs.
+	 */
+	const struct region_ops *reset_ops;
+	void *reset_ctx;
 };
 
-/* Build the bus and hook its ECAM window and ports into @vm's regions. */
+/*
+ * Build the bus and hook its ECAM window and ports into @vm's regions.
+ * Reset puts the bus itself back to its start; the functions are their
+ * owners'. Fini unhooks it; the functions are forgotten.
+ */
 int pci_bus_init(struct pci_bus *b, struct vm *vm);
+void pci_bus_reset(struct pci_bus *b);
+void pci_bus_fini(struct pci_bus *b);
 
 /*
  * Give @f the lowest free device number (function 0) from @first on, hidden.
@@ -94,19 +107,35 @@ struct pci_bar {
 struct pci_bars {
 	struct vm *vm;
 	struct pci_bar bar[6];
+	/* Ours: */
+	uint16_t command;	/* the decode bits now */
+	uint64_t misplaced;	/* times that a BAR could not be made live */
 };
 
 /*
  * Configuration accesses to 0x10..0x27 for these BARs. Under the bus lock.
  * A write of a live BAR moves it at once. pci_bars_decode() follows the
  * command register (bit 0 I/O, bit 1 memory): a BAR is live while its bit is
- * set and its address is not 0 and fits. A BAR that would overlap RAM or
- * another region is not made live (counted, and the guest reads what it wrote).
+ * set and all of it lies in the bus's windows (memory: the two of vm.h; I/O:
+ * 0x1000..0xffff) and overlaps no other live BAR. One that does not is not made
+ * live (counted, and the guest reads what it wrote).
+ *
+ * A move or a decode off does not wait for accesses that are inside a trapped
+ * BAR: they end with the offset that they began with. pci_bars_fini() does
+ * wait; the owner calls it, without the bus lock, before it goes.
  */
 uint32_t pci_bars_read(const struct pci_bars *b, unsigned int off,
 		       unsigned int width);
 void pci_bars_write(struct pci_bars *b, unsigned int off, unsigned int width,
 		    uint32_t value);
 void pci_bars_decode(struct pci_bars *b, uint16_t command);
+
+/*
+ * Before the first access: check kinds and lengths, everything not live.
+ * 0 or -EINVAL. Kind, len, hva, direct_len, region.{ops,ctx,cause} are set.
+ */
+int pci_bars_init(struct pci_bars *b, struct vm *vm);
+void pci_bars_reset(struct pci_bars *b);	/* decode off, addresses 0 */
+void pci_bars_fini(struct pci_bars *b);
 
 #endif
