@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The machine: its parts in order, its main loop, and how it ends.
+ *
+ * Anybody may ask for a reset or the end (machine_ask()); it is carried out
+ * here, on the main thread, with all vCPUs parked. A reset is a warm one: RAM
+ * keeps its contents, as on a PC, because pins that could not be dropped may
+ * still name its pages.
+ */
+#include "machine.h"
+#include "ram.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COM1		0x3f8
+#define COM1_GSI	4
+
+/*
+ * One row. Create fails with machine_fail() and leaves nothing behind. Reset
+ * runs with the vCPUs parked: the state after create. Destroy cannot fail.
+ */
+struct part {
+	int (*create)(struct machine *m);
+	int (*reset)(struct machine *m);
+	void (*destroy)(struct machine *m);
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int machine_fail(struct machine *m, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(m->why, sizeof(m->why), fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+void machine_ask(struct machine *m, enum machine_wish wish)
+{
+	int now = atomic_load(&m->wish);
+
+	while (now < (int)wish &&
+	       !atomic_compare_exchange_weak(&m->wish, &now, (int)wish))
+		;
+	vcpus_pause_soon(&m->vcpus);
+	loop_wake(&m->loop);
+}
+
+static int reset_nothing(struct machine *m)
+{
+	(void)m;
+	return 0;
+}
+
+/* The loop, and the signals that end a run. */
+
+static void on_signal(void *ctx)
+{
+	struct machine *m = ctx;
+	struct signalfd_siginfo si;
+
+	if (read(m->signals.fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	machine_fail(m, 0, "ended by signal %s", strsignal((int)si.ssi_signo));
+	machine_ask(m, MACHINE_WISH_QUIT);
+}
+
+static int loop_create(struct machine *m)
+{
+	sigset_t set;
+	int err = loop_init(&m->loop);
+
+	if (err)
+		return machine_fail(m, err, "no event descriptor: %s",
+				    strerror(-err));
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	m->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (m->signals.fd < 0) {
+		err = -errno;
+		loop_fini(&m->loop);
+		return machine_fail(m, err, "no signal descriptor: %s",
+				    strerror(-err));
+	}
+	m->signals.ready = on_signal;
+	m->signals.ctx = m;
+	return loop_add(&m->loop, &m->signals);
+}
+
+static void loop_destroy(struct machine *m)
+{
+	close(m->signals.fd);
+	loop_fini(&m->loop);
+}
+
+/* Kernel and initrd stay open, so that a reset boots what was started. */
+
+static int open_image(struct machine *m, const char *what, const char *path,
+		      int *fd)
+{
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd >= 0)
+		return 0;
+	return machine_fail(m, -errno, "%s cannot be opened: %s: %s", what,
+			    path, strerror(errno));
+}
+
+static void images_destroy(struct machine *m)
+{
+	if (m->images.initrd >= 0)
+		close(m->images.initrd);
+	if (m->images.kernel >= 0)
+		close(m->images.kernel);
+}
+
+static int images_create(struct machine *m)
+{
+	int err;
+
+	m->images.cmdline = m->cfg.cmdline;
+	m->images.initrd = -1;
+	err = open_image(m, "kernel", m->cfg.kernel, &m->images.kernel);
+	if (err || !m->cfg.initrd)
+		return err;
+	err = open_image(m, "initrd", m->cfg.initrd, &m->images.initrd);
+	if (err)
+		images_destroy(m);
+	return err;
+}
+
+/* KVM. */
+
+static int kvm_create(struct machine *m)
+{
+	const char *why = "";
+	int err;
+
+	if (m->cfg.ncpus < 1 || m->cfg.ncpus > VCPUS_MAX)
+		return machine_fail(m, -EINVAL, "too many vCPUs: %u; 1 to %u "
+				    "are possible", m->cfg.ncpus, VCPUS_MAX);
+	err = vm_create(&m->vm, m->cfg.ncpus, &why);
+	if (err == -E2BIG)
+		return machine_fail(m, err, "too many vCPUs: %u; %s",
+				    m->cfg.ncpus, why);
+	if (err)
+		return machine_fail(m, err, "no KVM: %s", why);
+	return 0;
+}
+
+static int kvm_reset(struct machine *m)
+{
+	int err = vm_reset(&m->vm);
+
+	return err ? machine_fail(m, err, "KVM cannot reset the interrupt "
+				  "controllers: %s", strerror(-err)) : 0;
+}
+
+static void kvm_destroy(struct machine *m)
+{
+	vm_destroy(&m->vm);
+}
+
+/* RAM: one mapping, one or two slots. */
+
+static int check_memory(struct machine *m)
+{
+	uint64_t len = m->cfg.memory, granule = 1ull << m->cfg.granule_shift;
+
+	if (len < MACHINE_MEMORY_MIN)
+		return machine_fail(m, -EINVAL, "memory is too small: %llu "
+				    "MiB; give at least 64M",
+				    (unsigned long long)(len >> 20));
+	if (len % granule)
+		return machine_fail(m, -EINVAL, "memory is not a multiple of "
+				    "the granule: %llu; round it to %s",
+				    (unsigned long long)len,
+				    granule > 4096 ? "2M" : "4K");
+	if (vm_layout(&m->vm, len, m->cfg.pool))
+		return machine_fail(m, -E2BIG, "memory is too large: %llu MiB; "
+				    "this CPU addresses less",
+				    (unsigned long long)(len >> 20));
+	return 0;
+}
+
+static void ram_destroy(struct machine *m)
+{
+	vm_slot_remove(&m->vm, m->ram_slot[1]);
+	vm_slot_remove(&m->vm, m->ram_slot[0]);
+	ram_unmap(m->vm.ram, m->vm.ram_len);
+	m->vm.ram = NULL;
+}
+
+static int add_ram(struct machine *m)
+{
+	struct vm *vm = &m->vm;
+	uint64_t low = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len :
+						      VM_RAM_LOW_MAX;
+
+	m->ram_slot[0] = m->ram_slot[1] = -1;
+	m->ram_slot[0] = vm_slot_add(vm, 0, vm->ram, low);
+	if (m->ram_slot[0] < 0)
+		return m->ram_slot[0];
+	if (vm->ram_len > low)
+		m->ram_slot[1] = vm_slot_add(vm, vm->ram_high, vm->ram + low,
+					     vm->ram_len - low);
+	return m->ram_slot[1] < -1 ? m->ram_slot[1] : 0;
+}
+
+static int ram_create(struct machine *m)
+{
+	int err = check_memory(m);
+
+	if (err)
+		return err;
+	m->vm.ram = ram_map(m->vm.ram_len, m->cfg.granule_shift);
+	if (!m->vm.ram)
+		return machine_fail(m, -errno, "guest memory cannot be mapped: "
+				    "%s", strerror(errno));
+	err = add_ram(m);
+	if (err) {
+		ram_destroy(m);
+		return machine_fail(m, err, "KVM does not take the guest's "
+				    "memory: %s", strerror(-err));
+	}
+	return 0;
+}
+
+/* The kernel in memory. */
+
+static int boot_create(struct machine *m)
+{
+	char why[160];
+	int err = boot_load(&m->vm, &m->images, &m->entry, why, sizeof(why));
+
+	return err ? machine_fail(m, err, "%s: %s", why, m->cfg.kernel) : 0;
+}
+
+static void boot_destroy(struct machine *m)
+{
+	(void)m;
+}
+
+/* The PCI bus. */
+
+static int pci_create(struct machine *m)
+{
+	int err = pci_bus_init(&m->pci, &m->vm);
+
+	if (err)
+		return machine_fail(m, err, "no PCI bus: %s", strerror(-err));
+	m->pci.reset_ops = &pm_reset_register;
+	m->pci.reset_ctx = &m->pm;
+	return 0;
+}
+
+static int pci_reset(struct machine *m)
+{
+	pci_bus_reset(&m->pci);
+	return 0;
+}
+
+static void pci_destroy(struct machine *m)
+{
+	pci_bus_fini(&m->pci);
+}
+
+/* Power management. */
+
+static void on_power_off(void *ctx)
+{
+	machine_ask(ctx, MACHINE_WISH_OFF);
+}
+
+static void on_reset(void *ctx)
+{
+	machine_ask(ctx, MACHINE_WISH_RESET);
+}
+
+static void on_sci(void *ctx, bool level)
+{
+	struct machine *m = ctx;
+
+	vm_irq_line(&m->vm, PM_SCI, level);
+}
+
+static const struct pm_ops pm_ops = {
+	.power_off = on_power_off,
+	.reset = on_reset,
+	.sci = on_sci,
+};
+
+static int power_create(struct machine *m)
+{
+	int err;
+
+	pm_init(&m->pm, &pm_ops, m);
+	err = pm_hook(&m->pm, &m->vm.pio);
+	if (!err)
+		return 0;
+	pm_fini(&m->pm);
+	return machine_fail(m, err, "no power ports: %s", strerror(-err));
+}
+
+static int power_reset(struct machine *m)
+{
+	pm_reset(&m->pm);
+	return 0;
+}
+
+static void power_destroy(struct machine *m)
+{
+	pm_unhook(&m->pm, &m->vm.pio);
+	pm_fini(&m->pm);
+}
+
+/* Serial port and console. */
+
+static void on_serial_irq(void *ctx, bool level)
+{
+	struct machine *m = ctx;
+
+	vm_irq_line(&m->vm, COM1_GSI, level);
+}
+
+static void on_serial_output(void *ctx, uint8_t byte)
+{
+	struct machine *m = ctx;
+
+	if (m->cfg.console)
+		console_output(&m->console, byte);
+}
+
+static void on_serial_room(void *ctx)
+{
+	struct machine *m = ctx;
+
+	if (m->cfg.console)
+		console_room(&m->console);
+}
+
+static const struct serial_ops serial_ops = {
+	.irq = on_serial_irq,
+	.output = on_serial_output,
+	.room = on_serial_room,
+};
+
+static void on_quit_key(void *ctx)
+{
+	struct machine *m = ctx;
+
+	machine_fail(m, 0, "ended by the escape key");
+	machine_ask(m, MACHINE_WISH_QUIT);
+}
+
+static const struct console_ops console_ops = { .quit = on_quit_key };
+
+static void serial_destroy(struct machine *m)
+{
+	if (m->cfg.console)
+		console_fini(&m->console);
+	region_remove(&m->vm.pio, &m->serial.region);
+	serial_fini(&m->serial);
+}
+
+static int serial_create(struct machine *m)
+{
+	int err;
+
+	serial_init(&m->serial, COM1, &serial_ops, m);
+	err = region_add(&m->vm.pio, &m->serial.region);
+	if (!err && m->cfg.console)
+		err = console_init(&m->console, &m->loop, &m->serial,
+				   &console_ops, m);
+	if (!err)
+		return 0;
+	region_remove(&m->vm.pio, &m->serial.region);
+	serial_fini(&m->serial);
+	return machine_fail(m, err, "no console: %s", strerror(-err));
+}
+
+static int serial_part_reset(struct machine *m)
+{
+	serial_reset(&m->serial);
+	return 0;
+}
+
+/* The vCPUs. */
+
+static void on_death(void *ctx, const char *what)
+{
+	struct machine *m = ctx;
+
+	machine_fail(m, 0, "%s", what);
+	machine_ask(m, MACHINE_WISH_DIE);
+}
+
+static const struct vcpu_ops vcpu_ops = { .died = on_death };
+
+static int cpus_create(struct machine *m)
+{
+	int err = vcpus_create(&m->vcpus, &m->vm, &vcpu_ops, m);
+
+	if (err)
+		return machine_fail(m, err, "KVM cannot make the vCPUs: %s",
+				    strerror(-err));
+	err = vcpus_reset(&m->vcpus, &m->entry);
+	if (!err)
+		return 0;
+	vcpus_destroy(&m->vcpus);
+	return machine_fail(m, err, "KVM refuses the vCPUs' first state: %s",
+			    strerror(-err));
+}
+
+static void cpus_destroy(struct machine *m)
+{
+	vcpus_destroy(&m->vcpus);
+}
+
+static const struct part parts[] = {
+	{ loop_create, reset_nothing, loop_destroy },
+	{ images_create, reset_nothing, images_destroy },
+	{ kvm_create, kvm_reset, kvm_destroy },
+	{ ram_create, reset_nothing, ram_destroy },
+	{ boot_create, boot_create, boot_destroy },
+	{ pci_create, pci_reset, pci_destroy },
+	{ power_create, power_reset, power_destroy },
+	{ serial_create, serial_part_reset, serial_destroy },
+	{ cpus_create, reset_nothing, cpus_destroy },
+};
+
+#define NPARTS	(sizeof(parts) / sizeof(parts[0]))
+
+int machine_create(struct machine *m, const struct machine_cfg *cfg)
+{
+	int err;
+
+	memset(m, 0, sizeof(*m));
+	m->cfg = *cfg;
+	m->created_ns = now_ns();
+	while (m->nparts < NPARTS) {
+		err = parts[m->nparts].create(m);
+		if (err) {
+			machine_destroy(m);
+			return err;
+		}
+		m->nparts++;
+	}
+	return 0;
+}
+
+void machine_destroy(struct machine *m)
+{
+	while (m->nparts > 0)
+		parts[--m->nparts].destroy(m);
+}
+
+/* All vCPUs are parked. */
+static int reset_all(struct machine *m)
+{
+	int err = 0;
+
+	for (unsigned int i = m->nparts; i > 0 && !err; i--)
+		err = parts[i - 1].reset(m);
+	if (err)
+		return err;
+	err = vcpus_reset(&m->vcpus, &m->entry);
+	return err ? machine_fail(m, err, "KVM cannot reset the vCPUs: %s",
+				  strerror(-err)) : 0;
+}
+
+/* True: the run goes on. */
+static bool carry_out(struct machine *m, int wish, enum machine_end *end)
+{
+	switch (wish) {
+	case MACHINE_WISH_RESET:
+		atomic_fetch_add(&m->resets, 1);
+		*end = MACHINE_RESET;
+		if (m->cfg.no_reboot)
+			return false;
+		*end = MACHINE_DIED;
+		return reset_all(m) == 0;
+	case MACHINE_WISH_OFF:
+		*end = MACHINE_OFF;
+		return false;
+	case MACHINE_WISH_DIE:
+		*end = MACHINE_DIED;
+		return false;
+	default:
+		*end = MACHINE_QUIT;
+		return false;
+	}
+}
+
+enum machine_end machine_run(struct machine *m)
+{
+	enum machine_end end = MACHINE_QUIT;
+	int wish;
+
+	vcpus_resume(&m->vcpus);
+	for (;;) {
+		loop_turn(&m->loop);
+		wish = atomic_load(&m->wish);
+		if (wish == MACHINE_WISH_NONE)
+			continue;
+		console_close_output(&m->console, true);
+		vcpus_wait_parked(&m->vcpus);
+		console_close_output(&m->console, false);
+		wish = atomic_exchange(&m->wish, MACHINE_WISH_NONE);
+		if (!carry_out(m, wish, &end))
+			return end;
+		vcpus_resume(&m->vcpus);
+	}
+}
+
+uint64_t machine_start_us(struct machine *m)
+{
+	uint64_t first = atomic_load(&m->vcpus.first_run_ns);
+
+	return first ? (first - m->created_ns) / 1000 : 0;
+}
+
+/* The two maps may have causes in common, so they are added up first. */
+#define CAUSES	(2 * REGION_CAUSES)
+
+struct tally {
+	unsigned int n;
+	struct {
+		const char *cause;
+		uint64_t exits;
+	} row[CAUSES];
+};
+
+static void tally_one(void *ctx, const char *cause, uint64_t exits)
+{
+	struct tally *t = ctx;
+
+	for (unsigned int i = 0; i < t->n; i++) {
+		if (!strcmp(t->row[i].cause, cause)) {
+			t->row[i].exits += exits;
+			return;
+		}
+	}
+	t->row[t->n].cause = cause;
+	t->row[t->n++].exits = exits;
+}
+
+static uint64_t vcpu_exits(struct machine *m, enum vcpu_exit e)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < m->vcpus.n; i++)
+		n += atomic_load_explicit(&m->vcpus.cpu[i].exits[e],
+					  memory_order_relaxed);
+	return n;
+}
+
+void machine_exits(struct machine *m,
+		   void (*visit)(void *ctx, const char *cause, uint64_t exits),
+		   void *ctx)
+{
+	struct tally t = { 0 };
+
+	region_exits(&m->vm.pio, tally_one, &t);
+	region_exits(&m->vm.mmio, tally_one, &t);
+	for (unsigned int i = 0; i < t.n; i++)
+		visit(ctx, t.row[i].cause, t.row[i].exits);
+	visit(ctx, "unclaimed-io", m->vm.pio.unclaimed);
+	visit(ctx, "unclaimed-memory", m->vm.mmio.unclaimed);
+	for (int e = 0; e < VCPU_EXITS; e++)
+		visit(ctx, vcpu_exit_name((enum vcpu_exit)e),
+		      vcpu_exits(m, (enum vcpu_exit)e));
+}
