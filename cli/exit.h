@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exit statuses of all verbs. They are an interface: never renumber. */
+#ifndef CLI_EXIT_H
+#define CLI_EXIT_H
+
+enum cli_exit {
+	CLI_OK = 0,	/* done; run: the guest powered off */
+	CLI_FAILED = 1,	/* refused or failed; standard error says why */
+	CLI_USAGE = 2,	/* the command line is wrong */
+	CLI_RESET = 3,	/* run: the guest reset itself, with --no-reboot */
+	CLI_DIED = 4,	/* run: the guest cannot go on (triple fault, ...) */
+	CLI_QUIT = 5,	/* run: ended from outside: escape key, signal, ctl */
+};
+
+#endif
