@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "stub_domain.h"
+#include <errno.h>
+#include <string.h>
+
+void stub_domain_init(struct vd_domain *d, struct vd_hal *h)
+{
+	*d = (struct vd_domain) {
+		.stats = {
+			.memory = 1 << 30, .budget = UINT64_MAX,
+			.pinned = 8192, .pinned_peak = 1 << 20,
+			.mapped = 4096, .mapped_peak = 1 << 19, .nmappings = 2,
+			.ndevices = 2, .maps = 100, .unmaps = 98,
+			.refused_budget = 1, .refused_denied = 2, .refused_other = 3,
+			.nfaults = 7,
+		},
+		.dev = {
+			{ .guest_id = 8, .host_id = 0x300, .nmappings = 2,
+			  .mapped = 4096, .maps = 100, .unmaps = 98 },
+			{ .guest_id = 16, .host_id = 0x10401,
+			  .state = VD_DEVICE_DENIED, .denies = 1 },
+		},
+		.ndevs = 2,
+		.nmappings = 2,
+		.fault = {
+			{ .guest_id = 8, .prot = VD_READ, .iova = { 0x1000 },
+			  .reason = VD_FAULT_UNMAPPED },
+			{ .guest_id = 99, .prot = VD_WRITE, .iova = { UINT64_MAX },
+			  .reason = VD_FAULT_DENIED },
+		},
+		.nfaults = 2,
+	};
+	*h = (struct vd_hal) { .stats = {
+		.in_charge = true, .hellos = 1, .requests = 50, .map_requests = 20,
+		.unmap_requests = 30, .segs = 200, .status = { 48, 0, 2 },
+	} };
+}
+
+void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
+{
+	*out = d->stats;
+}
+
+int vd_domain_next_fault(struct vd_domain *d, struct vd_fault *out)
+{
+	if (d->taken == d->nfaults)
+		return -ENOENT;
+	*out = d->fault[d->taken++];
+	return 0;
+}
+
+const char *vd_fault_reason_name(enum vd_fault_reason r)
+{
+	static const char *const name[] = { "unmapped", "direction", "denied" };
+
+	return name[r];
+}
+
+const char *vd_device_state_name(enum vd_device_state s)
+{
+	static const char *const name[] = { "permitted", "denied", "quiescing", "stuck" };
+
+	return name[s];
+}
+
+size_t vd_device_list(struct vd_domain *d, struct vd_device_info *out, size_t max)
+{
+	for (size_t i = 0; i < d->ndevs && i < max; i++)
+		out[i] = d->dev[i];
+	return d->ndevs;
+}
+
+static struct vd_device_info *find(struct vd_domain *d, uint32_t guest_id)
+{
+	for (size_t i = 0; i < d->ndevs; i++)
+		if (d->dev[i].guest_id == guest_id)
+			return &d->dev[i];
+	return NULL;
+}
+
+int vd_device_info(struct vd_domain *d, uint32_t guest_id, struct vd_device_info *out)
+{
+	struct vd_device_info *i = find(d, guest_id);
+
+	if (!i)
+		return -ENODEV;
+	*out = *i;
+	return 0;
+}
+
+int vd_device_mappings(struct vd_domain *d, uint32_t guest_id, size_t from,
+		       struct vd_mapping *out, size_t max, size_t *n)
+{
+	if (!find(d, guest_id))
+		return -ENODEV;
+	*n = 0;
+	for (size_t i = from; i < d->nmappings && *n < max; i++)
+		out[(*n)++] = (struct vd_mapping) {
+			.iova = { 0xffffffff00000000 + i * 4096 },
+			.gpa = { i * 4096 }, .len = 4096,
+			.prot = (unsigned int)(i % 3 + 1),
+		};
+	return 0;
+}
+
+void vd_hal_stats(struct vd_hal *hal, struct vd_hal_stats *out)
+{
+	*out = hal->stats;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The commands of a machine's control socket, on libviaduct's public calls and
+ * a few that the machine lends. docs/control.md lists every field.
+ *
+ *	struct control_vm cv = { .name = ..., ... };
+ *	struct control_cfg cfg;
+ *
+ *	control_vm_cfg(&cv, path, &cfg);
+ *	err = control_create(&cfg, &control, why, sizeof(why));
+ *	...
+ *	control_destroy(control);	before the domain goes
+ */
+#ifndef VMM_CONTROL_VERBS_H
+#define VMM_CONTROL_VERBS_H
+
+#include "control.h"
+#include "usage.h"
+#include <viaduct/viaduct.h>
+
+#define CONTROL_AREAS 4
+
+/* All are called in the server's thread, one at a time. */
+struct control_vm_ops {
+	/* As vd_device_permit() and vd_device_deny(), same errors. */
+	int (*permit)(void *opaque, uint32_t guest_id);
+	int (*deny)(void *opaque, uint32_t guest_id);
+	/* Ask the machine to end; returns at once. */
+	void (*quit)(void *opaque);
+	/* Call @visit for every cause; a cause may come several times. */
+	void (*exits)(void *opaque,
+		      void (*visit)(void *ctx, const char *cause,
+				    uint64_t count), void *ctx);
+};
+
+/**
+ * struct control_vm - what the commands know; all borrowed
+ * @hal:     NULL: the machine has no HAL device
+ * @ram_len: guest RAM in bytes
+ * @area:    where guest memory (RAM, then the pool) lies in this process
+ */
+struct control_vm {
+	const char *name;
+	struct vd_domain *domain;
+	struct vd_hal *hal;
+	const struct control_vm_ops *ops;
+	void *opaque;
+	unsigned int nvcpus;
+	uint64_t ram_len;
+	struct usage_area area[CONTROL_AREAS];
+	size_t narea;
+	/* Ours; only the server's thread changes them. */
+	int64_t started;		/* ms */
+	uint64_t swapped_peak;		/* of guest memory, bytes */
+};
+
+/*
+ * Fill in a server configuration for @path. @v must live until the server is
+ * destroyed.
+ */
+void control_vm_cfg(struct control_vm *v, const char *path,
+		    struct control_cfg *cfg);
+
+/* The command table, for tests. */
+struct control_table control_vm_table(struct control_vm *v);
+
+#endif
