@@ -16,7 +16,7 @@
 
 #define DEFAULT_MEMORY	(1ull << 30)
 #define DEFAULT_CMDLINE	"console=ttyS0"
-#define DEFAULT_POOL	(64ull << 20)
+#define DEFAULT_POOL	(8ull << 20)
 
 static const char help[] =
 "usage: viaduct run --kernel FILE [OPTION]...\n"
@@ -36,7 +36,7 @@ static const char help[] =
 "  --budget SIZE       how much guest memory may be pinned at once (no limit)\n"
 "  --pin METHOD        io_uring (real pins) or mlock (resident, but the kernel\n"
 "                      may still move pages: the weaker promise)\n"
-"  --pool SIZE         contiguous memory for the guest's HAL (64M with\n"
+"  --pool SIZE         contiguous memory for the guest's HAL (8M with\n"
 "                      --assign, otherwise none)\n"
 "  --name NAME         name in the status (viaduct)\n"
 "  --control PATH      control socket for viaduct ctl\n"
@@ -154,10 +154,10 @@ static int set_budget(struct options *o, const char *arg)
 
 static int set_pin(struct options *o, const char *arg)
 {
-	o->cfg.pin = MACHINE_PIN_IO_URING;
+	o->cfg.pin = VD_PIN_IO_URING;
 	if (!strcmp(arg, "io_uring"))
 		return 0;
-	o->cfg.pin = MACHINE_PIN_MLOCK;
+	o->cfg.pin = VD_PIN_MLOCK;
 	return strcmp(arg, "mlock") ? -EINVAL : 0;
 }
 

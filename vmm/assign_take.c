@@ -3,6 +3,7 @@
 #include "sysfs.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,10 +14,14 @@
 
 static const struct sysfs host = { .root = "/sys" };
 
-static int say(char *why, size_t len, int err, const char *fmt,
-	       const char *bdf)
+__attribute__((format(printf, 4, 5)))
+static int say(char *why, size_t len, int err, const char *fmt, ...)
 {
-	snprintf(why, len, fmt, bdf);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, len, fmt, ap);
+	va_end(ap);
 	return err;
 }
 

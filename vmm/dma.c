@@ -245,13 +245,17 @@ int dma_destroy(struct dma *d)
 	int err = 0;
 
 	haldev_destroy(&d->hal);
+	d->hal.hal = NULL;
 	while (d->nassigned)
 		if (assign_destroy(d->assigned[--d->nassigned]))
 			err = -EIO;
 	vd_domain_destroy(d->domain);
+	d->domain = NULL;
 	vd_host_destroy(d->host);
+	d->host = NULL;
 	if (d->has_keeper && keeper_finish(&d->keeper))
 		err = -EIO;
+	d->has_keeper = false;
 	pool_destroy(&d->pool);
 	return err;
 }

@@ -60,7 +60,7 @@ int dma_reset(struct dma *d);
 
 /*
  * Ends it all; functions are back with their drivers. Also after a begin or
- * create that failed. -EIO: a function could not be quiesced, the keeper stays.
+ * create that failed, and a second time. -EIO: a function could not be quiesced, the keeper stays.
  */
 int dma_destroy(struct dma *d);
 

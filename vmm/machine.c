@@ -8,6 +8,7 @@
  * still name its pages.
  */
 #include "machine.h"
+#include "machine_dma.h"
 #include "ram.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -412,7 +413,18 @@ static void on_death(void *ctx, const char *what)
 	machine_ask(m, MACHINE_WISH_DIE);
 }
 
-static const struct vcpu_ops vcpu_ops = { .died = on_death };
+/* The memory of a BAR goes away when its device is pulled. */
+static bool on_fault(void *ctx)
+{
+	struct machine *m = ctx;
+
+	return dma_check(&m->dma);
+}
+
+static const struct vcpu_ops vcpu_ops = {
+	.died = on_death,
+	.fault = on_fault,
+};
 
 static int cpus_create(struct machine *m)
 {
@@ -435,14 +447,17 @@ static void cpus_destroy(struct machine *m)
 }
 
 static const struct part parts[] = {
+	{ machine_dma_begin, reset_nothing, machine_dma_destroy },
 	{ loop_create, reset_nothing, loop_destroy },
 	{ images_create, reset_nothing, images_destroy },
 	{ kvm_create, kvm_reset, kvm_destroy },
 	{ ram_create, reset_nothing, ram_destroy },
 	{ boot_create, boot_create, boot_destroy },
 	{ pci_create, pci_reset, pci_destroy },
+	{ machine_dma_create, machine_dma_reset, machine_dma_destroy },
 	{ power_create, power_reset, power_destroy },
 	{ serial_create, serial_part_reset, serial_destroy },
+	{ machine_control_create, reset_nothing, machine_control_destroy },
 	{ cpus_create, reset_nothing, cpus_destroy },
 };
 

@@ -16,6 +16,8 @@
 
 #include "boot.h"
 #include "console.h"
+#include "control_verbs.h"
+#include "dma.h"
 #include "loop.h"
 #include "pci.h"
 #include "pm.h"
@@ -29,8 +31,6 @@
 
 #define MACHINE_MEMORY_MIN	(64ull << 20)
 
-enum machine_pin { MACHINE_PIN_IO_URING, MACHINE_PIN_MLOCK };
-
 /* Strings are borrowed and outlive the machine. Lengths are in bytes. */
 struct machine_cfg {
 	const char *name;		/* for the status; never NULL */
@@ -42,10 +42,10 @@ struct machine_cfg {
 	unsigned int granule_shift;	/* 12 or 21 */
 	uint64_t budget;		/* 0: no limit */
 	uint64_t pool;			/* 0: none */
-	enum machine_pin pin;
+	enum vd_pin_method pin;
 	const char *const *assign;	/* host PCI addresses, as given */
 	size_t nassign;
-	const char *control;		/* socket path or NULL */
+	const char *control;		/* socket path; NULL: by name */
 	bool console;			/* standard input and output */
 	bool no_reboot;			/* a guest reset ends the run */
 };
@@ -78,6 +78,9 @@ struct machine {
 	struct serial serial;
 	struct console console;
 	struct pm pm;
+	struct dma dma;
+	struct control *control;
+	struct control_vm control_vm;
 	struct vcpus vcpus;
 	struct boot_images images;
 	struct boot_entry entry;

@@ -54,6 +54,11 @@ struct vcpu_ops {
 	 * which parks afterwards.
 	 */
 	void (*died)(void *ctx, const char *what);
+	/*
+	 * KVM could not reach memory that a slot names. Has that been dealt
+	 * with, so that the access may be tried again? On the vCPU's thread.
+	 */
+	bool (*fault)(void *ctx);
 };
 
 enum vcpu_want { VCPU_RUN, VCPU_PARK, VCPU_END };

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "machine_dma.h"
+#include "machine.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void on_keeper_death(void *opaque)
+{
+	struct machine *m = opaque;
+
+	machine_fail(m, 0, "the keeper process has died, so nobody would hold "
+		     "the guest's pages after this process; the machine stops");
+	machine_ask(m, MACHINE_WISH_DIE);
+}
+
+int machine_dma_begin(struct machine *m)
+{
+	const struct dma_cfg cfg = {
+		.assign = m->cfg.assign,
+		.nassign = (unsigned int)m->cfg.nassign,
+		.pin = m->cfg.pin,
+		.granule_shift = m->cfg.granule_shift,
+		.budget = m->cfg.budget,
+		.pool_len = m->cfg.pool,
+		.keeper_died = on_keeper_death,
+		.opaque = m,
+	};
+	int err = dma_begin(&m->dma, &cfg, m->why, sizeof(m->why));
+
+	m->cfg.pool = dma_pool_len(&m->dma);
+	return err;
+}
+
+int machine_dma_create(struct machine *m)
+{
+	int err = dma_create(&m->dma, &m->vm, &m->pci, m->why, sizeof(m->why));
+
+	if (err)
+		dma_destroy(&m->dma);
+	return err;
+}
+
+int machine_dma_reset(struct machine *m)
+{
+	int err = dma_reset(&m->dma);
+
+	return err ? machine_fail(m, err, "an assigned device does not stop "
+				  "its DMA, so the guest cannot be reset") : 0;
+}
+
+void machine_dma_destroy(struct machine *m)
+{
+	dma_destroy(&m->dma);
+}
+
+static struct assign *by_id(struct machine *m, uint32_t guest_id)
+{
+	for (unsigned int i = 0; i < m->dma.nassigned; i++)
+		if (assign_guest_id(m->dma.assigned[i]) == guest_id)
+			return m->dma.assigned[i];
+	return NULL;
+}
+
+static int on_permit(void *opaque, uint32_t guest_id)
+{
+	struct assign *a = by_id(opaque, guest_id);
+
+	return a ? assign_permit(a) : -ENODEV;
+}
+
+static int on_deny(void *opaque, uint32_t guest_id)
+{
+	struct assign *a = by_id(opaque, guest_id);
+
+	return a ? assign_deny(a) : -ENODEV;
+}
+
+static void on_quit(void *opaque)
+{
+	struct machine *m = opaque;
+
+	machine_fail(m, 0, "ended by viaduct ctl quit");
+	machine_ask(m, MACHINE_WISH_QUIT);
+}
+
+static void on_exits(void *opaque,
+		     void (*visit)(void *ctx, const char *cause,
+				   uint64_t count),
+		     void *ctx)
+{
+	machine_exits(opaque, visit, ctx);
+}
+
+static const struct control_vm_ops control_ops = {
+	.permit = on_permit,
+	.deny = on_deny,
+	.quit = on_quit,
+	.exits = on_exits,
+};
+
+static void describe(struct machine *m)
+{
+	m->control_vm = (struct control_vm){
+		.name = m->cfg.name,
+		.domain = m->dma.domain,
+		.hal = m->dma.hal.hal,
+		.ops = &control_ops,
+		.opaque = m,
+		.nvcpus = m->cfg.ncpus,
+		.ram_len = m->vm.ram_len,
+		.area = {
+			{ .hva = m->vm.ram, .len = m->vm.ram_len },
+			{ .hva = m->dma.pool.hva, .len = m->dma.pool.len },
+		},
+		.narea = m->dma.pool.len ? 2 : 1,
+	};
+}
+
+int machine_control_create(struct machine *m)
+{
+	char path[108];
+	struct control_cfg cfg;
+	const char *at = m->cfg.control;
+	int err;
+
+	if (!at) {
+		err = control_path(CONTROL_DIR, m->cfg.name, path,
+				   sizeof(path));
+		if (err)
+			return machine_fail(m, err, "impossible name: %s; use "
+					    "letters, digits, '.', '_', '-'",
+					    m->cfg.name);
+		at = path;
+	}
+	describe(m);
+	control_vm_cfg(&m->control_vm, at, &cfg);
+	return control_create(&cfg, &m->control, m->why, sizeof(m->why));
+}
+
+void machine_control_destroy(struct machine *m)
+{
+	control_destroy(m->control);
+}
