@@ -10,6 +10,7 @@ enum cli_exit {
 	CLI_RESET = 3,	/* run: the guest reset itself, with --no-reboot */
 	CLI_DIED = 4,	/* run: the guest cannot go on (triple fault, ...) */
 	CLI_QUIT = 5,	/* run: ended from outside: escape key, signal, ctl */
+	CLI_UNREACHABLE = 6,	/* ctl: no machine answers */
 };
 
 #endif

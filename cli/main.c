@@ -9,6 +9,7 @@
 
 static const struct verb verbs[] = {
 	{ "run", "start a virtual machine", verb_run },
+	{ "ctl", "ask or steer a running one", verb_ctl },
 };
 
 static void print_usage(FILE *to)

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * viaduct ctl: ask and steer a running machine. One row per verb; a verb asks
+ * the machine, and either its answer is printed as JSON or a printer makes it
+ * readable.
+ */
+#include "ctl.h"
+#include "control.h"
+#include "ctl_client.h"
+#include "ctl_print.h"
+#include "exit.h"
+#include "verb.h"
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define PAGE 1024	/* mappings asked for at once: the machine's most */
+
+struct ctl {
+	const char *dir, *name, *socket;
+	bool json, count, wants_help;
+	const struct ctl_verb *verb;
+	const char *device;
+	struct ctl_client client;
+	FILE *out;
+	char why[512];
+};
+
+enum wants_device { NO_DEVICE, MAY_DEVICE, MUST_DEVICE };
+
+struct ctl_verb {
+	const char *name;
+	const char *args;	/* for the usage line */
+	const char *help;	/* half a line */
+	const char *more;	/* what it prints, exit status, example */
+	enum wants_device device;
+	bool takes_count;
+	int (*run)(struct ctl *c, json_t **result);
+	void (*print)(struct ctl *c, const json_t *result);
+};
+
+static int ask(struct ctl *c, const char *command, json_t *args,
+	       json_t **result)
+{
+	return ctl_ask(&c->client, command, args, result, c->why,
+		       sizeof(c->why));
+}
+
+static int ask_plain(struct ctl *c, json_t **result)
+{
+	return ask(c, c->verb->name, NULL, result);
+}
+
+static int ask_device(struct ctl *c, json_t **result)
+{
+	return ask(c, c->verb->name, json_pack("{s:s}", "device", c->device),
+		   result);
+}
+
+/* All mappings of one device, page after page. */
+static int ask_all(struct ctl *c, json_t *device, json_t **result)
+{
+	json_t *all = NULL, *part;
+	size_t n;
+	int status;
+
+	*result = NULL;
+	do {
+		status = ask(c, "mappings", json_pack("{s:O,s:I,s:i}",
+			"device", device,
+			"from", (json_int_t)json_array_size(all),
+			"max", c->count ? 0 : PAGE), &part);
+		if (status != CLI_OK)
+			break;
+		n = json_array_size(json_object_get(part, "mappings"));
+		if (!*result) {
+			*result = part;
+			all = json_object_get(part, "mappings");
+		} else {
+			json_array_extend(all, json_object_get(part,
+							       "mappings"));
+			json_decref(part);
+		}
+	} while (n == PAGE);
+	if (status != CLI_OK) {
+		json_decref(*result);
+		return status;
+	}
+	json_object_del(*result, "from");
+	if (c->count)
+		json_object_del(*result, "mappings");
+	return CLI_OK;
+}
+
+static json_t *names(struct ctl *c, int *status)
+{
+	json_t *list = json_array(), *devices, *d;
+	size_t i;
+
+	*status = CLI_OK;
+	if (c->device) {
+		json_array_append_new(list, json_string(c->device));
+		return list;
+	}
+	*status = ask(c, "devices", NULL, &devices);
+	if (*status != CLI_OK)
+		return list;
+	json_array_foreach(devices, i, d)
+		json_array_append(list, json_object_get(d, "guest_id"));
+	json_decref(devices);
+	return list;
+}
+
+static int ask_mappings(struct ctl *c, json_t **result)
+{
+	json_t *list = json_array(), *one, *name;
+	json_t *all;
+	size_t i;
+	int status;
+
+	all = names(c, &status);
+	json_array_foreach(all, i, name) {
+		status = ask_all(c, name, &one);
+		if (status != CLI_OK)
+			break;
+		json_array_append_new(list, one);
+	}
+	json_decref(all);
+	if (status != CLI_OK)
+		json_decref(list);
+	else
+		*result = list;
+	return status;
+}
+
+static void print_status(struct ctl *c, const json_t *j)
+{
+	ctl_print_status(c->out, j);
+}
+
+static void print_devices(struct ctl *c, const json_t *j)
+{
+	ctl_print_devices(c->out, j);
+}
+
+static void print_mappings(struct ctl *c, const json_t *j)
+{
+	ctl_print_mappings(c->out, j, c->count);
+}
+
+static void print_counters(struct ctl *c, const json_t *j)
+{
+	ctl_print_counters(c->out, j);
+}
+
+static void print_faults(struct ctl *c, const json_t *j)
+{
+	ctl_print_faults(c->out, j);
+}
+
+static void print_changed(struct ctl *c, const json_t *j)
+{
+	ctl_print_state(c->out, j);
+}
+
+static void print_nothing(struct ctl *c, const json_t *j)
+{
+	(void)c, (void)j;
+}
+
+static const struct ctl_verb verbs[] = {
+	{ .name = "status", .args = "", .help = "memory, pins and exits",
+	  .more =
+"Guest RAM, what of it is resident, swapped, pinned and mapped (now and at\n"
+"most), the pin budget, and the exits by cause.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl status --json | jq .pinned_bytes\n",
+	  .run = ask_plain, .print = print_status },
+	{ .name = "devices", .args = "", .help = "the assigned devices",
+	  .more =
+"One line per device: its name on the host, its id in the guest, whether it\n"
+"is permitted, what it has mapped, refused map calls and faults.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl --name web devices\n",
+	  .run = ask_plain, .print = print_devices },
+	{ .name = "mappings", .args = " [--count] [DEVICE]",
+	  .help = "what the devices can reach now",
+	  .more =
+"Each mapping of DEVICE, or of all devices, by ascending bus address. A long\n"
+"list is read in parts and may see changes between them.\n"
+"\n"
+"  --count             only how many, and how many bytes\n"
+"\n"
+"Example:\n"
+"  viaduct ctl mappings --count 0000:03:00.0\n",
+	  .device = MAY_DEVICE, .takes_count = true,
+	  .run = ask_mappings, .print = print_mappings },
+	{ .name = "counters", .args = "", .help = "everything that is counted",
+	  .more =
+"Counters of the domain, of the HAL's requests by answer, of each device, and\n"
+"exits by cause, since the machine started.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl counters --json | jq .hal.answers\n",
+	  .run = ask_plain, .print = print_counters },
+	{ .name = "faults", .args = "", .help = "take the recorded faults",
+	  .more =
+"Refused device accesses, the oldest first. What is printed is taken: the\n"
+"next call shows only what came since. 256 are kept.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl faults\n",
+	  .run = ask_plain, .print = print_faults },
+	{ .name = "permit", .args = " DEVICE", .help = "let a device do DMA",
+	  .more =
+"The guest sees DEVICE on its bus again.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl permit 0000:03:00.0\n",
+	  .device = MUST_DEVICE, .run = ask_device, .print = print_changed },
+	{ .name = "deny", .args = " DEVICE", .help = "forbid a device's DMA",
+	  .more =
+"DEVICE leaves the guest's bus as if it had been pulled; its DMA is stopped,\n"
+"its mappings end and their pages are unpinned, in this order.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl deny 0000:03:00.0\n",
+	  .device = MUST_DEVICE, .run = ask_device, .print = print_changed },
+	{ .name = "quit", .args = "", .help = "end the machine",
+	  .more =
+"Asks the machine to end, as the escape key does. Devices are stopped and go\n"
+"back to their drivers; viaduct run exits with status 5.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl --name web quit\n",
+	  .run = ask_plain, .print = print_nothing },
+};
+
+#define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const char options_help[] =
+"  --name NAME         the machine of this name (may be left out if only one\n"
+"                      runs)\n"
+"  --socket PATH       the machine with this control socket\n"
+"  --json              print the answer as JSON\n"
+"  --help              this text; after a VERB: more about it\n"
+"\n"
+"DEVICE is a PCI address on the host (0000:03:00.0) or the device's id in the\n"
+"guest (a number).\n"
+"\n"
+"Exit status: 0 done; 1 the machine refused or failed; 2 wrong options, or\n"
+"several machines and no --name; 6 no machine answers.\n";
+
+static void print_help(FILE *to)
+{
+	fputs("usage: viaduct ctl [--name NAME | --socket PATH] [--json] VERB "
+	      "[DEVICE]\n"
+	      "\n"
+	      "Ask or steer a running virtual machine.\n"
+	      "\n", to);
+	for (size_t i = 0; i < NVERBS; i++)
+		fprintf(to, "  %-19s %s\n", verbs[i].name, verbs[i].help);
+	fprintf(to, "\n%s\nExample:\n  viaduct ctl status\n", options_help);
+}
+
+static void print_verb_help(FILE *to, const struct ctl_verb *v)
+{
+	fprintf(to, "usage: viaduct ctl [OPTION]... %s%s\n\n%s\n%s", v->name,
+		v->args, v->more, options_help);
+}
+
+__attribute__((format(printf, 1, 2)))
+static int usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("viaduct ctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputs("; see viaduct ctl --help\n", stderr);
+	return CLI_USAGE;
+}
+
+static int take_options(struct ctl *c, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "name", required_argument, NULL, 'n' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "count", no_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int val;
+
+	optind = 0;	/* glibc: begin anew, forgetting an earlier argv */
+	while ((val = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
+		if (val == 'n')
+			c->name = optarg;
+		else if (val == 's')
+			c->socket = optarg;
+		else if (val == 'j')
+			c->json = true;
+		else if (val == 'c')
+			c->count = true;
+		else if (val == 'h')
+			c->wants_help = true;
+		else if (val == ':')
+			return usage("option wants a value: %s",
+				     argv[optind - 1]);
+		else
+			return usage("no such option: %s", argv[optind - 1]);
+	}
+	return c->name && c->socket ?
+	       usage("--name and --socket exclude each other") : CLI_OK;
+}
+
+static int find_verb(struct ctl *c, const char *name)
+{
+	for (size_t i = 0; i < NVERBS; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			c->verb = &verbs[i];
+	return c->verb ? CLI_OK : usage("no such verb: %s", name);
+}
+
+static int take_device(struct ctl *c, int argc, char **argv)
+{
+	const struct ctl_verb *v = c->verb;
+
+	if (argc > 0 && v->device != NO_DEVICE) {
+		c->device = argv[0];
+		argc--;
+		argv++;
+	}
+	if (argc > 0)
+		return usage("unexpected argument: %s", argv[0]);
+	if (v->device == MUST_DEVICE && !c->device)
+		return usage("%s wants a DEVICE", v->name);
+	if (c->count && !v->takes_count)
+		return usage("%s takes no --count", v->name);
+	return CLI_OK;
+}
+
+static int parse(struct ctl *c, int argc, char **argv)
+{
+	int status = take_options(c, argc, argv);
+
+	if (status != CLI_OK)
+		return status;
+	if (optind == argc)
+		return c->wants_help ? CLI_OK : usage("which verb?");
+	status = find_verb(c, argv[optind]);
+	if (status != CLI_OK || c->wants_help)
+		return status;
+	return take_device(c, argc - optind - 1, argv + optind + 1);
+}
+
+static int print_result(struct ctl *c, const json_t *result)
+{
+	if (c->json) {
+		json_dumpf(result, c->out, JSON_INDENT(2) | JSON_ENCODE_ANY);
+		fputc('\n', c->out);
+	} else {
+		c->verb->print(c, result);
+	}
+	if (fflush(c->out) == 0)
+		return CLI_OK;
+	snprintf(c->why, sizeof(c->why), "cannot write the answer");
+	return CLI_FAILED;
+}
+
+static int execute(struct ctl *c)
+{
+	char path[256];
+	json_t *result;
+	int status;
+
+	status = ctl_find(c->dir, c->name, c->socket, path, sizeof(path),
+			  c->why, sizeof(c->why));
+	if (status != CLI_OK)
+		return status;
+	status = ctl_open(&c->client, path, c->why, sizeof(c->why));
+	if (status != CLI_OK)
+		return status;
+	status = c->verb->run(c, &result);
+	ctl_close(&c->client);
+	if (status != CLI_OK)
+		return status;
+	status = print_result(c, result);
+	json_decref(result);
+	return status;
+}
+
+int ctl_main(int argc, char **argv, const char *dir, FILE *out)
+{
+	struct ctl c = { .dir = dir, .out = out };
+	int status = parse(&c, argc, argv);
+
+	if (status != CLI_OK)
+		return status;
+	if (c.wants_help && c.verb)
+		print_verb_help(out, c.verb);
+	else if (c.wants_help)
+		print_help(out);
+	else
+		status = execute(&c);
+	if (status != CLI_OK)
+		fprintf(stderr, "viaduct ctl: %s\n", c.why);
+	return status;
+}
+
+int verb_ctl(int argc, char **argv)
+{
+	return ctl_main(argc, argv, CONTROL_DIR, stdout);
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ctl_print.h"
+#include <inttypes.h>
+#include <string.h>
+
+static json_int_t number(const json_t *j, const char *key)
+{
+	return json_integer_value(json_object_get(j, key));
+}
+
+static const char *text(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s ? s : "?";
+}
+
+struct size {
+	char text[32];
+};
+
+static struct size size(json_int_t bytes)
+{
+	static const char *const unit[] = { "KiB", "MiB", "GiB", "TiB" };
+	double v = (double)bytes / 1024;
+	struct size s;
+	int i = 0;
+
+	while (v >= 1024 && i < 3) {
+		v /= 1024;
+		i++;
+	}
+	if (bytes < 1024)
+		snprintf(s.text, sizeof(s.text), "%d B", (int)bytes);
+	else
+		snprintf(s.text, sizeof(s.text), "%.1f %s", v, unit[i]);
+	return s;
+}
+
+static struct size size_of(const json_t *j, const char *key)
+{
+	return size(number(j, key));
+}
+
+static void print_peak(FILE *to, const char *label, const json_t *j,
+		       const char *now, const char *peak)
+{
+	fprintf(to, "%-14s %s (at most %s)\n", label, size_of(j, now).text,
+		size_of(j, peak).text);
+}
+
+static void print_exits(FILE *to, json_t *exits)
+{
+	const char *cause;
+	json_t *n;
+
+	json_object_foreach(exits, cause, n)
+		fprintf(to, "  %-20s %" JSON_INTEGER_FORMAT "\n", cause,
+			json_integer_value(n));
+}
+
+void ctl_print_status(FILE *to, const json_t *j)
+{
+	json_int_t s = number(j, "uptime_ms") / 1000;
+	const json_t *budget = json_object_get(j, "budget_bytes");
+
+	fprintf(to, "%-14s %s (process %d, %d vCPUs, up %d:%02d:%02d)\n",
+		"machine", text(j, "name"), (int)number(j, "pid"),
+		(int)number(j, "vcpus"), (int)(s / 3600), (int)(s / 60 % 60),
+		(int)(s % 60));
+	fprintf(to, "%-14s %s\n", "HAL",
+		json_is_true(json_object_get(j, "hal_in_charge")) ?
+		"in charge" : "not in charge: no device is shown");
+	fprintf(to, "%-14s %s, %s of it resident\n", "guest RAM",
+		size_of(j, "guest_ram_bytes").text,
+		size_of(j, "guest_resident_bytes").text);
+	print_peak(to, "swapped", j, "swapped_bytes", "swapped_peak_bytes");
+	print_peak(to, "pinned", j, "pinned_bytes", "pinned_peak_bytes");
+	print_peak(to, "mapped", j, "mapped_bytes", "mapped_peak_bytes");
+	fprintf(to, "%-14s %s\n", "budget", json_is_integer(budget) ?
+		size_of(j, "budget_bytes").text : "no limit");
+	fprintf(to, "%-14s %s\n", "monitor itself",
+		size_of(j, "vmm_resident_bytes").text);
+	fprintf(to, "%-14s %d, %d mappings, %d faults\n", "devices",
+		(int)number(j, "devices"), (int)number(j, "mappings"),
+		(int)number(j, "faults"));
+	fputs("exits\n", to);
+	print_exits(to, json_object_get(j, "exits"));
+}
+
+void ctl_print_state(FILE *to, const json_t *device)
+{
+	fprintf(to, "%s is %s\n", text(device, "host"),
+		text(device, "state"));
+}
+
+void ctl_print_devices(FILE *to, const json_t *j)
+{
+	json_t *d;
+	size_t i;
+
+	if (!json_array_size(j)) {
+		fputs("no device is assigned\n", to);
+		return;
+	}
+	fprintf(to, "%-13s %5s %-10s %10s %10s %8s %8s\n", "HOST", "GUEST",
+		"STATE", "MAPPINGS", "MAPPED", "REFUSED", "FAULTS");
+	json_array_foreach(j, i, d)
+		fprintf(to, "%-13s %5d %-10s %10" PRId64 " %10s %8" PRId64
+			" %8" PRId64 "\n", text(d, "host"),
+			(int)number(d, "guest_id"), text(d, "state"),
+			(int64_t)number(d, "mappings"),
+			size_of(d, "mapped_bytes").text,
+			(int64_t)number(d, "refused"),
+			(int64_t)number(d, "faults"));
+}
+
+static void print_page(FILE *to, const json_t *list)
+{
+	json_t *m;
+	size_t i;
+
+	json_array_foreach(list, i, m)
+		fprintf(to, "  %-18s %-14s %12" JSON_INTEGER_FORMAT " %s\n",
+			text(m, "bus"), text(m, "guest"), number(m, "bytes"),
+			text(m, "rights"));
+}
+
+void ctl_print_mappings(FILE *to, const json_t *j, bool count)
+{
+	json_t *d;
+	size_t i;
+
+	json_array_foreach(j, i, d) {
+		fprintf(to, "%s: %" JSON_INTEGER_FORMAT " mappings, %s\n",
+			text(d, "host"), number(d, "total"),
+			size_of(d, "mapped_bytes").text);
+		if (count || !json_array_size(json_object_get(d, "mappings")))
+			continue;
+		fprintf(to, "  %-18s %-14s %12s\n", "BUS", "GUEST", "BYTES");
+		print_page(to, json_object_get(d, "mappings"));
+	}
+	if (!json_array_size(j))
+		fputs("no device is assigned\n", to);
+}
+
+/* All numbers of an object, deeper ones indented. */
+static void print_numbers(FILE *to, json_t *j, int indent)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(j, key, v) {
+		if (json_is_integer(v))
+			fprintf(to, "%*s%-*s %" JSON_INTEGER_FORMAT "\n",
+				indent, "", 24 - indent, key,
+				json_integer_value(v));
+		else if (json_is_object(v)) {
+			fprintf(to, "%*s%s\n", indent, "", key);
+			print_numbers(to, v, indent + 2);
+		}
+	}
+}
+
+void ctl_print_counters(FILE *to, const json_t *j)
+{
+	json_t *d, *list = json_object_get(j, "devices");
+	size_t i;
+
+	fputs("domain\n", to);
+	print_numbers(to, json_object_get(j, "domain"), 2);
+	if (json_is_object(json_object_get(j, "hal"))) {
+		fputs("hal\n", to);
+		print_numbers(to, json_object_get(j, "hal"), 2);
+	}
+	json_array_foreach(list, i, d) {
+		fprintf(to, "device %s\n", text(d, "host"));
+		print_numbers(to, d, 2);
+	}
+	fputs("exits\n", to);
+	print_numbers(to, json_object_get(j, "exits"), 2);
+}
+
+void ctl_print_faults(FILE *to, const json_t *j)
+{
+	json_t *list = json_object_get(j, "faults"), *f;
+	size_t i;
+
+	json_array_foreach(list, i, f)
+		fprintf(to, "%-13s guest id %-5d %-5s %-18s %s\n",
+			text(f, "host"), (int)number(f, "guest_id"),
+			text(f, "access"), text(f, "bus"), text(f, "reason"));
+	fprintf(to, "%" JSON_INTEGER_FORMAT " faults since the start\n",
+		number(j, "total"));
+}
