@@ -106,8 +106,8 @@ struct vd_seg {
 };
 
 /* A map call holds at most this many segments and pages. */
-#define VD_MAP_MAX_SEGS		256
-#define VD_MAP_MAX_PAGES	4096
+#define VD_MAP_MAX_SEGS	 256
+#define VD_MAP_MAX_PAGES 4096
 
 /**
  * vd_device_map() - let a device reach guest memory
@@ -166,8 +166,7 @@ int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
  * mapping; those before it have ended)
  */
 int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
-			 const struct vd_seg *segs, size_t nsegs,
-			 size_t *done);
+			 const struct vd_seg *segs, size_t nsegs, size_t *done);
 
 /**
  * vd_device_translate() - which guest memory does a bus address mean?
@@ -213,8 +212,8 @@ int vd_device_mappings(struct vd_domain *d, uint32_t guest_id, size_t from,
 enum vd_device_state {
 	VD_DEVICE_PERMITTED,
 	VD_DEVICE_DENIED,
-	VD_DEVICE_QUIESCING,	/* a deny, revoke or detach is under way */
-	VD_DEVICE_STUCK,	/* denied; not quiesced; pins kept */
+	VD_DEVICE_QUIESCING, /* a deny, revoke or detach is under way */
+	VD_DEVICE_STUCK,     /* denied; not quiesced; pins kept */
 	VD_DEVICE_STATES,
 };
 
@@ -226,12 +225,12 @@ struct vd_device_info {
 	uint32_t host_id;
 	enum vd_device_state state;
 	uint64_t nmappings;
-	uint64_t mapped;	/* bytes */
-	uint64_t maps, unmaps;	/* segments, since it was attached */
+	uint64_t mapped;       /* bytes */
+	uint64_t maps, unmaps; /* segments, since it was attached */
 	uint64_t translations;
-	uint64_t refused;	/* map calls that failed */
-	uint64_t faults;	/* refused translations */
-	uint64_t denies;	/* permitted -> denied */
+	uint64_t refused; /* map calls that failed */
+	uint64_t faults;  /* refused translations */
+	uint64_t denies;  /* permitted -> denied */
 };
 
 /**

@@ -49,14 +49,14 @@ struct vd_domain_cfg {
  */
 struct vd_domain_stats {
 	uint64_t memory;
-	uint64_t budget;	/* UINT64_MAX: no limit */
+	uint64_t budget; /* UINT64_MAX: no limit */
 	uint64_t pinned, pinned_peak;
 	uint64_t mapped, mapped_peak;
 	uint64_t nmappings;
 	uint64_t ndevices;
-	uint64_t maps, unmaps;		/* segments, since the start */
+	uint64_t maps, unmaps; /* segments, since the start */
 	uint64_t refused_budget, refused_denied, refused_other;
-	uint64_t nfaults;		/* recorded, lost ones included */
+	uint64_t nfaults; /* recorded, lost ones included */
 };
 
 /**
@@ -116,9 +116,9 @@ void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out);
 
 /* Why a device access or a request was refused. */
 enum vd_fault_reason {
-	VD_FAULT_UNMAPPED,	/* no mapping holds this bus address */
-	VD_FAULT_DIRECTION,	/* the mapping does not allow it */
-	VD_FAULT_DENIED,	/* the device is denied */
+	VD_FAULT_UNMAPPED,  /* no mapping holds this bus address */
+	VD_FAULT_DIRECTION, /* the mapping does not allow it */
+	VD_FAULT_DENIED,    /* the device is denied */
 	VD_FAULT_REASONS,
 };
 
@@ -127,7 +127,7 @@ const char *vd_fault_reason_name(enum vd_fault_reason r);
 
 struct vd_fault {
 	uint32_t guest_id;
-	uint32_t prot;		/* VD_READ or VD_WRITE: what was tried */
+	uint32_t prot; /* VD_READ or VD_WRITE: what was tried */
 	vd_iova iova;
 	enum vd_fault_reason reason;
 };

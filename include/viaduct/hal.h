@@ -91,12 +91,12 @@ void vd_hal_notify(struct vd_hal *hal, uint32_t events);
 struct vd_hal_stats {
 	bool in_charge;
 	uint64_t hellos;
-	uint64_t requests;		/* doorbells that ran a request */
+	uint64_t requests; /* doorbells that ran a request */
 	uint64_t map_requests, unmap_requests;
-	uint64_t segs;			/* segments in those */
-	uint64_t bad_access;		/* width, alignment, no such register */
-	uint64_t bad_doorbell;		/* not in charge, no such slot, slot unset */
-	uint64_t status[16];		/* answers by VD_HAL_S_* */
+	uint64_t segs;	       /* segments in those */
+	uint64_t bad_access;   /* width, alignment, no such register */
+	uint64_t bad_doorbell; /* not in charge, no such slot, slot unset */
+	uint64_t status[16];   /* answers by VD_HAL_S_* */
 };
 
 void vd_hal_stats(struct vd_hal *hal, struct vd_hal_stats *out);

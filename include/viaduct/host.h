@@ -37,7 +37,7 @@ struct vd_pin {
 	vd_hpa *page;
 };
 
-#define VD_PIN_MAX_PAGES ((size_t)1 << 18)	/* 1 GiB */
+#define VD_PIN_MAX_PAGES ((size_t)1 << 18) /* 1 GiB */
 
 struct vd_host;
 
@@ -54,7 +54,8 @@ struct vd_host_ops {
 	int (*pin)(struct vd_host *h, struct vd_pin *pin, size_t npins);
 
 	/* End pins. Cannot fail and needs no memory. As pin for locks. */
-	void (*unpin)(struct vd_host *h, const struct vd_pin *pin, size_t npins);
+	void (*unpin)(struct vd_host *h, const struct vd_pin *pin,
+		      size_t npins);
 
 	void (*destroy)(struct vd_host *h);
 };
@@ -69,8 +70,8 @@ void vd_host_destroy(struct vd_host *h);
 
 /* How the noiommu host pins. */
 enum vd_pin_method {
-	VD_PIN_IO_URING,	/* real long-term pins */
-	VD_PIN_MLOCK,		/* resident, but the kernel may still move a page:
+	VD_PIN_IO_URING, /* real long-term pins */
+	VD_PIN_MLOCK,	 /* resident, but the kernel may still move a page:
 				 * the weaker promise, by choice only */
 };
 

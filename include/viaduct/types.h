@@ -16,16 +16,22 @@
 extern "C" {
 #endif
 
-#define VD_PAGE_SHIFT	12
-#define VD_PAGE_SIZE	((uint64_t)1 << VD_PAGE_SHIFT)
+#define VD_PAGE_SHIFT 12
+#define VD_PAGE_SIZE  ((uint64_t)1 << VD_PAGE_SHIFT)
 
-typedef struct { uint64_t v; } vd_iova;	/* what the device puts on the bus */
-typedef struct { uint64_t v; } vd_gpa;	/* guest-physical */
-typedef struct { uint64_t v; } vd_hpa;	/* host-physical; made only by a host */
+typedef struct {
+	uint64_t v;
+} vd_iova; /* what the device puts on the bus */
+typedef struct {
+	uint64_t v;
+} vd_gpa; /* guest-physical */
+typedef struct {
+	uint64_t v;
+} vd_hpa; /* host-physical; made only by a host */
 
 /* Rights of a mapping, from the device's point of view. */
-#define VD_READ		1u
-#define VD_WRITE	2u
+#define VD_READ	 1u
+#define VD_WRITE 2u
 
 /*
  * Errors. Every function that can fail returns 0 or one of these, negated;
