@@ -31,6 +31,7 @@
 #include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 
@@ -39,6 +40,10 @@
 
 #define LUCK_LOSSES	8
 #define LUCK_EVERY	64
+
+static bool luck = true;
+module_param(luck, bool, 0644);
+MODULE_PARM_DESC(luck, "try to map what crosses a granule in place");
 
 static u32 prot_of(enum dma_data_direction dir)
 {
@@ -200,7 +205,7 @@ static u32 try_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 	bool across = crosses_granule(hd, sgl, nents);
 	u32 status;
 
-	if (across && !luck_holds(&hd->across))
+	if (across && !(READ_ONCE(luck) && luck_holds(&hd->across)))
 		return VD_HAL_S_DISCONTIG;
 	if (!luck_holds(&hd->reach))
 		return VD_HAL_S_MASK;

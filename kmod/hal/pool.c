@@ -35,7 +35,7 @@
 #define NARROW_MS	1000	/* no use to try before this time */
 #define MIN_SHIFT	16	/* an eighth of it holds an unaligned page */
 #define MAX_SHIFT	30
-#define MAX_PAGES	(1u << 20)
+#define MAX_PAGES	BIT(20)
 
 static u32 chunk_len(const struct hal_pool *p)
 {
@@ -194,8 +194,9 @@ static void reap_work(struct work_struct *work)
 
 /*
  * Map free chunks until one will do, and take the run there. Chunks lie
- * anywhere in the host's memory, so one above the mask says nothing about the
- * next; but if all are, do not ask again for every transfer.
+ * anywhere in the host's memory: one above the mask, or one that the host could
+ * not keep in one piece, says nothing about the next. But if all are above the
+ * mask, do not ask again for every transfer.
  */
 static int take_from_new(struct hal_dev *hd, const struct hal_want *w,
 			 struct hal_run *run)
@@ -215,9 +216,10 @@ static int take_from_new(struct hal_dev *hd, const struct hal_want *w,
 		spin_lock_irqsave(&p->lock, flags);
 		if (status != VD_HAL_S_OK) {
 			c->user = NULL;
-			if (status == VD_HAL_S_MASK)
-				continue;
-			break;
+			if (status != VD_HAL_S_MASK &&
+			    status != VD_HAL_S_DISCONTIG)
+				break;	/* so will the others be */
+			continue;
 		}
 		c->bus = bus;
 		c->idle = jiffies;
@@ -346,6 +348,7 @@ struct hal_chunk *hal_pool_find(struct hal_dev *hd, dma_addr_t bus,
 	struct hal_chunk *c;
 
 	for (c = p->chunk; c < p->chunk + p->nchunks; c++)
+		/* Pairs with take_from_new(): kind and bus are the owner's. */
 		if (smp_load_acquire(&c->owner) == hd && c->kind == kind &&
 		    bus - c->bus < chunk_len(p))
 			return c;
