@@ -19,6 +19,7 @@ enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 #define FCR_ENABLE	0x01
 #define FCR_CLEAR_RX	0x02
 #define LCR_DLAB	0x80
+#define MCR_RTS		0x02
 #define MCR_OUT2	0x08
 #define MCR_LOOP	0x10
 #define LSR_RX		0x01
@@ -26,9 +27,15 @@ enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 #define LSR_TX_EMPTY	0x60
 #define MSR_READY	0xb0	/* DCD, DSR, CTS */
 
+/*
+ * Input waits until the guest is ready for it (RTS): a driver that starts reads
+ * the data register to empty it, and what was typed early would be lost.
+ */
 static bool has_input(const struct serial *s)
 {
-	return s->mcr & MCR_LOOP ? s->has_loop_byte : s->count > 0;
+	if (s->mcr & MCR_LOOP)
+		return s->has_loop_byte;
+	return (s->mcr & MCR_RTS) && s->count > 0;
 }
 
 static uint8_t pending(const struct serial *s)
@@ -61,7 +68,7 @@ static uint8_t take_byte(struct serial *s, bool *room)
 		s->has_loop_byte = false;
 		return s->loop_byte;
 	}
-	if (s->count == 0)
+	if (!has_input(s))
 		return 0;
 	*room = s->count + 1 >= SERIAL_QUEUE;
 	byte = s->queue[s->head];
