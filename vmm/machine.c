@@ -161,9 +161,7 @@ static int kvm_create(struct machine *m)
 	if (err == -E2BIG)
 		return machine_fail(m, err, "too many vCPUs: %u; %s",
 				    m->cfg.ncpus, why);
-	if (err)
-		return machine_fail(m, err, "no KVM: %s", why);
-	return 0;
+	return err ? machine_fail(m, err, "%s", why) : 0;
 }
 
 static int kvm_reset(struct machine *m)
