@@ -15,5 +15,6 @@ struct verb {
 
 int verb_run(int argc, char **argv);
 int verb_ctl(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 
 #endif
