@@ -197,9 +197,10 @@ static void devices(void **state)
 	assert_int_equal(p->seg[2].addr, 24);
 	assert_int_equal(p->seg[2].len, 0);
 	p = hal_request(h, VD_HAL_OP_DEVICES, 1); /* less room than devices */
+	p->seg[1].addr = 42;
 	assert_int_equal(hal_ring(h), VD_HAL_S_OK);
 	assert_int_equal(p->head.done, 1);
-	assert_int_equal(p->seg[1].addr, fx_gpa(1).v);
+	assert_int_equal(p->seg[1].addr, 42);
 }
 
 /* A slot's own page may be mapped; the answer is then seen by the device. */
