@@ -45,9 +45,11 @@ int machine_fail(struct machine *m, int err, const char *fmt, ...)
 {
 	va_list ap;
 
+	pthread_mutex_lock(&m->why_lock);
 	va_start(ap, fmt);
 	vsnprintf(m->why, sizeof(m->why), fmt, ap);
 	va_end(ap);
+	pthread_mutex_unlock(&m->why_lock);
 	return err;
 }
 
@@ -468,6 +470,7 @@ int machine_create(struct machine *m, const struct machine_cfg *cfg)
 	memset(m, 0, sizeof(*m));
 	m->cfg = *cfg;
 	m->created_ns = now_ns();
+	pthread_mutex_init(&m->why_lock, NULL);
 	while (m->nparts < NPARTS) {
 		err = parts[m->nparts].create(m);
 		if (err) {
@@ -531,8 +534,12 @@ enum machine_end machine_run(struct machine *m)
 	for (;;) {
 		loop_turn(&m->loop);
 		wish = atomic_load(&m->wish);
-		if (wish == MACHINE_WISH_NONE)
+		if (wish == MACHINE_WISH_NONE) {
+			/* who asked may pause after the wish was granted */
+			vcpus_resume(&m->vcpus);
 			continue;
+		}
+		vcpus_pause_soon(&m->vcpus);
 		console_close_output(&m->console, true);
 		vcpus_wait_parked(&m->vcpus);
 		console_close_output(&m->console, false);

@@ -70,6 +70,8 @@ enum machine_wish {
 struct machine {
 	struct machine_cfg cfg;
 	unsigned int nparts;		/* created so far */
+	pthread_mutex_t why_lock;	/* guards the next while there are
+					 * other threads */
 	char why[320];			/* what went wrong, a sentence */
 
 	struct vm vm;

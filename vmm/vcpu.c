@@ -150,8 +150,8 @@ static void die(struct vcpu *v, const char *what)
 	ioctl(v->fd, KVM_GET_REGS, &r);
 	snprintf(text, sizeof(text), "%s: vCPU %u at RIP 0x%llx", what, v->id,
 		 (unsigned long long)r.rip);
-	vcpus_pause_soon(v->all);
 	v->all->ops->died(v->all->ctx, text);
+	vcpus_pause_soon(v->all);
 }
 
 static void die_of(struct vcpu *v, uint64_t number, const char *what)
@@ -358,8 +358,10 @@ void vcpus_wait_parked(struct vcpus *c)
 void vcpus_resume(struct vcpus *c)
 {
 	pthread_mutex_lock(&c->lock);
-	c->want = VCPU_RUN;
-	pthread_cond_broadcast(&c->change);
+	if (c->want == VCPU_PARK) {
+		c->want = VCPU_RUN;
+		pthread_cond_broadcast(&c->change);
+	}
 	pthread_mutex_unlock(&c->lock);
 }
 
