@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A hostile guest: any bytes are a sequence of actions on the HAL device and on
+ * the guest's memory, with an operator and a failing host now and then. After
+ * each action the engine's books must balance. Crashes, hangs and leaks are the
+ * sanitizers' to find.
+ *
+ * An action is one byte, its low four bits (see actions[]), and what operands it
+ * takes from the input; operands that are missing are 0.
+ */
+#include "fuzz.h"
+
+#include <container.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <viaduct/abi/hal.h>
+#include <viaduct/viaduct.h>
+
+#define PAGE	 VD_PAGE_SIZE
+#define PAGES	 32u
+#define GPA	 0x10000u
+#define MAPPINGS 300u /* of a device: more than a request holds */
+#define DEVICES	 2u
+#define SLOTS	 2u
+#define ACTIONS	 200u /* of an input */
+
+struct world {
+	const uint8_t *in;
+	size_t left;
+	unsigned char *mem;
+	struct vd_host *host;
+	struct vd_domain *d;
+	struct vd_hal *hal;
+	bool shown;
+	int quiesce_says;
+};
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static uint64_t take(struct world *w, size_t n)
+{
+	uint64_t v = 0;
+
+	n = n < w->left ? n : w->left;
+	memcpy(&v, w->in, n);
+	w->in += n;
+	w->left -= n;
+	return v;
+}
+
+static int quiesce(void *opaque)
+{
+	struct world *w = opaque;
+
+	return w->quiesce_says;
+}
+
+static void in_charge(void *opaque, bool yes)
+{
+	struct world *w = opaque;
+
+	must(w->shown != yes);
+	w->shown = yes;
+}
+
+static void interrupt(void *opaque)
+{
+	struct world *w = opaque;
+
+	must(w->shown);
+}
+
+static void put(struct world *w, uint64_t reg, uint32_t value)
+{
+	vd_hal_write(w->hal, reg, 4, value);
+}
+
+static void any_write(struct world *w)
+{
+	uint64_t off = take(w, 2);
+	unsigned int width = (unsigned int)take(w, 1);
+
+	vd_hal_write(w->hal, off, width, take(w, 8));
+}
+
+static void any_read(struct world *w)
+{
+	uint64_t off = take(w, 2);
+
+	vd_hal_read(w->hal, off, (unsigned int)take(w, 1));
+}
+
+static void write_register(struct world *w)
+{
+	uint64_t reg = take(w, 1) % 0x12 * 4;
+
+	put(w, reg, (uint32_t)take(w, 4));
+}
+
+static void hello(struct world *w)
+{
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		put(w, VD_HAL_REG_SLOT, i);
+		put(w, VD_HAL_REG_SLOT_LO, GPA + i * (uint32_t)PAGE);
+		put(w, VD_HAL_REG_SLOT_HI, 0);
+	}
+	put(w, VD_HAL_REG_STATUS, VD_HAL_STATUS_HELLO);
+}
+
+static void scribble(struct world *w)
+{
+	size_t at = take(w, 2) % (SLOTS * PAGE - 256);
+	size_t n = take(w, 1);
+
+	for (size_t i = 0; i < n; i++)
+		w->mem[at + i] = (unsigned char)take(w, 1);
+}
+
+static void ring(struct world *w)
+{
+	put(w, VD_HAL_REG_DOORBELL, (uint32_t)take(w, 1) % (SLOTS + 1));
+}
+
+/* A request that is nearly right, so that the engine is reached. */
+static void request(struct world *w)
+{
+	struct vd_hal_slot *p = (struct vd_hal_slot *)(void *)w->mem;
+	uint32_t count = (uint32_t)take(w, 1);
+
+	p->head.op = (uint32_t)take(w, 1) % 5;
+	p->head.device = (uint32_t)take(w, 1) % (DEVICES + 1);
+	p->head.count = count;
+	p->head.reserved = 0;
+	p->head.mask = p->head.op == VD_HAL_OP_MAP ? UINT64_MAX >> take(w, 1) % 64 : 0;
+	for (uint32_t i = 0; i < count && i < VD_HAL_NSEGS; i++) {
+		uint64_t base = p->head.op == VD_HAL_OP_MAP ? GPA : VD_FAKE_BASE;
+		uint64_t v = take(w, 4);
+
+		p->seg[i].addr = base + v % (PAGES * PAGE);
+		p->seg[i].len = (uint32_t)(v >> 17) % 9000 + 1;
+		p->seg[i].prot = p->head.op == VD_HAL_OP_MAP ? 1 + (uint32_t)(v >> 30) % 3 : 0;
+	}
+	put(w, VD_HAL_REG_DOORBELL, 0);
+}
+
+/* Unmap what the last MAP's answer says. */
+static void unmap_answer(struct world *w)
+{
+	struct vd_hal_slot *p = (struct vd_hal_slot *)(void *)w->mem;
+
+	p->head.op = VD_HAL_OP_UNMAP;
+	p->head.mask = 0;
+	for (uint32_t i = 0; i < p->head.count && i < VD_HAL_NSEGS; i++)
+		p->seg[i].prot = 0;
+	put(w, VD_HAL_REG_DOORBELL, 0);
+}
+
+static void fail_host(struct world *w)
+{
+	static const int errs[] = { -ENOMEM, -EFAULT, -ENOSPC, -EIO };
+
+	vd_fake_fail(w->host, (unsigned int)take(w, 1) % 4, errs[take(w, 1) % 4]);
+}
+
+static void move_page(struct world *w)
+{
+	size_t page = take(w, 1) % PAGES;
+
+	if (vd_fake_pins(w->host, page) == 0)
+		vd_fake_place(w->host, page, (vd_hpa){ VD_FAKE_BASE + take(w, 1) % PAGES * PAGE });
+}
+
+static void operate(struct world *w)
+{
+	uint32_t dev = 1 + (uint32_t)take(w, 1) % DEVICES;
+	uint64_t what = take(w, 1);
+
+	w->quiesce_says = what & 0x80 ? -EIO : 0;
+	if (what % 4 == 0)
+		vd_device_deny(w->d, dev);
+	else if (what % 4 == 1)
+		vd_device_permit(w->d, dev);
+	else if (what % 4 == 2)
+		vd_device_revoke(w->d, dev);
+	else
+		vd_hal_notify(w->hal, VD_HAL_EV_BUS);
+}
+
+static void set_budget(struct world *w)
+{
+	vd_domain_set_budget(w->d, take(w, 1) * 1024);
+}
+
+static void reset(struct world *w)
+{
+	w->quiesce_says = take(w, 1) & 1 ? -EIO : 0;
+	vd_hal_reset(w->hal);
+}
+
+static void off(struct world *w)
+{
+	put(w, VD_HAL_REG_STATUS, VD_HAL_STATUS_OFF);
+}
+
+static void look_up(struct world *w)
+{
+	vd_iova iova = { VD_FAKE_BASE + take(w, 3) % (PAGES * PAGE) };
+	uint32_t dev = 1 + (uint32_t)take(w, 1) % DEVICES;
+	struct vd_fault fault;
+	vd_gpa gpa;
+	vd_iova back;
+
+	/* X3 */
+	if (vd_device_translate(w->d, dev, iova, VD_READ, &gpa) == 0)
+		must(vd_device_reverse(w->d, dev, gpa, &back) == 0);
+	vd_domain_next_fault(w->d, &fault);
+}
+
+static void (*const actions[16])(struct world *) = {
+	request, request, unmap_answer, hello,	   any_write, any_read,	  write_register, scribble,
+	ring,	 ring,	  fail_host,	move_page, operate,   set_budget, reset,	  look_up,
+};
+
+static bool is_any_stuck(struct world *w)
+{
+	struct vd_device_info info[DEVICES];
+	size_t n = vd_device_list(w->d, info, DEVICES);
+
+	for (size_t i = 0; i < n; i++) {
+		if (info[i].state == VD_DEVICE_STUCK)
+			return true;
+	}
+	return false;
+}
+
+static void check(struct world *w)
+{
+	struct vd_domain_stats st;
+	struct vd_hal_stats hal;
+
+	vd_domain_stats(w->d, &st);
+	vd_hal_stats(w->hal, &hal);
+	must(st.pinned == vd_fake_pinned(w->host) * PAGE);
+	must(st.nmappings <= DEVICES * MAPPINGS);
+	must(st.maps - st.unmaps == st.nmappings);
+	must(hal.in_charge == w->shown);
+	/* Not in charge: nothing is mapped, but by a device that is stuck. */
+	if (!hal.in_charge)
+		must(st.nmappings == 0 || is_any_stuck(w));
+}
+
+static void make(struct world *w)
+{
+	static const struct vd_device_ops dev_ops = { quiesce };
+	static const struct vd_hal_ops hal_ops = { in_charge, interrupt };
+	const struct vd_domain_cfg domain = { .size = sizeof(domain),
+					      .granule_shift = 12,
+					      .max_devices = DEVICES,
+					      .max_mappings = MAPPINGS };
+	struct vd_hal_cfg hal = { .size = sizeof(hal),
+				  .ops = &hal_ops,
+				  .opaque = w,
+				  .granule_shift = 12,
+				  .nslots = SLOTS };
+
+	w->mem = aligned_alloc(PAGE, PAGES * PAGE);
+	must(w->mem != NULL);
+	memset(w->mem, 0, PAGES * PAGE);
+	must(vd_host_fake_create(w->mem, PAGES, &w->host) == 0);
+	must(vd_domain_create(w->host, &domain, &w->d) == 0);
+	must(vd_domain_add_memory(w->d, (vd_gpa){ GPA }, w->mem, PAGES * PAGE) == 0);
+	for (uint32_t i = 1; i <= DEVICES; i++) {
+		const struct vd_device_cfg dev = { sizeof(dev), i, i, &dev_ops, w };
+
+		must(vd_device_attach(w->d, &dev) == 0);
+	}
+	hal.domain = w->d;
+	must(vd_hal_create(&hal, &w->hal) == 0);
+}
+
+static void unmake(struct world *w)
+{
+	w->quiesce_says = 0;
+	off(w);
+	must(vd_fake_pinned(w->host) == 0);
+	vd_hal_destroy(w->hal);
+	vd_domain_destroy(w->d);
+	vd_host_destroy(w->host);
+	free(w->mem);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct world w = { .in = data, .left = len };
+
+	make(&w);
+	for (unsigned int i = 0; w.left && i < ACTIONS; i++) {
+		actions[take(&w, 1) % ARRAY_LEN(actions)](&w);
+		check(&w);
+	}
+	unmake(&w);
+	return 0;
+}
