@@ -14,7 +14,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define PAGE 1024	/* mappings asked for at once: the machine's most */
+#define PAGE 1024 /* mappings asked for at once: the machine's most */
 
 struct ctl {
 	const char *dir, *name, *socket;
@@ -30,9 +30,9 @@ enum wants_device { NO_DEVICE, MAY_DEVICE, MUST_DEVICE };
 
 struct ctl_verb {
 	const char *name;
-	const char *args;	/* for the usage line */
-	const char *help;	/* half a line */
-	const char *more;	/* what it prints, exit status, example */
+	const char *args; /* for the usage line */
+	const char *help; /* half a line */
+	const char *more; /* what it prints, exit status, example */
 	enum wants_device device;
 	bool takes_count;
 	int (*run)(struct ctl *c, json_t **result);
@@ -66,10 +66,11 @@ static int ask_all(struct ctl *c, json_t *device, json_t **result)
 
 	*result = NULL;
 	do {
-		status = ask(c, "mappings", json_pack("{s:O,s:I,s:i}",
-			"device", device,
-			"from", (json_int_t)json_array_size(all),
-			"max", c->count ? 0 : PAGE), &part);
+		status = ask(c, "mappings",
+			     json_pack("{s:O,s:I,s:i}", "device", device,
+				       "from", (json_int_t)json_array_size(all),
+				       "max", c->count ? 0 : PAGE),
+			     &part);
 		if (status != CLI_OK)
 			break;
 		n = json_array_size(json_object_get(part, "mappings"));
@@ -77,8 +78,8 @@ static int ask_all(struct ctl *c, json_t *device, json_t **result)
 			*result = part;
 			all = json_object_get(part, "mappings");
 		} else {
-			json_array_extend(all, json_object_get(part,
-							       "mappings"));
+			json_array_extend(all,
+					  json_object_get(part, "mappings"));
 			json_decref(part);
 		}
 	} while (n == PAGE);
@@ -105,7 +106,7 @@ static json_t *names(struct ctl *c, int *status)
 	*status = ask(c, "devices", NULL, &devices);
 	if (*status != CLI_OK)
 		return list;
-	json_array_foreach(devices, i, d)
+	json_array_foreach (devices, i, d)
 		json_array_append(list, json_object_get(d, "guest_id"));
 	json_decref(devices);
 	return list;
@@ -119,7 +120,7 @@ static int ask_mappings(struct ctl *c, json_t **result)
 	int status;
 
 	all = names(c, &status);
-	json_array_foreach(all, i, name) {
+	json_array_foreach (all, i, name) {
 		status = ask_all(c, name, &one);
 		if (status != CLI_OK)
 			break;
@@ -168,6 +169,7 @@ static void print_nothing(struct ctl *c, const json_t *j)
 	(void)c, (void)j;
 }
 
+/* clang-format off */
 static const struct ctl_verb verbs[] = {
 	{ .name = "status", .args = "", .help = "memory, pins and exits",
 	  .more =
@@ -237,9 +239,11 @@ static const struct ctl_verb verbs[] = {
 "  viaduct ctl --name web quit\n",
 	  .run = ask_plain, .print = print_nothing },
 };
+/* clang-format on */
 
 #define NVERBS (sizeof(verbs) / sizeof(verbs[0]))
 
+/* clang-format off */
 static const char options_help[] =
 "  --name NAME         the machine of this name (may be left out if only one\n"
 "                      runs)\n"
@@ -252,6 +256,7 @@ static const char options_help[] =
 "\n"
 "Exit status: 0 done; 1 the machine refused or failed; 2 wrong options, or\n"
 "several machines and no --name; 6 no machine answers.\n";
+/* clang-format on */
 
 static void print_help(FILE *to)
 {
@@ -259,7 +264,8 @@ static void print_help(FILE *to)
 	      "[DEVICE]\n"
 	      "\n"
 	      "Ask or steer a running virtual machine.\n"
-	      "\n", to);
+	      "\n",
+	      to);
 	for (size_t i = 0; i < NVERBS; i++)
 		fprintf(to, "  %-19s %s\n", verbs[i].name, verbs[i].help);
 	fprintf(to, "\n%s\nExample:\n  viaduct ctl status\n", options_help);
@@ -271,8 +277,7 @@ static void print_verb_help(FILE *to, const struct ctl_verb *v)
 		v->args, v->more, options_help);
 }
 
-__attribute__((format(printf, 1, 2)))
-static int usage(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -296,7 +301,7 @@ static int take_options(struct ctl *c, int argc, char **argv)
 	};
 	int val;
 
-	optind = 0;	/* glibc: begin anew, forgetting an earlier argv */
+	optind = 0; /* glibc: begin anew, forgetting an earlier argv */
 	while ((val = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
 		if (val == 'n')
 			c->name = optarg;
@@ -315,7 +320,8 @@ static int take_options(struct ctl *c, int argc, char **argv)
 			return usage("no such option: %s", argv[optind - 1]);
 	}
 	return c->name && c->socket ?
-	       usage("--name and --socket exclude each other") : CLI_OK;
+		       usage("--name and --socket exclude each other") :
+		       CLI_OK;
 }
 
 static int find_verb(struct ctl *c, const char *name)

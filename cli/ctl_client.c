@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define ANSWER_S	60	/* a device may take its time to be quiesced */
+#define ANSWER_S 60 /* a device may take its time to be quiesced */
 
 static int say_unreachable(int err, const char *path, char *why, size_t len)
 {
@@ -26,8 +26,8 @@ static int say_unreachable(int err, const char *path, char *why, size_t len)
 }
 
 struct found {
-	char path[256];		/* of the last */
-	char names[512];	/* of all, for the sentence */
+	char path[256];	 /* of the last */
+	char names[512]; /* of all, for the sentence */
 	unsigned int n;
 };
 
@@ -111,8 +111,10 @@ int ctl_find(const char *dir, const char *name, const char *socket, char *path,
 		return CLI_OK;
 	}
 	if (f.n) {
-		snprintf(why, whylen, "several virtual machines run: %s; "
-			 "choose one with --name", f.names);
+		snprintf(why, whylen,
+			 "several virtual machines run: %s; "
+			 "choose one with --name",
+			 f.names);
 		return CLI_USAGE;
 	}
 	snprintf(why, whylen, "no virtual machine runs (no live socket in %s)",
@@ -140,16 +142,19 @@ static int check_greeting(struct ctl_client *c, char *why, size_t len)
 	const char *refused = NULL;
 	int protocol, status = CLI_OK;
 
-	if (!j || json_unpack(j, "{s:{s:i}}", "viaduct", "protocol",
-			      &protocol)) {
+	if (!j ||
+	    json_unpack(j, "{s:{s:i}}", "viaduct", "protocol", &protocol)) {
 		json_unpack(j, "{s:{s:s}}", "error", "desc", &refused);
-		snprintf(why, len, "%s: %s", c->path, refused ? refused :
-			 "what answers is no virtual machine of viaduct's");
+		snprintf(why, len, "%s: %s", c->path,
+			 refused ? refused :
+				   "what answers is no virtual machine of "
+				   "viaduct's");
 		status = refused ? CLI_FAILED : CLI_UNREACHABLE;
 	} else if (protocol != CONTROL_PROTOCOL) {
-		snprintf(why, len, "%s speaks protocol %d and this program %d; "
-			 "use the viaduct that runs the machine", c->path,
-			 protocol, CONTROL_PROTOCOL);
+		snprintf(why, len,
+			 "%s speaks protocol %d and this program %d; "
+			 "use the viaduct that runs the machine",
+			 c->path, protocol, CONTROL_PROTOCOL);
 		status = CLI_FAILED;
 	}
 	json_decref(j);
@@ -197,7 +202,7 @@ static int send_json(struct ctl_client *c, json_t *j)
 	if (!text)
 		return -1;
 	len = strlen(text);
-	text[len] = '\n';	/* what is sent needs no 0 at its end */
+	text[len] = '\n'; /* what is sent needs no 0 at its end */
 	while (sent <= len && n >= 0) {
 		n = send(c->fd, text + sent, len + 1 - sent, MSG_NOSIGNAL);
 		if (n > 0)
@@ -221,8 +226,10 @@ static int take_answer(struct ctl_client *c, json_t *answer, json_t **result,
 		snprintf(why, len, "%s", desc);
 		status = CLI_FAILED;
 	} else {
-		snprintf(why, len, "%s: the virtual machine went away or does "
-			 "not answer", c->path);
+		snprintf(why, len,
+			 "%s: the virtual machine went away or does "
+			 "not answer",
+			 c->path);
 		status = CLI_UNREACHABLE;
 	}
 	json_decref(answer);

@@ -10,7 +10,7 @@
 struct ctl_client {
 	FILE *in;
 	int fd;
-	const char *path;	/* borrowed */
+	const char *path; /* borrowed */
 };
 
 /*

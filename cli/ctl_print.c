@@ -54,9 +54,10 @@ static void print_exits(FILE *to, json_t *exits)
 	const char *cause;
 	json_t *n;
 
-	json_object_foreach(exits, cause, n)
-		fprintf(to, "  %-20s %" JSON_INTEGER_FORMAT "\n", cause,
-			json_integer_value(n));
+	json_object_foreach (exits, cause, n)
+		if (json_integer_value(n))
+			fprintf(to, "  %-20s %" JSON_INTEGER_FORMAT "\n", cause,
+				json_integer_value(n));
 }
 
 void ctl_print_status(FILE *to, const json_t *j)
@@ -70,15 +71,17 @@ void ctl_print_status(FILE *to, const json_t *j)
 		(int)(s % 60));
 	fprintf(to, "%-14s %s\n", "HAL",
 		json_is_true(json_object_get(j, "hal_in_charge")) ?
-		"in charge" : "not in charge: no device is shown");
+			"in charge" :
+			"not in charge: no device is shown");
 	fprintf(to, "%-14s %s, %s of it resident\n", "guest RAM",
 		size_of(j, "guest_ram_bytes").text,
 		size_of(j, "guest_resident_bytes").text);
 	print_peak(to, "swapped", j, "swapped_bytes", "swapped_peak_bytes");
 	print_peak(to, "pinned", j, "pinned_bytes", "pinned_peak_bytes");
 	print_peak(to, "mapped", j, "mapped_bytes", "mapped_peak_bytes");
-	fprintf(to, "%-14s %s\n", "budget", json_is_integer(budget) ?
-		size_of(j, "budget_bytes").text : "no limit");
+	fprintf(to, "%-14s %s\n", "budget",
+		json_is_integer(budget) ? size_of(j, "budget_bytes").text :
+					  "no limit");
 	fprintf(to, "%-14s %s\n", "monitor itself",
 		size_of(j, "vmm_resident_bytes").text);
 	fprintf(to, "%-14s %d, %d mappings, %d faults\n", "devices",
@@ -90,8 +93,7 @@ void ctl_print_status(FILE *to, const json_t *j)
 
 void ctl_print_state(FILE *to, const json_t *device)
 {
-	fprintf(to, "%s is %s\n", text(device, "host"),
-		text(device, "state"));
+	fprintf(to, "%s is %s\n", text(device, "host"), text(device, "state"));
 }
 
 void ctl_print_devices(FILE *to, const json_t *j)
@@ -105,11 +107,12 @@ void ctl_print_devices(FILE *to, const json_t *j)
 	}
 	fprintf(to, "%-13s %5s %-10s %10s %10s %8s %8s\n", "HOST", "GUEST",
 		"STATE", "MAPPINGS", "MAPPED", "REFUSED", "FAULTS");
-	json_array_foreach(j, i, d)
-		fprintf(to, "%-13s %5d %-10s %10" PRId64 " %10s %8" PRId64
-			" %8" PRId64 "\n", text(d, "host"),
-			(int)number(d, "guest_id"), text(d, "state"),
-			(int64_t)number(d, "mappings"),
+	json_array_foreach (j, i, d)
+		fprintf(to,
+			"%-13s %5d %-10s %10" PRId64 " %10s %8" PRId64
+			" %8" PRId64 "\n",
+			text(d, "host"), (int)number(d, "guest_id"),
+			text(d, "state"), (int64_t)number(d, "mappings"),
 			size_of(d, "mapped_bytes").text,
 			(int64_t)number(d, "refused"),
 			(int64_t)number(d, "faults"));
@@ -120,7 +123,7 @@ static void print_page(FILE *to, const json_t *list)
 	json_t *m;
 	size_t i;
 
-	json_array_foreach(list, i, m)
+	json_array_foreach (list, i, m)
 		fprintf(to, "  %-18s %-14s %12" JSON_INTEGER_FORMAT " %s\n",
 			text(m, "bus"), text(m, "guest"), number(m, "bytes"),
 			text(m, "rights"));
@@ -131,7 +134,7 @@ void ctl_print_mappings(FILE *to, const json_t *j, bool count)
 	json_t *d;
 	size_t i;
 
-	json_array_foreach(j, i, d) {
+	json_array_foreach (j, i, d) {
 		fprintf(to, "%s: %" JSON_INTEGER_FORMAT " mappings, %s\n",
 			text(d, "host"), number(d, "total"),
 			size_of(d, "mapped_bytes").text);
@@ -150,7 +153,7 @@ static void print_numbers(FILE *to, json_t *j, int indent)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(j, key, v) {
+	json_object_foreach (j, key, v) {
 		if (json_is_integer(v))
 			fprintf(to, "%*s%-*s %" JSON_INTEGER_FORMAT "\n",
 				indent, "", 24 - indent, key,
@@ -173,7 +176,7 @@ void ctl_print_counters(FILE *to, const json_t *j)
 		fputs("hal\n", to);
 		print_numbers(to, json_object_get(j, "hal"), 2);
 	}
-	json_array_foreach(list, i, d) {
+	json_array_foreach (list, i, d) {
 		fprintf(to, "device %s\n", text(d, "host"));
 		print_numbers(to, d, 2);
 	}
@@ -186,7 +189,7 @@ void ctl_print_faults(FILE *to, const json_t *j)
 	json_t *list = json_object_get(j, "faults"), *f;
 	size_t i;
 
-	json_array_foreach(list, i, f)
+	json_array_foreach (list, i, f)
 		fprintf(to, "%-13s guest id %-5d %-5s %-18s %s\n",
 			text(f, "host"), (int)number(f, "guest_id"),
 			text(f, "access"), text(f, "bus"), text(f, "reason"));

@@ -10,6 +10,7 @@
 
 #define REPORT_VERSION 1
 
+/* clang-format off */
 static const char help[] =
 "usage: viaduct doctor [--json] [DEVICE]\n"
 "\n"
@@ -28,6 +29,7 @@ static const char help[] =
 "\n"
 "Example:\n"
 "  sudo viaduct doctor 0000:03:00.0\n";
+/* clang-format on */
 
 void doctor_add(struct doctor *d, const char *id, enum doctor_says says,
 		const char *advice, const char *fmt, ...)
@@ -39,9 +41,10 @@ void doctor_add(struct doctor *d, const char *id, enum doctor_says says,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_array_append_new(d->checks, json_pack("{s:s,s:s,s:s,s:s?}",
-		"id", id, "says", word[says], "text", text, "advice",
-		advice));
+	json_array_append_new(d->checks,
+			      json_pack("{s:s,s:s,s:s,s:s?}", "id", id, "says",
+					word[says], "text", text, "advice",
+					advice));
 	d->missing += says == DOCTOR_NO;
 }
 
@@ -63,9 +66,9 @@ static void read_caps(struct doctor *d)
 
 static json_t *report(struct doctor *d, bool ready)
 {
-	return json_pack("{s:i,s:s,s:b,s:O,s:O}",
-		"report", REPORT_VERSION, "version", VIADUCT_VERSION,
-		"ready", ready, "checks", d->checks, "devices", d->devices);
+	return json_pack("{s:i,s:s,s:b,s:O,s:O}", "report", REPORT_VERSION,
+			 "version", VIADUCT_VERSION, "ready", ready, "checks",
+			 d->checks, "devices", d->devices);
 }
 
 static int print_report(const json_t *r, bool json, FILE *out)
@@ -111,8 +114,7 @@ static int usage(const char *what, const char *which)
 }
 
 /* CLI_OK: *@json and *@bdf are set; -1: help was printed. */
-static int parse(int argc, char **argv, bool *json, const char **bdf,
-		 FILE *out)
+static int parse(int argc, char **argv, bool *json, const char **bdf, FILE *out)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -121,7 +123,7 @@ static int parse(int argc, char **argv, bool *json, const char **bdf,
 	};
 	int val;
 
-	optind = 0;	/* glibc: begin anew, forgetting an earlier argv */
+	optind = 0; /* glibc: begin anew, forgetting an earlier argv */
 	while ((val = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
 		if (val == 'h') {
 			fputs(help, out);

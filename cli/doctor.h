@@ -33,10 +33,10 @@ struct doctor_probes {
 struct doctor {
 	const struct sysfs *s;
 	const struct doctor_probes *probes;
-	const char *bdf;	/* look at this device only; NULL: at all */
-	uint64_t caps;		/* effective capabilities */
+	const char *bdf; /* look at this device only; NULL: at all */
+	uint64_t caps;	 /* effective capabilities */
 	json_t *checks, *devices;
-	int missing;		/* checks that say no */
+	int missing; /* checks that say no */
 };
 
 enum doctor_says { DOCTOR_OK, DOCTOR_WARN, DOCTOR_NO };
@@ -50,9 +50,9 @@ void doctor_add(struct doctor *d, const char *id, enum doctor_says says,
 	__attribute__((format(printf, 5, 6)));
 
 /* In doctor_*.c: each adds its checks. */
-void doctor_virtual(struct doctor *d);	/* KVM, IOMMU */
-void doctor_rights(struct doctor *d);	/* capabilities, pins, addresses */
-void doctor_memory(struct doctor *d);	/* swap, huge pages, what moves pages */
+void doctor_virtual(struct doctor *d); /* KVM, IOMMU */
+void doctor_rights(struct doctor *d);  /* capabilities, pins, addresses */
+void doctor_memory(struct doctor *d);  /* swap, huge pages, what moves pages */
 
 /*
  * Adds to @devices. 0; -ENODEV or -EINVAL: no such device as @bdf, and why;

@@ -5,62 +5,78 @@
 #include <errno.h>
 #include <inttypes.h>
 
-static json_t *address(uint64_t v)
+/* NULL: null. */
+static void say(json_t *to, const char *key, const char *text)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, v);
-	return json_string(text);
+	json_object_set_new(to, key, text ? json_string(text) : json_null());
 }
 
-static json_t *id(unsigned int v, int digits)
+static void set(json_t *to, const char *key, uint64_t v)
+{
+	json_object_set_new(to, key, json_integer((json_int_t)v));
+}
+
+static void set_id(json_t *to, const char *key, unsigned int v, int digits)
 {
 	char text[16];
 
 	snprintf(text, sizeof(text), "%0*x", digits, v);
-	return json_string(text);
+	say(to, key, text);
+}
+
+static json_t *bar_json(int index, const struct pci_host_bar *b)
+{
+	json_t *j = json_object();
+	char start[24];
+
+	snprintf(start, sizeof(start), "0x%" PRIx64, b->start);
+	set(j, "index", (uint64_t)index);
+	say(j, "kind", b->flags & PCI_BAR_F_IO ? "io" : "memory");
+	say(j, "start", start);
+	set(j, "bytes", b->len);
+	set(j, "direct_bytes", b->direct_len);
+	say(j, "how", pci_how_name(b->how));
+	return j;
 }
 
 static json_t *bars_json(const struct pci_host_dev *p)
 {
 	json_t *list = json_array();
 
-	for (int i = 0; i < PCI_HOST_BARS; i++) {
-		const struct pci_host_bar *b = &p->bar[i];
-
-		if (b->how == PCI_HOW_NONE)
-			continue;
-		json_array_append_new(list, json_pack(
-			"{s:i,s:s,s:o,s:I,s:I,s:s}",
-			"index", i,
-			"kind", b->flags & PCI_BAR_F_IO ? "io" : "memory",
-			"start", address(b->start),
-			"bytes", (json_int_t)b->len,
-			"direct_bytes", (json_int_t)b->direct_len,
-			"how", pci_how_name(b->how)));
-	}
+	for (int i = 0; i < PCI_HOST_BARS; i++)
+		if (p->bar[i].how != PCI_HOW_NONE)
+			json_array_append_new(list, bar_json(i, &p->bar[i]));
 	return list;
+}
+
+static json_t *device_json(const struct pci_host_dev *p)
+{
+	json_t *j = json_object();
+
+	say(j, "host", p->bdf);
+	set_id(j, "vendor", p->vendor, 4);
+	set_id(j, "device", p->device, 4);
+	set_id(j, "class", p->class, 6);
+	say(j, "driver", p->driver[0] ? p->driver : NULL);
+	if (p->has_group)
+		set(j, "iommu_group", p->group);
+	else
+		say(j, "iommu_group", NULL);
+	return j;
 }
 
 static int add_device(void *ctx, const struct pci_host_dev *p)
 {
 	struct doctor *d = ctx;
+	json_t *j = device_json(p);
 	char why[512];
 	int err = pciscan_check_device(d->s, p, why, sizeof(why));
-	json_t *group = p->has_group ? json_integer(p->group) : json_null();
 
-	json_array_append_new(d->devices, json_pack(
-		"{s:s,s:o,s:o,s:o,s:s?,s:o,s:b,s:s?,s:s?,s:o}",
-		"host", p->bdf,
-		"vendor", id(p->vendor, 4),
-		"device", id(p->device, 4),
-		"class", id(p->class, 6),
-		"driver", p->driver[0] ? p->driver : NULL,
-		"iommu_group", group,
-		"assignable", !err,
-		"reason", err ? why : NULL,
-		"warning", !err && why[0] ? why : NULL,
-		"bars", bars_json(p)));
+	json_object_set_new(j, "assignable", json_boolean(!err));
+	say(j, "reason", err ? why : NULL);
+	say(j, "warning", !err && why[0] ? why : NULL);
+	json_object_set_new(j, "bars", bars_json(p));
+	json_array_append_new(d->devices, j);
 	return err ? 1 : 0;
 }
 
@@ -83,10 +99,14 @@ int doctor_devices(struct doctor *d, char *why, size_t len)
 	if (!err)
 		return add_device(d, &p);
 	if (err == -EINVAL)
-		snprintf(why, len, "%s is no PCI address; they look like "
-			 "0000:03:00.0", d->bdf);
+		snprintf(why, len,
+			 "%s is no PCI address; they look like "
+			 "0000:03:00.0",
+			 d->bdf);
 	else
-		snprintf(why, len, "there is no PCI device %s; lspci -D lists "
-			 "them", d->bdf);
+		snprintf(why, len,
+			 "there is no PCI device %s; lspci -D lists "
+			 "them",
+			 d->bdf);
 	return err == -EINVAL ? err : -ENODEV;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define MIB	 ((uint64_t)1 << 20)
-#define NO_LIMIT ((uint64_t)1 << 62)	/* or above: version 1 means none */
+#define NO_LIMIT ((uint64_t)1 << 62) /* or above: version 1 means none */
 
 struct swap {
 	uint64_t kib, used;
@@ -23,9 +23,9 @@ static int swap_line(void *ctx, char *line)
 	char file[256];
 	uint64_t kib, used;
 
-	if (sscanf(line, "%255s %*s %" SCNu64 " %" SCNu64, file, &kib,
-		   &used) != 3)
-		return 0;	/* the heading */
+	if (sscanf(line, "%255s %*s %" SCNu64 " %" SCNu64, file, &kib, &used) !=
+	    3)
+		return 0; /* the heading */
 	w->kib += kib;
 	w->used += used;
 	w->n++;
@@ -41,8 +41,11 @@ static void check_swap(struct doctor *d)
 	if (w.n)
 		doctor_add(d, "swap", DOCTOR_OK, NULL,
 			   "%" PRIu64 " MiB%s, %" PRIu64 " MiB used",
-			   w.kib / 1024, w.zram == w.n ? " of zram" :
-			   w.zram ? " (some of it zram)" : "", w.used / 1024);
+			   w.kib / 1024,
+			   w.zram == w.n ? " of zram" :
+			   w.zram	 ? " (some of it zram)" :
+					   "",
+			   w.used / 1024);
 	else
 		doctor_add(d, "swap", DOCTOR_WARN,
 			   "add some, for example zram: modprobe zram; zramctl "
@@ -78,7 +81,8 @@ static void check_thp(struct doctor *d)
 			   "write madvise to /sys/kernel/mm/"
 			   "transparent_hugepage/enabled",
 			   "transparent huge pages: %s; --granule 2M and the "
-			   "pool need them", mode);
+			   "pool need them",
+			   mode);
 }
 
 static void check_hugetlb(struct doctor *d)
@@ -91,7 +95,8 @@ static void check_hugetlb(struct doctor *d)
 			   "give them back if nothing else wants them: "
 			   "sysctl vm.nr_hugepages=0",
 			   "%" PRIu64 " huge pages are set aside, which "
-			   "viaduct does not use", n);
+			   "viaduct does not use",
+			   n);
 	else
 		doctor_add(d, "hugetlb", DOCTOR_OK, NULL,
 			   "no huge pages are set aside (none are needed)");
@@ -127,8 +132,8 @@ static void check_ksm(struct doctor *d)
 }
 
 struct group {
-	char path[512];		/* without the first slash */
-	bool old;		/* version 1, which has no swap.max */
+	char path[512]; /* without the first slash */
+	bool old;	/* version 1, which has no swap.max */
 };
 
 /* "0::/user.slice/x", or "4:memory:/x" */
@@ -179,14 +184,14 @@ static void check_cgroup(struct doctor *d)
 			   "pinned pages count and cannot be reclaimed: keep "
 			   "--budget well below",
 			   "this control group has a limit of %" PRIu64 " MiB "
-			   "of memory", memory / MIB);
+			   "of memory",
+			   memory / MIB);
 	else if (swap == 0)
 		doctor_add(d, "cgroup", DOCTOR_WARN,
 			   "raise memory.swap.max of the control group",
 			   "this control group may not swap");
 	else
-		doctor_add(d, "cgroup", DOCTOR_OK, NULL,
-			   "no limit on memory");
+		doctor_add(d, "cgroup", DOCTOR_OK, NULL, "no limit on memory");
 }
 
 void doctor_memory(struct doctor *d)

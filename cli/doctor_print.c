@@ -2,8 +2,8 @@
 #include "doctor_print.h"
 #include <string.h>
 
-#define WIDTH	80
-#define INDENT	19	/* where the text of a check begins */
+#define WIDTH  80
+#define INDENT 19 /* where the text of a check begins */
 
 static const char *text(const json_t *j, const char *key)
 {
@@ -48,7 +48,8 @@ static void print_bar(FILE *to, const json_t *b)
 	fprintf(to, "%*sBAR %d: %s, %" JSON_INTEGER_FORMAT " bytes at %s: %s\n",
 		INDENT, "",
 		(int)json_integer_value(json_object_get(b, "index")),
-		text(b, "kind"), json_integer_value(json_object_get(b, "bytes")),
+		text(b, "kind"),
+		json_integer_value(json_object_get(b, "bytes")),
 		text(b, "start"), text(b, "how"));
 }
 
@@ -73,24 +74,32 @@ static void print_device(FILE *to, const json_t *d)
 		wrap(to, text(d, text(d, "reason")[0] ? "reason" : "warning"),
 		     INDENT);
 	}
-	json_array_foreach(bars, i, b)
+	json_array_foreach (bars, i, b)
 		print_bar(to, b);
+}
+
+static const char *summary(const json_t *report, size_t nmissing)
+{
+	if (json_is_true(json_object_get(report, "ready")))
+		return "Everything that is needed is there.";
+	return nmissing ? "Something that is needed is missing." :
+			  "This device cannot be assigned.";
 }
 
 void doctor_print(FILE *to, const json_t *report)
 {
 	json_t *checks = json_object_get(report, "checks"), *c;
 	json_t *devices = json_object_get(report, "devices"), *d;
-	size_t i;
+	size_t i, nmissing = 0;
 
-	json_array_foreach(checks, i, c)
+	json_array_foreach (checks, i, c) {
 		print_check(to, c);
+		nmissing += strcmp(text(c, "says"), "no") == 0;
+	}
 	fputs("\nPCI devices (ok: can be assigned; -: cannot)\n", to);
-	json_array_foreach(devices, i, d)
+	json_array_foreach (devices, i, d)
 		print_device(to, d);
 	if (!json_array_size(devices))
 		fputs("none\n", to);
-	fprintf(to, "\n%s\n", json_is_true(json_object_get(report, "ready")) ?
-		"Everything that is needed is there." :
-		"Something that is needed is missing.");
+	fprintf(to, "\n%s\n", summary(report, nmissing));
 }

@@ -10,9 +10,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PAGE		4096u
-#define PFN_MASK	(((uint64_t)1 << 55) - 1)
-#define PRESENT		((uint64_t)1 << 63)
+#define PAGE	 4096u
+#define PFN_MASK (((uint64_t)1 << 55) - 1)
+#define PRESENT	 ((uint64_t)1 << 63)
 
 static int probe_kvm(char *why, size_t len)
 {

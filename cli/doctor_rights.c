@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define MEMLOCK_WISH	((uint64_t)1 << 30)
+#define MEMLOCK_WISH ((uint64_t)1 << 30)
 
 static bool has_cap(const struct doctor *d, int cap)
 {
@@ -66,7 +66,8 @@ static const char *why_refused(const struct doctor *d)
 	uint64_t disabled;
 
 	if (!sysfs_read_u64(d->s, "/proc/sys/kernel/io_uring_disabled",
-			    &disabled) && disabled)
+			    &disabled) &&
+	    disabled)
 		return "run sysctl kernel.io_uring_disabled=0 (1: for "
 		       "privileged users only), or accept the weaker promise "
 		       "of viaduct run --pin=mlock";
@@ -102,13 +103,14 @@ static void check_memlock(struct doctor *d)
 			   "no limit: CAP_IPC_LOCK is held");
 	else if (limit >= MEMLOCK_WISH)
 		doctor_add(d, "memlock", DOCTOR_OK, NULL,
-			   "RLIMIT_MEMLOCK is %s", limit == UINT64_MAX ?
-			   "unlimited" : "1 GiB or more");
+			   "RLIMIT_MEMLOCK is %s",
+			   limit == UINT64_MAX ? "unlimited" : "1 GiB or more");
 	else
 		doctor_add(d, "memlock", DOCTOR_WARN,
 			   "raise it (ulimit -l), or run it as root",
 			   "no more than %" PRIu64 " KiB can be pinned "
-			   "(RLIMIT_MEMLOCK)", limit / 1024);
+			   "(RLIMIT_MEMLOCK)",
+			   limit / 1024);
 }
 
 /* Before 6.4 io_uring put the end of a pin off. */
@@ -125,7 +127,8 @@ static void check_kernel(struct doctor *d)
 	else if (major < 6 || (major == 6 && minor < 4))
 		doctor_add(d, "kernel", DOCTOR_OK, NULL,
 			   "Linux %s; before 6.4 a page may stay pinned for "
-			   "up to a second after its last unmap", release);
+			   "up to a second after its last unmap",
+			   release);
 	else
 		doctor_add(d, "kernel", DOCTOR_OK, NULL, "Linux %s", release);
 }

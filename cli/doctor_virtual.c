@@ -67,8 +67,7 @@ static void check_kvm(struct doctor *d)
 
 	sysfs_lines(d->s, "/proc/cpuinfo", read_flags, &cpu);
 	if (d->probes->kvm(why, sizeof(why)))
-		doctor_add(d, "kvm", DOCTOR_NO, kvm_advice(d, &cpu), "%s",
-			   why);
+		doctor_add(d, "kvm", DOCTOR_NO, kvm_advice(d, &cpu), "%s", why);
 	else if (cpu.vmx || cpu.svm)
 		doctor_add(d, "kvm", DOCTOR_OK, NULL,
 			   "KVM makes virtual machines (%s%s)",
@@ -147,7 +146,8 @@ static void check_lockdown(struct doctor *d)
 		doctor_add(d, "lockdown", DOCTOR_NO,
 			   "switch Secure Boot off, or boot without lockdown=",
 			   "the kernel is locked down (%s): BARs cannot be "
-			   "mapped", v);
+			   "mapped",
+			   v);
 }
 
 void doctor_virtual(struct doctor *d)

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LAST_WORDS_MS	200	/* for answers that a client does not take */
-#define NO_FILES_MS	50	/* before the next try to accept */
-#define IN_MIN		1024
+#define LAST_WORDS_MS 200 /* for answers that a client does not take */
+#define NO_FILES_MS   50  /* before the next try to accept */
+#define IN_MIN	      1024
 
 /*
  * A client is either being answered (@out) or being read from: while an answer
@@ -25,22 +25,22 @@
  * answer.
  */
 struct client {
-	int fd;			/* -1: the place is free */
+	int fd; /* -1: the place is free */
 	char *in;
 	size_t in_len, in_room;
 	char *out;
 	size_t out_len, out_sent;
-	bool closing;		/* close it when @out is sent */
+	bool closing; /* close it when @out is sent */
 };
 
 struct control {
 	struct control_cfg cfg;
 	struct control_sock sock;
-	int stop;		/* eventfd */
+	int stop; /* eventfd */
 	pthread_t thread;
 	/* Only the thread looks at these. */
 	struct client client[CONTROL_CLIENTS];
-	int64_t ticked;		/* ms */
+	int64_t ticked; /* ms */
 	bool stopping;
 };
 
@@ -49,7 +49,7 @@ static void drop(struct client *k)
 	close(k->fd);
 	free(k->in);
 	free(k->out);
-	*k = (struct client) { .fd = -1 };
+	*k = (struct client){ .fd = -1 };
 }
 
 /* Send what can be sent. False: the client is gone. */
@@ -160,7 +160,7 @@ static void serve(struct control *c, struct client *k, short events)
 	if (live && !k->out && (events & (POLLIN | POLLHUP)))
 		live = take_input(c, k);
 	else if (events & POLLHUP)
-		live = false;	/* nobody will read the answer */
+		live = false; /* nobody will read the answer */
 	if (!live)
 		drop(k);
 }

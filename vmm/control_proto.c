@@ -6,10 +6,10 @@
 #include <string.h>
 
 struct request {
-	json_t *root;		/* owns the others */
+	json_t *root; /* owns the others */
 	const char *command;
 	json_t *args;
-	json_t *id;		/* or NULL */
+	json_t *id; /* or NULL */
 };
 
 int control_fail(struct control_error *e, const char *class, const char *fmt,
@@ -97,8 +97,8 @@ static char *answer_error(const char *class, const char *desc, json_t *id)
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
 			*p = '?';
-	return answer("error", json_pack("{s:s,s:s}", "class", class, "desc",
-					 text), id);
+	return answer("error",
+		      json_pack("{s:s,s:s}", "class", class, "desc", text), id);
 }
 
 char *control_answer_error(const char *class, const char *desc)
@@ -111,7 +111,7 @@ static int check_keys(struct request *r, struct control_error *e)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(r->root, key, value) {
+	json_object_foreach (r->root, key, value) {
 		if (strcmp(key, "execute") && strcmp(key, "arguments") &&
 		    strcmp(key, "id"))
 			return control_fail(e, CONTROL_BAD_REQUEST,
@@ -155,12 +155,13 @@ static int query_commands(const struct control_table *t, const json_t *args,
 		json_decref(list);
 		return -1;
 	}
-	json_array_append_new(list, json_pack("{s:s,s:s}",
-		"name", "query-commands", "help", "list the commands"));
+	json_array_append_new(list,
+			      json_pack("{s:s,s:s}", "name", "query-commands",
+					"help", "list the commands"));
 	for (size_t i = 0; i < t->n; i++)
-		json_array_append_new(list, json_pack("{s:s,s:s}",
-			"name", t->command[i].name,
-			"help", t->command[i].help));
+		json_array_append_new(
+			list, json_pack("{s:s,s:s}", "name", t->command[i].name,
+					"help", t->command[i].help));
 	*result = list;
 	return 0;
 }
@@ -175,7 +176,8 @@ static int run(const struct control_table *t, const struct request *r,
 			return t->command[i].fn(t->ctx, args, result, e);
 	return control_fail(e, CONTROL_NO_COMMAND,
 			    "there is no command \"%.64s\"; query-commands "
-			    "lists them", r->command);
+			    "lists them",
+			    r->command);
 }
 
 char *control_answer(const struct control_table *t, const char *line,

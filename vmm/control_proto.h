@@ -14,22 +14,22 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#define CONTROL_PROTOCOL	1
-#define CONTROL_LINE_MAX	65536	/* bytes of a request, newline included */
+#define CONTROL_PROTOCOL      1
+#define CONTROL_LINE_MAX      65536 /* bytes of a request, newline included */
 
 /* The classes of errors; stable. */
-#define CONTROL_BAD_REQUEST	"BadRequest"		/* no such JSON */
-#define CONTROL_NO_COMMAND	"CommandNotFound"
-#define CONTROL_BAD_ARGUMENTS	"BadArguments"
-#define CONTROL_NO_DEVICE	"DeviceNotFound"
-#define CONTROL_BUSY		"DeviceBusy"
-#define CONTROL_NOT_QUIESCED	"NotQuiesced"
-#define CONTROL_TOO_MANY	"TooManyClients"
-#define CONTROL_FAILED		"GenericError"
+#define CONTROL_BAD_REQUEST   "BadRequest" /* no such JSON */
+#define CONTROL_NO_COMMAND    "CommandNotFound"
+#define CONTROL_BAD_ARGUMENTS "BadArguments"
+#define CONTROL_NO_DEVICE     "DeviceNotFound"
+#define CONTROL_BUSY	      "DeviceBusy"
+#define CONTROL_NOT_QUIESCED  "NotQuiesced"
+#define CONTROL_TOO_MANY      "TooManyClients"
+#define CONTROL_FAILED	      "GenericError"
 
 struct control_error {
-	const char *class;	/* CONTROL_*; a literal */
-	char desc[256];		/* one sentence */
+	const char *class; /* CONTROL_*; a literal */
+	char desc[256];	   /* one sentence */
 };
 
 /* Fill in @e; returns -1, so that a command can end with it. */
@@ -42,7 +42,7 @@ int control_fail(struct control_error *e, const char *class, const char *fmt,
  */
 struct control_command {
 	const char *name;
-	const char *help;	/* one line */
+	const char *help; /* one line */
 	int (*fn)(void *ctx, const json_t *args, json_t **result,
 		  struct control_error *e);
 };

@@ -15,7 +15,7 @@
 #define BACKLOG 8
 
 _Static_assert(sizeof(((struct control_sock *)0)->path) ==
-	       sizeof(((struct sockaddr_un *)0)->sun_path),
+		       sizeof(((struct sockaddr_un *)0)->sun_path),
 	       "a path fits when it fits into an address");
 
 static bool is_name(const char *name)
@@ -117,7 +117,7 @@ static int start_listening(struct control_sock *s)
 	err = remove_stale(s);
 	if (err)
 		return err;
-	set_address(&a, s->path);	/* control_sock_open() saw that it fits */
+	set_address(&a, s->path); /* control_sock_open() saw that it fits */
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
 		return -errno;
@@ -139,19 +139,23 @@ static void make_folder(const char *path)
 	if (!slash || slash == dir)
 		return;
 	*slash = '\0';
-	mkdir(dir, 0755);	/* open() tells if this was in vain */
+	mkdir(dir, 0755); /* open() tells if this was in vain */
 }
 
 static int explain(int err, const char *path, char *why, size_t len)
 {
 	if (err == -EADDRINUSE)
-		snprintf(why, len, "a virtual machine that runs has the "
-			 "control socket %s; choose another --name", path);
+		snprintf(why, len,
+			 "a virtual machine that runs has the "
+			 "control socket %s; choose another --name",
+			 path);
 	else if (err == -EEXIST)
 		snprintf(why, len, "%s is there and is no socket", path);
 	else if (err == -ENAMETOOLONG)
-		snprintf(why, len, "the path of the control socket is too "
-			 "long: %s", path);
+		snprintf(why, len,
+			 "the path of the control socket is too "
+			 "long: %s",
+			 path);
 	else
 		snprintf(why, len, "cannot make the control socket %s: %s",
 			 path, strerror(-err));

@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 struct control_sock {
-	char path[108];		/* as long as a socket address can be */
-	int lock;		/* path.lock, locked; -1: none */
-	int fd;			/* listening, non-blocking; -1: none */
+	char path[108]; /* as long as a socket address can be */
+	int lock;	/* path.lock, locked; -1: none */
+	int fd;		/* listening, non-blocking; -1: none */
 };
 
 /* See control_create(). On error nothing is left. */

@@ -13,10 +13,10 @@
 #define VIADUCT_VERSION "0"
 #endif
 
-#define TICK_MS		1000
-#define LIST_DEFAULT	256
-#define LIST_MAX	1024	/* of one answer: about 100 kB */
-#define DEVICES_MAX	1024
+#define TICK_MS	     1000
+#define LIST_DEFAULT 256
+#define LIST_MAX     1024 /* of one answer: about 100 kB */
+#define DEVICES_MAX  1024
 
 static const struct sysfs host = { .root = "/sys" };
 
@@ -39,12 +39,22 @@ static void set(json_t *to, const char *key, uint64_t v)
 	json_object_set_new(to, key, json_integer(number(v)));
 }
 
-static json_t *address(uint64_t v)
+static void say(json_t *to, const char *key, const char *text)
+{
+	json_object_set_new(to, key, json_string(text));
+}
+
+static void set_address(json_t *to, const char *key, uint64_t v)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "0x%" PRIx64, v);
-	return json_string(text);
+	say(to, key, text);
+}
+
+static void set_bool(json_t *to, const char *key, bool v)
+{
+	json_object_set_new(to, key, json_boolean(v));
 }
 
 static int give(json_t *j, json_t **result, struct control_error *e)
@@ -63,21 +73,22 @@ static void host_name(uint32_t id, char *text, size_t len)
 
 static json_t *device_json(const struct vd_device_info *i)
 {
+	json_t *j = json_object();
 	char bdf[24];
 
 	host_name(i->host_id, bdf, sizeof(bdf));
-	return json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
-		"guest_id", (json_int_t)i->guest_id,
-		"host", bdf,
-		"state", vd_device_state_name(i->state),
-		"mappings", number(i->nmappings),
-		"mapped_bytes", number(i->mapped),
-		"maps", number(i->maps),
-		"unmaps", number(i->unmaps),
-		"translations", number(i->translations),
-		"refused", number(i->refused),
-		"faults", number(i->faults),
-		"denies", number(i->denies));
+	set(j, "guest_id", i->guest_id);
+	say(j, "host", bdf);
+	say(j, "state", vd_device_state_name(i->state));
+	set(j, "mappings", i->nmappings);
+	set(j, "mapped_bytes", i->mapped);
+	set(j, "maps", i->maps);
+	set(j, "unmaps", i->unmaps);
+	set(j, "translations", i->translations);
+	set(j, "refused", i->refused);
+	set(j, "faults", i->faults);
+	set(j, "denies", i->denies);
+	return j;
 }
 
 struct devices {
@@ -98,7 +109,7 @@ static int list_devices(struct control_vm *v, struct devices *l,
 		return control_fail(e, CONTROL_FAILED, "out of memory");
 	l->n = vd_device_list(v->domain, l->info, room);
 	if (l->n > room)
-		l->n = room;	/* one came meanwhile */
+		l->n = room; /* one came meanwhile */
 	return 0;
 }
 
@@ -156,8 +167,8 @@ static int find_device(struct control_vm *v, const json_t *name,
 		return 0;
 	if (json_is_integer(name))
 		return control_fail(e, CONTROL_NO_DEVICE,
-				    "there is no device with guest id %"
-				    JSON_INTEGER_FORMAT,
+				    "there is no device with guest id "
+				    "%" JSON_INTEGER_FORMAT,
 				    json_integer_value(name));
 	return control_fail(e, CONTROL_NO_DEVICE, "there is no device %.64s",
 			    json_string_value(name));
@@ -168,8 +179,7 @@ static void add_exits(void *ctx, const char *cause, uint64_t count)
 	json_t *exits = ctx;
 	json_int_t so_far = json_integer_value(json_object_get(exits, cause));
 
-	json_object_set_new(exits, cause,
-			    json_integer(so_far + number(count)));
+	json_object_set_new(exits, cause, json_integer(so_far + number(count)));
 }
 
 static json_t *exits_json(struct control_vm *v)
@@ -236,13 +246,13 @@ static int run_status(void *ctx, const json_t *args, json_t **result,
 	if (control_args(args, e, "{}"))
 		return -1;
 	vd_domain_stats(v->domain, &s);
-	j = json_pack("{s:s,s:i,s:I,s:i,s:s,s:b}",
-		"name", v->name,
-		"pid", (int)getpid(),
-		"uptime_ms", (json_int_t)(now_ms() - v->started),
-		"vcpus", (int)v->nvcpus,
-		"iommu", "none",
-		"hal_in_charge", in_charge(v));
+	j = json_object();
+	say(j, "name", v->name);
+	set(j, "pid", (uint64_t)getpid());
+	set(j, "uptime_ms", (uint64_t)(now_ms() - v->started));
+	set(j, "vcpus", v->nvcpus);
+	say(j, "iommu", "none");
+	set_bool(j, "hal_in_charge", in_charge(v));
 	set(j, "guest_ram_bytes", v->ram_len);
 	json_object_set_new(j, "budget_bytes", budget_json(s.budget));
 	set(j, "pinned_bytes", s.pinned);
@@ -277,6 +287,17 @@ static const char *rights_name(unsigned int prot)
 	return name[prot & 3];
 }
 
+static json_t *mapping_json(const struct vd_mapping *m)
+{
+	json_t *j = json_object();
+
+	set_address(j, "bus", m->iova.v);
+	set_address(j, "guest", m->gpa.v);
+	set(j, "bytes", m->len);
+	say(j, "rights", rights_name(m->prot));
+	return j;
+}
+
 static int list_mappings(struct control_vm *v, uint32_t guest_id, size_t from,
 			 size_t max, json_t **out)
 {
@@ -291,18 +312,13 @@ static int list_mappings(struct control_vm *v, uint32_t guest_id, size_t from,
 		goto out;
 	*out = json_array();
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(*out, json_pack("{s:o,s:o,s:I,s:s}",
-			"bus", address(m[i].iova.v),
-			"guest", address(m[i].gpa.v),
-			"bytes", number(m[i].len),
-			"rights", rights_name(m[i].prot)));
+		json_array_append_new(*out, mapping_json(&m[i]));
 out:
 	free(m);
 	return err;
 }
 
-static int check_page(json_int_t from, json_int_t max,
-		      struct control_error *e)
+static int check_page(json_int_t from, json_int_t max, struct control_error *e)
 {
 	if (from < 0)
 		return control_fail(e, CONTROL_BAD_ARGUMENTS,
@@ -319,7 +335,7 @@ static int run_mappings(void *ctx, const json_t *args, json_t **result,
 	struct vd_device_info info;
 	struct control_vm *v = ctx;
 	json_int_t from = 0, max = LIST_DEFAULT;
-	json_t *name, *list;
+	json_t *name, *list, *j;
 	char bdf[24];
 
 	if (control_args(args, e, "{s:o,s?I,s?I}", "device", &name, "from",
@@ -330,11 +346,14 @@ static int run_mappings(void *ctx, const json_t *args, json_t **result,
 		return control_fail(e, CONTROL_FAILED,
 				    "the device went away or no memory");
 	host_name(info.host_id, bdf, sizeof(bdf));
-	return give(json_pack("{s:s,s:I,s:I,s:I,s:I,s:o}",
-		"host", bdf, "guest_id", (json_int_t)info.guest_id,
-		"total", number(info.nmappings),
-		"mapped_bytes", number(info.mapped),
-		"from", from, "mappings", list), result, e);
+	j = json_object();
+	say(j, "host", bdf);
+	set(j, "guest_id", info.guest_id);
+	set(j, "total", info.nmappings);
+	set(j, "mapped_bytes", info.mapped);
+	set(j, "from", (uint64_t)from);
+	json_object_set_new(j, "mappings", list);
+	return give(j, result, e);
 }
 
 static json_t *domain_json(const struct vd_domain_stats *s)
@@ -383,7 +402,8 @@ static json_t *hal_json(struct control_vm *v)
 	if (!v->hal)
 		return json_null();
 	vd_hal_stats(v->hal, &s);
-	j = json_pack("{s:b}", "in_charge", s.in_charge);
+	j = json_object();
+	set_bool(j, "in_charge", s.in_charge);
 	set(j, "hellos", s.hellos);
 	set(j, "requests", s.requests);
 	set(j, "map_requests", s.map_requests);
@@ -406,26 +426,30 @@ static int run_counters(void *ctx, const json_t *args, json_t **result,
 	if (control_args(args, e, "{}") || list_devices(v, &l, e))
 		return -1;
 	vd_domain_stats(v->domain, &s);
-	j = json_pack("{s:o,s:o,s:o,s:o}", "domain", domain_json(&s), "hal",
-		      hal_json(v), "exits", exits_json(v), "devices",
-		      devices_json(&l));
+	j = json_object();
+	json_object_set_new(j, "domain", domain_json(&s));
+	json_object_set_new(j, "hal", hal_json(v));
+	json_object_set_new(j, "exits", exits_json(v));
+	json_object_set_new(j, "devices", devices_json(&l));
 	free(l.info);
 	return give(j, result, e);
 }
 
 static json_t *fault_json(struct control_vm *v, const struct vd_fault *f)
 {
+	json_t *j = json_object();
 	struct vd_device_info info;
 	char bdf[24] = "";
 
 	/* It may be gone by now. */
 	if (!vd_device_info(v->domain, f->guest_id, &info))
 		host_name(info.host_id, bdf, sizeof(bdf));
-	return json_pack("{s:I,s:s,s:o,s:s,s:s}",
-		"guest_id", (json_int_t)f->guest_id, "host", bdf,
-		"bus", address(f->iova.v),
-		"access", f->prot & VD_WRITE ? "write" : "read",
-		"reason", vd_fault_reason_name(f->reason));
+	set(j, "guest_id", f->guest_id);
+	say(j, "host", bdf);
+	set_address(j, "bus", f->iova.v);
+	say(j, "access", f->prot & VD_WRITE ? "write" : "read");
+	say(j, "reason", vd_fault_reason_name(f->reason));
+	return j;
 }
 
 static int run_faults(void *ctx, const json_t *args, json_t **result,
@@ -434,8 +458,8 @@ static int run_faults(void *ctx, const json_t *args, json_t **result,
 	struct control_vm *v = ctx;
 	json_int_t max = LIST_DEFAULT;
 	struct vd_domain_stats s;
+	json_t *list, *j;
 	struct vd_fault f;
-	json_t *list;
 
 	if (control_args(args, e, "{s?I}", "max", &max) ||
 	    check_page(0, max, e))
@@ -444,8 +468,10 @@ static int run_faults(void *ctx, const json_t *args, json_t **result,
 	for (; max > 0 && !vd_domain_next_fault(v->domain, &f); max--)
 		json_array_append_new(list, fault_json(v, &f));
 	vd_domain_stats(v->domain, &s);
-	return give(json_pack("{s:I,s:o}", "total", number(s.nfaults),
-			      "faults", list), result, e);
+	j = json_object();
+	set(j, "total", s.nfaults);
+	json_object_set_new(j, "faults", list);
+	return give(j, result, e);
 }
 
 static int explain(int err, const struct vd_device_info *i,
@@ -459,12 +485,16 @@ static int explain(int err, const struct vd_device_info *i,
 		return control_fail(e, CONTROL_NO_DEVICE,
 				    "the device %s is gone", bdf);
 	case -EBUSY:
-		return control_fail(e, CONTROL_BUSY, "%s is being quiesced; "
-				    "try again", bdf);
+		return control_fail(e, CONTROL_BUSY,
+				    "%s is being quiesced; "
+				    "try again",
+				    bdf);
 	case -EIO:
-		return control_fail(e, CONTROL_NOT_QUIESCED, "%s could not be "
+		return control_fail(e, CONTROL_NOT_QUIESCED,
+				    "%s could not be "
 				    "quiesced: it is denied and its pins are "
-				    "kept; deny it again", bdf);
+				    "kept; deny it again",
+				    bdf);
 	default:
 		return control_fail(e, CONTROL_FAILED, "%s: %s", bdf,
 				    strerror(-err));
@@ -530,7 +560,7 @@ static const struct control_command commands[] = {
 
 struct control_table control_vm_table(struct control_vm *v)
 {
-	return (struct control_table) {
+	return (struct control_table){
 		.command = commands,
 		.n = sizeof(commands) / sizeof(commands[0]),
 		.ctx = v,
@@ -542,7 +572,7 @@ void control_vm_cfg(struct control_vm *v, const char *path,
 {
 	v->started = now_ms();
 	v->swapped_peak = 0;
-	*cfg = (struct control_cfg) {
+	*cfg = (struct control_cfg){
 		.path = path,
 		.version = VIADUCT_VERSION,
 		.table = control_vm_table(v),

@@ -30,7 +30,8 @@ struct control_vm_ops {
 	/* Call @visit for every cause; a cause may come several times. */
 	void (*exits)(void *opaque,
 		      void (*visit)(void *ctx, const char *cause,
-				    uint64_t count), void *ctx);
+				    uint64_t count),
+		      void *ctx);
 };
 
 /**
@@ -50,8 +51,8 @@ struct control_vm {
 	struct usage_area area[CONTROL_AREAS];
 	size_t narea;
 	/* Ours; only the server's thread changes them. */
-	int64_t started;		/* ms */
-	uint64_t swapped_peak;		/* of guest memory, bytes */
+	int64_t started;       /* ms */
+	uint64_t swapped_peak; /* of guest memory, bytes */
 };
 
 /*

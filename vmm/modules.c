@@ -29,8 +29,7 @@ static int match(void *ctx, char *line)
 	return strncmp(file + w->len, ".ko", 3) == 0;
 }
 
-static bool is_listed(const struct sysfs *s, const char *list,
-		      const char *name)
+static bool is_listed(const struct sysfs *s, const char *list, const char *name)
 {
 	struct wanted w = { name, strlen(name) };
 	char release[128], path[256];

@@ -6,9 +6,9 @@
 #include "sysfs.h"
 
 enum module_state {
-	MODULE_ABSENT,		/* this kernel does not have it */
-	MODULE_AVAILABLE,	/* modprobe would load it */
-	MODULE_LOADED,		/* or built in */
+	MODULE_ABSENT,	  /* this kernel does not have it */
+	MODULE_AVAILABLE, /* modprobe would load it */
+	MODULE_LOADED,	  /* or built in */
 };
 
 /* @name in either spelling: uio_pci_generic is uio-pci-generic. */

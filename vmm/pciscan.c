@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CFG_HEADER	0x0e
-#define CFG_PIN		0x3d
-#define HEADER_MULTI	0x80
-#define CLASS_BRIDGE	0x06
-#define PAGE		4096u
+#define CFG_HEADER   0x0e
+#define CFG_PIN	     0x3d
+#define HEADER_MULTI 0x80
+#define CLASS_BRIDGE 0x06
+#define PAGE	     4096u
 
 const char *pci_how_name(enum pci_how how)
 {
@@ -33,11 +33,13 @@ static int parse_parts(const char *text, unsigned int part[4])
 		if (!isxdigit((unsigned char)*p) && *p != ':' && *p != '.')
 			return -EINVAL;
 	if (sscanf(text, "%6x:%2x:%2x.%1x%n", &part[0], &part[1], &part[2],
-		   &part[3], &end) != 4 || text[end]) {
+		   &part[3], &end) != 4 ||
+	    text[end]) {
 		part[0] = 0;
 		end = 0;
-		if (sscanf(text, "%2x:%2x.%1x%n", &part[1], &part[2],
-			   &part[3], &end) != 3 || text[end])
+		if (sscanf(text, "%2x:%2x.%1x%n", &part[1], &part[2], &part[3],
+			   &end) != 3 ||
+		    text[end])
 			return -EINVAL;
 	}
 	return part[2] > 31 || part[3] > 7 ? -EINVAL : 0;
@@ -83,7 +85,7 @@ static int parse_bar(void *ctx, char *line)
 	unsigned long long start, last, flags;
 
 	if (bars->n == PCI_HOST_BARS)
-		return 0;	/* the ROM and a bridge's windows */
+		return 0; /* the ROM and a bridge's windows */
 	b = &bars->bar[bars->n++];
 	if (sscanf(line, "%llx %llx %llx", &start, &last, &flags) != 3)
 		return 0;
@@ -94,7 +96,6 @@ static int parse_bar(void *ctx, char *line)
 	decide_how(b);
 	return 0;
 }
-
 
 static const char *attr(const struct pci_host_dev *d, const char *name,
 			char *path, size_t len)
@@ -131,8 +132,8 @@ static void read_group(const struct sysfs *s, struct pci_host_dev *d)
 	char path[128], name[32];
 	unsigned int group;
 
-	if (sysfs_link_name(s, attr(d, "iommu_group", path, sizeof(path)),
-			    name, sizeof(name)))
+	if (sysfs_link_name(s, attr(d, "iommu_group", path, sizeof(path)), name,
+			    sizeof(name)))
 		return;
 	d->has_group = sscanf(name, "%u", &group) == 1;
 	if (!d->has_group)
@@ -153,8 +154,8 @@ static void read_rest(const struct sysfs *s, struct pci_host_dev *d)
 	d->class = (uint32_t)read_id(s, d, "class") & 0xffffff;
 	read_config(s, d);
 	read_group(s, d);
-	if (sysfs_link_name(s, attr(d, "driver", path, sizeof(path)),
-			    d->driver, sizeof(d->driver)))
+	if (sysfs_link_name(s, attr(d, "driver", path, sizeof(path)), d->driver,
+			    sizeof(d->driver)))
 		d->driver[0] = '\0';
 	d->can_reset = sysfs_exists(s, attr(d, "reset", path, sizeof(path)));
 	sysfs_lines(s, attr(d, "resource", path, sizeof(path)), parse_bar,
@@ -193,13 +194,12 @@ static int each_one(void *ctx, const char *name)
 	struct pci_host_dev d;
 
 	if (pciscan_read(e->s, name, &d))
-		return 0;	/* unplugged meanwhile */
+		return 0; /* unplugged meanwhile */
 	return e->fn(e->ctx, &d);
 }
 
 int pciscan_each(const struct sysfs *s,
-		 int (*fn)(void *ctx, const struct pci_host_dev *d),
-		 void *ctx)
+		 int (*fn)(void *ctx, const struct pci_host_dev *d), void *ctx)
 {
 	struct each e = { .s = s, .fn = fn, .ctx = ctx };
 

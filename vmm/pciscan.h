@@ -20,11 +20,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PCI_BDF_LEN	16	/* "0000:03:00.0" and room */
-#define PCI_HOST_BARS	6
+#define PCI_BDF_LEN   16 /* "0000:03:00.0" and room */
+#define PCI_HOST_BARS 6
 
 enum pci_how {
-	PCI_HOW_NONE,		/* there is no such BAR */
+	PCI_HOW_NONE, /* there is no such BAR */
 	PCI_HOW_DIRECT,
 	PCI_HOW_SPLIT,
 	PCI_HOW_TRAPPED,
@@ -35,17 +35,17 @@ enum pci_how {
 /* A stable lower-case word. */
 const char *pci_how_name(enum pci_how how);
 
-#define PCI_BAR_F_IO		0x00000100u	/* the kernel's IORESOURCE_* */
-#define PCI_BAR_F_MEM		0x00000200u
-#define PCI_BAR_F_PREFETCH	0x00002000u
-#define PCI_BAR_F_64		0x00100000u
-#define PCI_BAR_F_UNSET		0x20000000u
+#define PCI_BAR_F_IO	   0x00000100u /* the kernel's IORESOURCE_* */
+#define PCI_BAR_F_MEM	   0x00000200u
+#define PCI_BAR_F_PREFETCH 0x00002000u
+#define PCI_BAR_F_64	   0x00100000u
+#define PCI_BAR_F_UNSET	   0x20000000u
 
 struct pci_host_bar {
-	uint64_t start;		/* host-physical, or a port */
-	uint64_t len;		/* bytes; 0: there is no such BAR */
-	uint64_t flags;		/* PCI_BAR_F_* and more */
-	uint64_t direct_len;	/* bytes from the start mapped straight in */
+	uint64_t start;	     /* host-physical, or a port */
+	uint64_t len;	     /* bytes; 0: there is no such BAR */
+	uint64_t flags;	     /* PCI_BAR_F_* and more */
+	uint64_t direct_len; /* bytes from the start mapped straight in */
 	enum pci_how how;
 };
 
@@ -53,15 +53,15 @@ struct pci_host_dev {
 	char bdf[PCI_BDF_LEN];
 	unsigned int domain, bus, dev, fn;
 	uint16_t vendor, device;
-	uint32_t class;		/* 24 bits: 0x010802 is NVMe */
-	uint8_t header;		/* type; 0: an endpoint */
+	uint32_t class; /* 24 bits: 0x010802 is NVMe */
+	uint8_t header; /* type; 0: an endpoint */
 	bool multifunction;
-	uint8_t pin;		/* 0: no INTx; 1..4: A..D */
-	char driver[64];	/* "" if none */
-	bool has_group;		/* is behind an IOMMU: */
+	uint8_t pin;	 /* 0: no INTx; 1..4: A..D */
+	char driver[64]; /* "" if none */
+	bool has_group;	 /* is behind an IOMMU: */
 	uint32_t group;
-	char group_type[16];	/* "DMA", "DMA-FQ", "identity"; "" unknown */
-	bool can_reset;		/* this function alone */
+	char group_type[16]; /* "DMA", "DMA-FQ", "identity"; "" unknown */
+	bool can_reset;	     /* this function alone */
 	struct pci_host_bar bar[PCI_HOST_BARS];
 };
 
@@ -77,8 +77,7 @@ int pciscan_read(const struct sysfs *s, const char *bdf,
 
 /* Each function by ascending address; stops as sysfs_each(). */
 int pciscan_each(const struct sysfs *s,
-		 int (*fn)(void *ctx, const struct pci_host_dev *d),
-		 void *ctx);
+		 int (*fn)(void *ctx, const struct pci_host_dev *d), void *ctx);
 
 bool pciscan_is_bridge(const struct pci_host_dev *d);
 

@@ -13,8 +13,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define CLAIMS	"/run/viaduct/claims"
-#define UIO	"uio_pci_generic"
+#define CLAIMS "/run/viaduct/claims"
+#define UIO    "uio_pci_generic"
 
 struct check {
 	const struct sysfs *s;
@@ -64,12 +64,13 @@ static int check_disks(struct check *c)
 	if (err < 0) {
 		snprintf(c->why, c->len,
 			 "cannot find out whether the host uses a disk of %s: "
-			 "%s", c->d->bdf, strerror(-err));
+			 "%s",
+			 c->d->bdf, strerror(-err));
 		return -EBUSY;
 	}
 	snprintf(c->why, c->len,
-		 "%s is in use by this host: %s; give that up first",
-		 c->d->bdf, who);
+		 "%s is in use by this host: %s; give that up first", c->d->bdf,
+		 who);
 	return -EBUSY;
 }
 
@@ -95,8 +96,8 @@ static int check_siblings(struct check *c)
 			continue;
 		snprintf(c->why, c->len,
 			 "%s shares its card with %s, which this host uses "
-			 "(driver %s); unbind that first", d->bdf, other.bdf,
-			 other.driver);
+			 "(driver %s); unbind that first",
+			 d->bdf, other.bdf, other.driver);
 		return -EBUSY;
 	}
 	return 0;
@@ -133,12 +134,16 @@ static int check_module(const struct sysfs *s, const char *bdf, char *why,
 	if (sysfs_exists(s, "bus/pci/drivers/" UIO))
 		return 0;
 	if (module_state(s, UIO) == MODULE_AVAILABLE)
-		snprintf(why, len, "cannot assign %s: the module " UIO
-			 " is not loaded; run modprobe " UIO, bdf);
+		snprintf(why, len,
+			 "cannot assign %s: the module " UIO
+			 " is not loaded; run modprobe " UIO,
+			 bdf);
 	else
-		snprintf(why, len, "cannot assign %s: this kernel has no "
+		snprintf(why, len,
+			 "cannot assign %s: this kernel has no "
 			 "module " UIO "; use one built with "
-			 "CONFIG_UIO_PCI_GENERIC", bdf);
+			 "CONFIG_UIO_PCI_GENERIC",
+			 bdf);
 	return -ENOPKG;
 }
 
@@ -155,22 +160,28 @@ static void warn(struct check *c)
 	char who[400];
 
 	if (pciuse_net(c->s, c->dir, who, sizeof(who)) == 1)
-		snprintf(c->why, c->len, "the host loses a network interface "
-			 "with %s: %s", c->d->bdf, who);
+		snprintf(c->why, c->len,
+			 "the host loses a network interface "
+			 "with %s: %s",
+			 c->d->bdf, who);
 	else if (!c->d->can_reset)
-		snprintf(c->why, c->len, "%s cannot be reset alone, so it "
-			 "may keep its pins when its guest ends", c->d->bdf);
+		snprintf(c->why, c->len,
+			 "%s cannot be reset alone, so it "
+			 "may keep its pins when its guest ends",
+			 c->d->bdf);
 	else if (has_unassigned(c->d))
-		snprintf(c->why, c->len, "a BAR of %s has no address on this "
-			 "host and will be missing", c->d->bdf);
+		snprintf(c->why, c->len,
+			 "a BAR of %s has no address on this "
+			 "host and will be missing",
+			 c->d->bdf);
 }
 
 int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
 			 char *why, size_t len)
 {
-	static int (*const checks[])(struct check *c) = {
-		check_bridge, check_claim, check_disks, check_siblings,
-		check_iommu, check_intx,
+	static int (*const checks[])(struct check * c) = {
+		check_bridge,	check_claim, check_disks,
+		check_siblings, check_iommu, check_intx,
 	};
 	struct check c = { .s = s, .d = d, .why = why, .len = len };
 	int err;
@@ -186,18 +197,21 @@ int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
 	return 0;
 }
 
-int pciscan_check(const struct sysfs *s, const char *bdf, char *why,
-		  size_t len)
+int pciscan_check(const struct sysfs *s, const char *bdf, char *why, size_t len)
 {
 	struct pci_host_dev d;
 	int err = pciscan_read(s, bdf, &d);
 
 	if (err == -EINVAL)
-		snprintf(why, len, "%s is no PCI address; they look like "
-			 "0000:03:00.0 (lspci -D lists them)", bdf);
+		snprintf(why, len,
+			 "%s is no PCI address; they look like "
+			 "0000:03:00.0 (lspci -D lists them)",
+			 bdf);
 	else if (err)
-		snprintf(why, len, "there is no PCI device %s; lspci -D "
-			 "lists them", bdf);
+		snprintf(why, len,
+			 "there is no PCI device %s; lspci -D "
+			 "lists them",
+			 bdf);
 	if (err)
 		return err == -EINVAL ? err : -ENODEV;
 	err = pciscan_check_device(s, &d, why, len);

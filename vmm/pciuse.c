@@ -6,14 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STACK_DEPTH	8	/* LVM on dm-crypt on md is 3 */
-#define IFF_IS_UP	0x1
+#define STACK_DEPTH 8 /* LVM on dm-crypt on md is 3 */
+#define IFF_IS_UP   0x1
 
 struct disk {
 	const struct sysfs *s;
-	char name[64];		/* nvme0n1p2 */
-	char number[32];	/* 259:2, or "" */
-	char mapped[128];	/* device mapper's name for it, or "" */
+	char name[64];	  /* nvme0n1p2 */
+	char number[32];  /* 259:2, or "" */
+	char mapped[128]; /* device mapper's name for it, or "" */
 	int depth;
 	char *who;
 	size_t len;
@@ -29,8 +29,7 @@ static bool is_named(const struct disk *d, const char *file)
 	if (strncmp(file, mapper, sizeof(mapper) - 1) == 0)
 		return d->mapped[0] &&
 		       strcmp(file + sizeof(mapper) - 1, d->mapped) == 0;
-	return strncmp(file, "/dev/", 5) == 0 &&
-	       strcmp(file + 5, d->name) == 0;
+	return strncmp(file, "/dev/", 5) == 0 && strcmp(file + 5, d->name) == 0;
 }
 
 /* "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/root rw" */
@@ -139,8 +138,8 @@ static int check_disk(struct disk *d, const char *path)
 	snprintf(holders, sizeof(holders), "%.900s/holders", path);
 	err = sysfs_lines(d->s, "/proc/self/mountinfo", match_mount, d);
 	if (!err)
-		err = found(sysfs_lines(d->s, "/proc/1/mountinfo",
-					match_mount, d));
+		err = found(
+			sysfs_lines(d->s, "/proc/1/mountinfo", match_mount, d));
 	if (!err)
 		err = found(sysfs_lines(d->s, "/proc/swaps", match_swap, d));
 	if (!err)
@@ -162,8 +161,9 @@ static int check_multipath(struct disk *d, const char *name)
 	char head[64], dir[128];
 	int end = 0, err;
 
-	if (sscanf(name, "nvme%uc%un%u%n", &subsystem, &path, &space,
-		   &end) != 3 || name[end])
+	if (sscanf(name, "nvme%uc%un%u%n", &subsystem, &path, &space, &end) !=
+		    3 ||
+	    name[end])
 		return 0;
 	snprintf(head, sizeof(head), "nvme%un%u", subsystem, space);
 	snprintf(dir, sizeof(dir), "class/block/%s", head);
@@ -183,8 +183,7 @@ static int check_found(void *ctx, const char *path, const char *name)
 	return err ? err : check_multipath(d, name);
 }
 
-int pciuse_block(const struct sysfs *s, const char *dir, char *who,
-		 size_t len)
+int pciuse_block(const struct sysfs *s, const char *dir, char *who, size_t len)
 {
 	struct disk d = { .s = s, .who = who, .len = len };
 
@@ -207,8 +206,7 @@ static int match_route(void *ctx, char *line)
 
 	return sscanf(line, "%63s %15s %*s %*s %*s %*s %*s %15s", name, to,
 		      mask) == 3 &&
-	       strcmp(name, n->name) == 0 &&
-	       strspn(to, "0") == strlen(to) &&
+	       strcmp(name, n->name) == 0 && strspn(to, "0") == strlen(to) &&
 	       strspn(mask, "0") == strlen(mask);
 }
 
@@ -224,12 +222,11 @@ static int check_net(void *ctx, const char *path, const char *name)
 		return 1;
 	}
 	snprintf(attr, sizeof(attr), "%.900s/flags", path);
-	if (n->up || sysfs_read_hex(n->s, attr, &flags) ||
-	    !(flags & IFF_IS_UP))
+	if (n->up || sysfs_read_hex(n->s, attr, &flags) || !(flags & IFF_IS_UP))
 		return 0;
 	snprintf(n->who, n->len, "%s is up", name);
 	n->up = 1;
-	return 0;	/* another may have the default route */
+	return 0; /* another may have the default route */
 }
 
 int pciuse_net(const struct sysfs *s, const char *dir, char *who, size_t len)

@@ -17,8 +17,7 @@
  * Is a disk below the folder @dir in use? 1 and @who ("nvme0n1p2 is mounted
  * on /"), 0, or -errno if that cannot be found out.
  */
-int pciuse_block(const struct sysfs *s, const char *dir, char *who,
-		 size_t len);
+int pciuse_block(const struct sysfs *s, const char *dir, char *who, size_t len);
 
 /* Is an interface below @dir up? 1 and @who ("eth0 has the default route"). */
 int pciuse_net(const struct sysfs *s, const char *dir, char *who, size_t len);

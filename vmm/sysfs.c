@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WALK_DEPTH 16	/* deeper than any device is nested */
+#define WALK_DEPTH 16 /* deeper than any device is nested */
 
 int sysfs_path(const struct sysfs *s, const char *path, char *out, size_t len)
 {
@@ -107,7 +107,7 @@ static int read_number(const struct sysfs *s, const char *path, int base,
 	if (!base)
 		base = strncmp(text, "0x", 2) ? 10 : 16;
 	if (!isxdigit((unsigned char)text[0]))
-		return -EINVAL;		/* strtoull takes signs and blanks */
+		return -EINVAL; /* strtoull takes signs and blanks */
 	errno = 0;
 	v = strtoull(text, &end, base);
 	if (errno || *end)
@@ -218,8 +218,8 @@ static bool is_folder(const struct sysfs *s, const char *path)
 	char full[SYSFS_PATH_LEN];
 	struct stat st;
 
-	return !sysfs_path(s, path, full, sizeof(full)) &&
-	       !lstat(full, &st) && S_ISDIR(st.st_mode);
+	return !sysfs_path(s, path, full, sizeof(full)) && !lstat(full, &st) &&
+	       S_ISDIR(st.st_mode);
 }
 
 static bool is_device_of(const struct walk *w, const char *path)
@@ -253,18 +253,20 @@ static int walk_entry(void *ctx, const char *name)
 	below.depth++;
 	err = sysfs_each(w->s, path, walk_entry, &below);
 	if (err == -ENOENT && !is_folder(w->s, path))
-		return 0;	/* unplugged meanwhile */
+		return 0; /* unplugged meanwhile */
 	return err;
 }
 
-int sysfs_devices(const struct sysfs *s, const char *dir,
-		  const char *subsystem,
+int sysfs_devices(const struct sysfs *s, const char *dir, const char *subsystem,
 		  int (*fn)(void *ctx, const char *path, const char *name),
 		  void *ctx)
 {
 	struct walk w = {
-		.s = s, .dir = dir, .subsystem = subsystem,
-		.fn = fn, .ctx = ctx,
+		.s = s,
+		.dir = dir,
+		.subsystem = subsystem,
+		.fn = fn,
+		.ctx = ctx,
 	};
 
 	return sysfs_each(s, dir, walk_entry, &w);

@@ -25,8 +25,8 @@
 #define SYSFS_PATH_LEN 1024
 
 struct sysfs {
-	const char *root;	/* "/sys" */
-	const char *host;	/* put before absolute paths; NULL: nothing */
+	const char *root; /* "/sys" */
+	const char *host; /* put before absolute paths; NULL: nothing */
 };
 
 /* The real file name of @path. */
@@ -66,8 +66,7 @@ int sysfs_each(const struct sysfs *s, const char *path,
  * depth below the folder @dir, with its path and its name; a parent comes
  * before its children. Stops as sysfs_each().
  */
-int sysfs_devices(const struct sysfs *s, const char *dir,
-		  const char *subsystem,
+int sysfs_devices(const struct sysfs *s, const char *dir, const char *subsystem,
 		  int (*fn)(void *ctx, const char *path, const char *name),
 		  void *ctx);
 

@@ -9,7 +9,7 @@
 struct reader {
 	const struct usage_area *guest;
 	size_t nguest;
-	bool inside;		/* the lines are of a mapping of these */
+	bool inside; /* the lines are of a mapping of these */
 	struct usage u;
 };
 
@@ -44,8 +44,9 @@ static int smaps_line(void *ctx, char *line)
 	int used = 0;
 
 	/* "7f0000000000-7f0040000000 rw-p 00000000 00:00 0": fields follow */
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %n", &first, &end,
-		   &used) == 2 && used)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %n", &first, &end, &used) ==
+		    2 &&
+	    used)
 		r->inside = is_guest(r, first, end);
 	else if (is_field(line, "Rss", &n)) {
 		r->u.resident += n;

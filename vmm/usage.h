@@ -5,15 +5,15 @@
 
 #include "sysfs.h"
 
-struct usage {			/* bytes */
-	uint64_t resident;	/* all of the process */
+struct usage {		   /* bytes */
+	uint64_t resident; /* all of the process */
 	uint64_t guest_resident;
 	uint64_t guest_swapped;
 };
 
-struct usage_area {		/* guest memory in this process */
+struct usage_area { /* guest memory in this process */
 	const void *hva;
-	uint64_t len;		/* bytes; 0: none */
+	uint64_t len; /* bytes; 0: none */
 };
 
 /* Walks the process's page tables: about a millisecond per GiB. 0 or -errno. */

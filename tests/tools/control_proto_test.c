@@ -76,12 +76,14 @@ static void test_errors(void **state)
 {
 	(void)state;
 	expect("{\"execute\":\"add\",\"arguments\":{\"a\":-1},\"id\":7}",
-	       "{\"error\":{\"class\":\"DeviceBusy\",\"desc\":\"-1 is \\\"below\\\" ??\"},\"id\":7}");
+	       "{\"error\":{\"class\":\"DeviceBusy\",\"desc\":\"-1 is \\\"below\\\" "
+	       "??\"},\"id\":7}");
 	expect("{\"execute\":\"nope\"}",
 	       "{\"error\":{\"class\":\"CommandNotFound\",\"desc\":\"there is no command "
 	       "\\\"nope\\\"; query-commands lists them\"}}");
 	expect_error("{\"execute\":\"add\"}", CONTROL_BAD_ARGUMENTS);
-	expect_error("{\"execute\":\"add\",\"arguments\":{\"a\":1,\"c\":1}}", CONTROL_BAD_ARGUMENTS);
+	expect_error("{\"execute\":\"add\",\"arguments\":{\"a\":1,\"c\":1}}",
+		     CONTROL_BAD_ARGUMENTS);
 	expect_error("{\"execute\":\"add\",\"arguments\":{\"a\":\"1\"}}", CONTROL_BAD_ARGUMENTS);
 	expect_error("{\"execute\":\"query-commands\",\"arguments\":{\"a\":1}}",
 		     CONTROL_BAD_ARGUMENTS);
@@ -90,16 +92,30 @@ static void test_errors(void **state)
 static void test_malformed(void **state)
 {
 	static const char *const rows[] = {
-		"", " ", "{", "}", "[]", "7", "\"x\"", "null", "{}", "{}{}",
-		"{\"execute\":1}", "{\"execute\":null}", "{\"execute\":\"echo\"", "\xff\xfe",
+		"",
+		" ",
+		"{",
+		"}",
+		"[]",
+		"7",
+		"\"x\"",
+		"null",
+		"{}",
+		"{}{}",
+		"{\"execute\":1}",
+		"{\"execute\":null}",
+		"{\"execute\":\"echo\"",
+		"\xff\xfe",
 		"{\"execute\":\"echo\",\"arguments\":[]}",
 		"{\"execute\":\"echo\",\"arguments\":null}",
 		"{\"execute\":\"echo\",\"more\":1}",
 		"{\"execute\":\"echo\",\"execute\":\"add\"}",
 		"{\"execute\":\"echo\",\"id\":1e999}",
 		"{\"execute\":\"echo\",\"id\":99999999999999999999}",
-		"{\"execute\":\"ec\\u0000ho\"}", "{'execute':'echo'}",
-		"{\"execute\":\"echo\",}", "{\"execute\":\"echo\"} x",
+		"{\"execute\":\"ec\\u0000ho\"}",
+		"{'execute':'echo'}",
+		"{\"execute\":\"echo\",}",
+		"{\"execute\":\"echo\"} x",
 		"GET / HTTP/1.0",
 	};
 
@@ -138,7 +154,7 @@ static void test_greeting(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_good),	  cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_greeting),
 	};

@@ -21,7 +21,7 @@
 
 #define ECHO	"{\"execute\":\"echo\",\"id\":1}\n"
 #define ECHOED	"{\"return\":{},\"id\":1}\n"
-#define BIG_LEN	(1 << 20)
+#define BIG_LEN (1 << 20)
 
 static struct {
 	char dir[64], path[96];
@@ -57,14 +57,18 @@ static void tick(void *ctx)
 }
 
 static const struct control_command commands[] = {
-	{ "echo", "", echo }, { "big", "", big },
+	{ "echo", "", echo },
+	{ "big", "", big },
 };
 
 static int begin(struct control **c, char *why, size_t len)
 {
 	struct control_cfg cfg = {
-		.path = f.path, .version = "0", .table = { commands, 2, NULL },
-		.tick = tick, .tick_ms = 10,
+		.path = f.path,
+		.version = "0",
+		.table = { commands, 2, NULL },
+		.tick = tick,
+		.tick_ms = 10,
 	};
 
 	return control_create(&cfg, c, why, len);
@@ -192,7 +196,7 @@ static void test_partial(void **state)
 	}
 	expect(slow, ECHOED);
 	put(slow, "{\"exec", 6);
-	close(slow);		/* in the middle of a line */
+	close(slow); /* in the middle of a line */
 	still_serves();
 }
 
@@ -297,7 +301,7 @@ static void test_deaf(void **state)
 	while (sent < 100000 && send(fd, ask, strlen(ask), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
 		sent++;
 	assert_true(sent > 10);
-	assert_true(sent < 100000);	/* it was not read from for ever */
+	assert_true(sent < 100000); /* it was not read from for ever */
 	still_serves();
 	get(fd, text, sizeof(text));
 	assert_int_equal(strlen(text), BIG_LEN + strlen("{\"return\":\"\"}\n"));
@@ -373,8 +377,12 @@ static void test_names(void **state)
 		const char *name;
 		int err;
 	} rows[] = {
-		{ "vm-1.x_Y", 0 }, { "", -EINVAL }, { ".x", -EINVAL }, { "a/b", -EINVAL },
-		{ "a b", -EINVAL }, { "\xc3\xa4", -EINVAL },
+		{ "vm-1.x_Y", 0 },
+		{ "", -EINVAL },
+		{ ".x", -EINVAL },
+		{ "a/b", -EINVAL },
+		{ "a b", -EINVAL },
+		{ "\xc3\xa4", -EINVAL },
 		{ "1234567890123456789012345678901234567890123456789012345678901234", 0 },
 		{ "12345678901234567890123456789012345678901234567890123456789012345", -EINVAL },
 	};
@@ -382,8 +390,7 @@ static void test_names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_int_equal(control_path("/d", rows[i].name, path, sizeof(path)),
-				 rows[i].err);
+		assert_int_equal(control_path("/d", rows[i].name, path, sizeof(path)), rows[i].err);
 	assert_int_equal(control_path("/d", "vm", path, sizeof(path)), 0);
 	assert_string_equal(path, "/d/vm.sock");
 	assert_int_equal(control_path("/d", "vm", path, 10), -ENAMETOOLONG);
@@ -412,9 +419,9 @@ static void test_stop_in_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_serves), T(test_partial), T(test_garbage), T(test_huge_line),
-		T(test_many), T(test_churn), T(test_deaf), T(test_taken), T(test_stale),
-		T(test_refused_paths), T(test_names), T(test_stop_in_use),
+		T(test_serves), T(test_partial),       T(test_garbage), T(test_huge_line),
+		T(test_many),	T(test_churn),	       T(test_deaf),	T(test_taken),
+		T(test_stale),	T(test_refused_paths), T(test_names),	T(test_stop_in_use),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);

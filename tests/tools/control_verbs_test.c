@@ -60,9 +60,14 @@ static int setup(void **state)
 	(void)state;
 	memset(&f, 0, sizeof(f));
 	stub_domain_init(&f.domain, &f.hal);
-	f.vm = (struct control_vm) {
-		.name = "test", .domain = &f.domain, .hal = &f.hal, .ops = &ops,
-		.opaque = &f, .nvcpus = 2, .ram_len = 1 << 30,
+	f.vm = (struct control_vm){
+		.name = "test",
+		.domain = &f.domain,
+		.hal = &f.hal,
+		.ops = &ops,
+		.opaque = &f,
+		.nvcpus = 2,
+		.ram_len = 1 << 30,
 	};
 	control_vm_cfg(&f.vm, "/x", &cfg);
 	f.table = cfg.table;
@@ -145,7 +150,7 @@ static void test_status(void **state)
 	json_decref(j);
 
 	f.domain.stats.budget = 1 << 20;
-	f.domain.stats.pinned = UINT64_MAX;	/* no JSON reader's business */
+	f.domain.stats.pinned = UINT64_MAX; /* no JSON reader's business */
 	f.vm.hal = NULL;
 	j = ask_good("status", "{}");
 	is_number(j, "budget_bytes", 1 << 20);
@@ -182,18 +187,27 @@ static void test_names(void **state)
 		const char *args;
 		uint32_t id;
 	} good[] = {
-		{ "{\"device\":\"0000:03:00.0\"}", 8 }, { "{\"device\":\"03:00.0\"}", 8 },
-		{ "{\"device\":\"8\"}", 8 }, { "{\"device\":\"0x8\"}", 8 }, { "{\"device\":8}", 8 },
-		{ "{\"device\":\"0001:04:00.1\"}", 16 }, { "{\"device\":\"16\"}", 16 },
+		{ "{\"device\":\"0000:03:00.0\"}", 8 },
+		{ "{\"device\":\"03:00.0\"}", 8 },
+		{ "{\"device\":\"8\"}", 8 },
+		{ "{\"device\":\"0x8\"}", 8 },
+		{ "{\"device\":8}", 8 },
+		{ "{\"device\":\"0001:04:00.1\"}", 16 },
+		{ "{\"device\":\"16\"}", 16 },
 	};
 	static const char *const none[] = {
-		"{\"device\":\"04:00.1\"}", "{\"device\":\"\"}", "{\"device\":\"9\"}",
-		"{\"device\":-8}", "{\"device\":4294967304}", "{\"device\":\"4294967304\"}",
-		"{\"device\":\"+8\"}", "{\"device\":\"-8\"}", "{\"device\":\"8 \"}",
-		"{\"device\":\"99999999999999999999999\"}", "{\"device\":\"%s%n\"}",
+		"{\"device\":\"04:00.1\"}", "{\"device\":\"\"}",
+		"{\"device\":\"9\"}",	    "{\"device\":-8}",
+		"{\"device\":4294967304}",  "{\"device\":\"4294967304\"}",
+		"{\"device\":\"+8\"}",	    "{\"device\":\"-8\"}",
+		"{\"device\":\"8 \"}",	    "{\"device\":\"99999999999999999999999\"}",
+		"{\"device\":\"%s%n\"}",
 	};
 	static const char *const bad[] = {
-		"{}", "{\"device\":null}", "{\"device\":[]}", "{\"device\":8.0}",
+		"{}",
+		"{\"device\":null}",
+		"{\"device\":[]}",
+		"{\"device\":8.0}",
 		"{\"device\":8,\"x\":1}",
 	};
 
@@ -217,8 +231,10 @@ static void test_change(void **state)
 		int err;
 		const char *class;
 	} rows[] = {
-		{ -ENODEV, CONTROL_NO_DEVICE }, { -EBUSY, CONTROL_BUSY },
-		{ -EIO, CONTROL_NOT_QUIESCED }, { -ENOMEM, CONTROL_FAILED },
+		{ -ENODEV, CONTROL_NO_DEVICE },
+		{ -EBUSY, CONTROL_BUSY },
+		{ -EIO, CONTROL_NOT_QUIESCED },
+		{ -ENOMEM, CONTROL_FAILED },
 	};
 	json_t *j = ask_good("deny", "{\"device\":8}");
 
@@ -309,7 +325,7 @@ static void test_faults(void **state)
 	assert_int_equal(json_array_size(json_object_get(j, "faults")), 1);
 	fault = json_array_get(json_object_get(j, "faults"), 0);
 	is_number(fault, "guest_id", 99);
-	is_text(fault, "host", "");	/* that device is gone */
+	is_text(fault, "host", ""); /* that device is gone */
 	is_text(fault, "bus", "0xffffffffffffffff");
 	is_text(fault, "access", "write");
 	json_decref(j);
@@ -341,8 +357,9 @@ static void test_no_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_status), T(test_devices), T(test_names), T(test_change), T(test_mappings),
-		T(test_counters), T(test_faults), T(test_quit), T(test_no_arguments),
+		T(test_status), T(test_devices),  T(test_names),
+		T(test_change), T(test_mappings), T(test_counters),
+		T(test_faults), T(test_quit),	  T(test_no_arguments),
 	};
 
 	return cmocka_run_group_tests_name("control_verbs", tests, NULL, NULL);

@@ -27,7 +27,7 @@ static struct {
 	struct control *control[NVMS];
 	int quits;
 	uint32_t denied;
-	char *out;		/* of the last ctl() */
+	char *out; /* of the last ctl() */
 	char err[1024];
 } f;
 
@@ -64,9 +64,13 @@ static void start(int i, const char *name)
 	struct control_cfg cfg;
 	char path[128], why[256];
 
-	f.vm[i] = (struct control_vm) {
-		.name = name, .domain = &f.domain, .hal = &f.hal, .ops = &ops,
-		.nvcpus = 2, .ram_len = 3u << 29,
+	f.vm[i] = (struct control_vm){
+		.name = name,
+		.domain = &f.domain,
+		.hal = &f.hal,
+		.ops = &ops,
+		.nvcpus = 2,
+		.ram_len = 3u << 29,
 	};
 	assert_int_equal(control_path(f.dir, name, path, sizeof(path)), 0);
 	control_vm_cfg(&f.vm[i], path, &cfg);
@@ -159,12 +163,14 @@ static void test_usage(void **state)
 	static const struct {
 		const char *line, *part;
 	} rows[] = {
-		{ "", "which verb?" }, { "frobnicate", "no such verb: frobnicate" },
+		{ "", "which verb?" },
+		{ "frobnicate", "no such verb: frobnicate" },
 		{ "--frob status", "no such option: --frob" },
 		{ "status --name", "option wants a value: --name" },
 		{ "--name a --socket b status", "exclude each other" },
 		{ "status web", "unexpected argument: web" },
-		{ "deny", "deny wants a DEVICE" }, { "permit", "permit wants a DEVICE" },
+		{ "deny", "deny wants a DEVICE" },
+		{ "permit", "permit wants a DEVICE" },
 		{ "deny 8 9", "unexpected argument: 9" },
 		{ "mappings 8 9", "unexpected argument: 9" },
 		{ "status --count", "takes no --count" },
@@ -229,7 +235,7 @@ static void test_mappings(void **state)
 	says(f.out, "0xffffffff00001000 0x1000                 4096 w");
 	good("mappings --count", "0001:04:00.1: 0 mappings, 0 B");
 	assert_null(strstr(f.out, "0xffffffff"));
-	f.domain.nmappings = STUB_MAPPINGS;	/* more than one answer holds */
+	f.domain.nmappings = STUB_MAPPINGS; /* more than one answer holds */
 	f.domain.dev[0].nmappings = STUB_MAPPINGS;
 	j = good_json("mappings --json 8");
 	assert_int_equal(json_array_size(j), 1);
@@ -257,7 +263,7 @@ static void test_others(void **state)
 	good("faults", "7 faults since the start");
 	good("deny 0000:03:00.0", "0000:03:00.0 is denied");
 	assert_int_equal(f.denied, 8);
-	good("permit 16", "0001:04:00.1 is denied");	/* the stub does nothing */
+	good("permit 16", "0001:04:00.1 is denied"); /* the stub does nothing */
 	good("quit", "");
 	assert_int_equal(f.quits, 1);
 }
@@ -316,8 +322,8 @@ static void test_strangers(void **state)
 	stranger("", CLI_UNREACHABLE, "no virtual machine of viaduct's");
 	stranger("SSH-2.0\n", CLI_UNREACHABLE, "no virtual machine of viaduct's");
 	stranger("{\"viaduct\":{\"protocol\":2}}\n", CLI_FAILED, "speaks protocol 2");
-	stranger("{\"error\":{\"class\":\"TooManyClients\",\"desc\":\"too many\"}}\n",
-		 CLI_FAILED, "too many");
+	stranger("{\"error\":{\"class\":\"TooManyClients\",\"desc\":\"too many\"}}\n", CLI_FAILED,
+		 "too many");
 	stranger("{\"viaduct\":{\"protocol\":1}}\n", CLI_UNREACHABLE, "went away");
 	stranger("{\"viaduct\":{\"protocol\":1}}\n{\"x\":1}\n", CLI_UNREACHABLE, "went away");
 }
@@ -327,8 +333,8 @@ static void test_strangers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_usage), T(test_help), T(test_status), T(test_devices), T(test_mappings),
-		T(test_others), T(test_several), T(test_strangers),
+		T(test_usage),	  T(test_help),	  T(test_status),  T(test_devices),
+		T(test_mappings), T(test_others), T(test_several), T(test_strangers),
 	};
 
 	return cmocka_run_group_tests_name("ctl", tests, NULL, NULL);

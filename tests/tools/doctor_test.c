@@ -47,18 +47,28 @@ static uint64_t fake_memlock(void)
 }
 
 static const struct doctor_probes probes = {
-	fake_kvm, fake_pagemap, fake_io_uring, fake_memlock,
+	fake_kvm,
+	fake_pagemap,
+	fake_io_uring,
+	fake_memlock,
 };
 
 static int setup(void **state)
 {
 	static const struct tree_pci nvme = {
-		.bdf = "0000:03:00.0", .driver = "nvme", .vendor = 0x1b36, .device = 0x10,
-		.class = 0x010802, .pin = 1,
+		.bdf = "0000:03:00.0",
+		.driver = "nvme",
+		.vendor = 0x1b36,
+		.device = 0x10,
+		.class = 0x010802,
+		.pin = 1,
 		.resource = "0xfebf0000 0xfebf3fff 0x140204\n0 0 0\n0xc000 0xc03f 0x40101\n",
 	};
 	static const struct tree_pci bridge = {
-		.bdf = "0000:00:00.0", .class = 0x060000, .vendor = 0x8086, .device = 1,
+		.bdf = "0000:00:00.0",
+		.class = 0x060000,
+		.vendor = 0x8086,
+		.device = 1,
 	};
 
 	(void)state;
@@ -71,7 +81,8 @@ static int setup(void **state)
 	tree_file(&f.t, "/proc/self/status", "Name: x\n" ALL_CAPS);
 	tree_file(&f.t, "/proc/self/cgroup", "0::/a/b\n");
 	tree_file(&f.t, "/proc/cpuinfo", "vendor_id\t: x\nflags\t\t: fpu svm npt\n");
-	tree_file(&f.t, "/proc/swaps", "Filename Type Size Used Priority\n"
+	tree_file(&f.t, "/proc/swaps",
+		  "Filename Type Size Used Priority\n"
 		  "/dev/zram0 partition 1048576 2048 100\n");
 	tree_file(&f.t, "/proc/sys/kernel/osrelease", "6.12.0-x\n");
 	tree_file(&f.t, "module/kvm_amd/parameters/nested", "1\n");
@@ -119,7 +130,7 @@ static void expect(int status, const char *id, const char *says, const char *par
 	assert_non_null(r);
 	assert_int_equal(json_is_true(json_object_get(r, "ready")), status == CLI_OK);
 	list = json_object_get(r, "checks");
-	json_array_foreach(list, i, c) {
+	json_array_foreach (list, i, c) {
 		if (strcmp(json_string_value(json_object_get(c, "id")), id))
 			continue;
 		assert_string_equal(json_string_value(json_object_get(c, "says")), says);
@@ -152,8 +163,9 @@ static void test_good(void **state)
 static void test_json(void **state)
 {
 	static const char *const ids[] = {
-		"kvm", "iommu", "uio", "lockdown", "capabilities", "pagemap", "io_uring",
-		"memlock", "kernel", "swap", "hugepages", "hugetlb", "moving", "ksm", "cgroup",
+		"kvm",	     "iommu",	 "uio",	    "lockdown", "capabilities",
+		"pagemap",   "io_uring", "memlock", "kernel",	"swap",
+		"hugepages", "hugetlb",	 "moving",  "ksm",	"cgroup",
 	};
 	json_t *r, *d, *b;
 
@@ -298,6 +310,7 @@ static void test_device(void **state)
 	assert_null(strstr(f.out, "0000:00:00.0"));
 	assert_int_equal(doctor("00:00.0", NULL), CLI_FAILED);
 	shows("is a bridge");
+	shows("This device cannot be assigned.");
 	tree_drop(&f.t, "bus/pci/devices/0000:03:00.0/reset");
 	assert_int_equal(doctor("03:00.0", NULL), CLI_OK);
 	shows("warn 0000:03:00.0");
@@ -326,9 +339,9 @@ static void test_usage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_good), T(test_json), T(test_kvm), T(test_iommu), T(test_uio),
-		T(test_rights), T(test_kernel), T(test_memory), T(test_cgroup),
-		T(test_device), T(test_usage),
+		T(test_good),	T(test_json),	T(test_kvm),	T(test_iommu),
+		T(test_uio),	T(test_rights), T(test_kernel), T(test_memory),
+		T(test_cgroup), T(test_device), T(test_usage),
 	};
 
 	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);

@@ -14,22 +14,20 @@
 /* needs the four above */
 #include <cmocka.h>
 
-#define NVME	"0000:03:00.0"
-#define DEV	"bus/pci/devices/" NVME
-#define DISK	DEV "/nvme/nvme0/nvme0n1"
-#define MOUNTS	"22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+#define NVME   "0000:03:00.0"
+#define DEV    "bus/pci/devices/" NVME
+#define DISK   DEV "/nvme/nvme0/nvme0n1"
+#define MOUNTS "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 
-static const char plain_bars[] =
-	"0x00000000febf0000 0x00000000febf3fff 0x0000000000140204\n"
-	"0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
-static const char all_bars[] =
-	"0x00000000febf0000 0x00000000febf3fff 0x0000000000140204\n"
-	"0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
-	"0x00000000febf4100 0x00000000febf5fff 0x0000000000040200\n"
-	"0x000000000000c000 0x000000000000c03f 0x0000000000040101\n"
-	"0x00000000febf6000 0x00000000febf77ff 0x0000000000040200\n"
-	"0x0000000000000000 0x0000000000000fff 0x0000000020040200\n"
-	"0x00000000febf8000 0x00000000febf8fff 0x0000000000046200\n";
+static const char plain_bars[] = "0x00000000febf0000 0x00000000febf3fff 0x0000000000140204\n"
+				 "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+static const char all_bars[] = "0x00000000febf0000 0x00000000febf3fff 0x0000000000140204\n"
+			       "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
+			       "0x00000000febf4100 0x00000000febf5fff 0x0000000000040200\n"
+			       "0x000000000000c000 0x000000000000c03f 0x0000000000040101\n"
+			       "0x00000000febf6000 0x00000000febf77ff 0x0000000000040200\n"
+			       "0x0000000000000000 0x0000000000000fff 0x0000000020040200\n"
+			       "0x00000000febf8000 0x00000000febf8fff 0x0000000000046200\n";
 
 static void add_disk(struct tree *t, const char *path, const char *number)
 {
@@ -44,8 +42,13 @@ static void add_disk(struct tree *t, const char *path, const char *number)
 static int setup(void **state)
 {
 	static const struct tree_pci nvme = {
-		.bdf = NVME, .driver = "nvme", .vendor = 0x1b36, .device = 0x10,
-		.class = 0x010802, .pin = 1, .resource = plain_bars,
+		.bdf = NVME,
+		.driver = "nvme",
+		.vendor = 0x1b36,
+		.device = 0x10,
+		.class = 0x010802,
+		.pin = 1,
+		.resource = plain_bars,
 	};
 	static struct tree t;
 
@@ -75,12 +78,20 @@ static void test_bdf(void **state)
 		{ "03:1f.7", "0000:03:1f.7" },
 		{ "3:0.0", "0000:03:00.0" },
 		{ "10000:E1:00.0", "10000:e1:00.0" },
-		{ "03:20.0", NULL }, { "03:00.8", NULL }, { "03:00", NULL },
-		{ "03:00.0x", NULL }, { "", NULL }, { "nvme0", NULL },
-		{ "-3:00.0", NULL }, { " 03:00.0", NULL },
-		{ "0000:03:00.0/..", NULL }, { "../03:00.0", NULL },
-		{ "0000:003:00.0", NULL }, { "0000:03:00.0\n", NULL },
-		{ "10000000:03:00.0", NULL }, { "::.", NULL },
+		{ "03:20.0", NULL },
+		{ "03:00.8", NULL },
+		{ "03:00", NULL },
+		{ "03:00.0x", NULL },
+		{ "", NULL },
+		{ "nvme0", NULL },
+		{ "-3:00.0", NULL },
+		{ " 03:00.0", NULL },
+		{ "0000:03:00.0/..", NULL },
+		{ "../03:00.0", NULL },
+		{ "0000:003:00.0", NULL },
+		{ "0000:03:00.0\n", NULL },
+		{ "10000000:03:00.0", NULL },
+		{ "::.", NULL },
 	};
 	char bdf[PCI_BDF_LEN];
 
@@ -172,13 +183,19 @@ static void test_check_fine(void **state)
 static void test_check_device(void **state)
 {
 	static const struct tree_pci bridge = {
-		.bdf = "0000:00:01.0", .class = 0x060400, .header = 1, .pin = 1,
+		.bdf = "0000:00:01.0",
+		.class = 0x060400,
+		.header = 1,
+		.pin = 1,
 	};
 	static const struct tree_pci no_pin = {
-		.bdf = "0000:05:00.0", .class = 0x020000,
+		.bdf = "0000:05:00.0",
+		.class = 0x020000,
 	};
 	static const struct tree_pci sibling = {
-		.bdf = "0000:03:00.1", .driver = "ahci", .pin = 1,
+		.bdf = "0000:03:00.1",
+		.driver = "ahci",
+		.pin = 1,
 	};
 	struct tree *t = *state;
 
@@ -233,7 +250,7 @@ static void test_check_claim(void **state)
 	int fd;
 
 	tree_file(t, "/run/viaduct/claims/" NVME, "nvme");
-	expect(t, NVME, 0, NULL);	/* left over: nobody holds it */
+	expect(t, NVME, 0, NULL); /* left over: nobody holds it */
 	snprintf(path, sizeof(path), "%s/run/viaduct/claims/" NVME, t->dir);
 	fd = open(path, O_RDWR);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
@@ -253,7 +270,8 @@ static void test_check_disk(void **state)
 		  "nvme0n1p1 is mounted on /a" },
 		{ "/proc/self/mountinfo", MOUNTS "30 22 0:33 / /b rw - btrfs /dev/nvme0n1p1 rw\n",
 		  "nvme0n1p1 is mounted on /b" },
-		{ "/proc/self/mountinfo", "short\n- -\n\n30 22 259:10 / /c rw - xfs /dev/x rw\n", NULL },
+		{ "/proc/self/mountinfo", "short\n- -\n\n30 22 259:10 / /c rw - xfs /dev/x rw\n",
+		  NULL },
 		{ "/proc/1/mountinfo", "30 22 259:1 / /d rw - xfs /dev/x rw\n", "mounted on /d" },
 		{ "/proc/swaps", "Filename Type\n/dev/nvme0n1p1 partition 1 0 -2\n",
 		  "nvme0n1p1 is used for swap" },
@@ -289,7 +307,8 @@ static void test_check_stack(void **state)
 	expect(t, NVME, -EBUSY, "dm-0 is held by dm-1");
 	tree_file(t, "/proc/self/mountinfo", MOUNTS "9 1 253:1 / /srv rw - ext4 /dev/dm-1 rw\n");
 	expect(t, NVME, -EBUSY, "dm-1 is mounted on /srv");
-	tree_file(t, "/proc/self/mountinfo", MOUNTS "9 1 0:9 / /srv rw - btrfs /dev/mapper/vg-root rw\n");
+	tree_file(t, "/proc/self/mountinfo",
+		  MOUNTS "9 1 0:9 / /srv rw - btrfs /dev/mapper/vg-root rw\n");
 	expect(t, NVME, -EBUSY, "dm-1 is mounted on /srv");
 	/* A loop that cannot be must not hang us. */
 	tree_file(t, "/proc/self/mountinfo", MOUNTS);
@@ -334,10 +353,11 @@ static void test_check_net(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_bdf), T(test_read), T(test_each), T(test_check_fine),
-		T(test_check_device), T(test_check_iommu), T(test_check_module),
-		T(test_check_claim), T(test_check_disk), T(test_check_unknown),
-		T(test_check_stack), T(test_check_multipath), T(test_check_net),
+		T(test_bdf),	       T(test_read),	     T(test_each),
+		T(test_check_fine),    T(test_check_device), T(test_check_iommu),
+		T(test_check_module),  T(test_check_claim),  T(test_check_disk),
+		T(test_check_unknown), T(test_check_stack),  T(test_check_multipath),
+		T(test_check_net),
 	};
 
 	return cmocka_run_group_tests_name("pciscan", tests, NULL, NULL);

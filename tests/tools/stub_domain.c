@@ -30,10 +30,15 @@ void stub_domain_init(struct vd_domain *d, struct vd_hal *h)
 		},
 		.nfaults = 2,
 	};
-	*h = (struct vd_hal) { .stats = {
-		.in_charge = true, .hellos = 1, .requests = 50, .map_requests = 20,
-		.unmap_requests = 30, .segs = 200, .status = { 48, 0, 2 },
-	} };
+	*h = (struct vd_hal){ .stats = {
+				      .in_charge = true,
+				      .hellos = 1,
+				      .requests = 50,
+				      .map_requests = 20,
+				      .unmap_requests = 30,
+				      .segs = 200,
+				      .status = { 48, 0, 2 },
+			      } };
 }
 
 void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
@@ -88,16 +93,17 @@ int vd_device_info(struct vd_domain *d, uint32_t guest_id, struct vd_device_info
 	return 0;
 }
 
-int vd_device_mappings(struct vd_domain *d, uint32_t guest_id, size_t from,
-		       struct vd_mapping *out, size_t max, size_t *n)
+int vd_device_mappings(struct vd_domain *d, uint32_t guest_id, size_t from, struct vd_mapping *out,
+		       size_t max, size_t *n)
 {
 	if (!find(d, guest_id))
 		return -ENODEV;
 	*n = 0;
 	for (size_t i = from; i < d->nmappings && *n < max; i++)
-		out[(*n)++] = (struct vd_mapping) {
+		out[(*n)++] = (struct vd_mapping){
 			.iova = { 0xffffffff00000000 + i * 4096 },
-			.gpa = { i * 4096 }, .len = 4096,
+			.gpa = { i * 4096 },
+			.len = 4096,
 			.prot = (unsigned int)(i % 3 + 1),
 		};
 	return 0;

@@ -11,7 +11,7 @@ struct vd_domain {
 	struct vd_domain_stats stats;
 	struct vd_device_info dev[3];
 	size_t ndevs;
-	size_t nmappings;	/* of each device, at most STUB_MAPPINGS */
+	size_t nmappings; /* of each device, at most STUB_MAPPINGS */
 	struct vd_fault fault[4];
 	size_t nfaults, taken;
 };

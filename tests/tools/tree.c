@@ -18,7 +18,7 @@ void tree_make(struct tree *t)
 	snprintf(t->dir, sizeof(t->dir), "/tmp/viaduct-tree-XXXXXX");
 	assert_non_null(mkdtemp(t->dir));
 	snprintf(t->root, sizeof(t->root), "%s/sys", t->dir);
-	t->s = (struct sysfs) { .root = t->root, .host = t->dir };
+	t->s = (struct sysfs){ .root = t->root, .host = t->dir };
 	tree_dir(t, "bus/pci/devices");
 	tree_dir(t, "bus/pci/drivers");
 }

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 struct tree {
-	char dir[64];		/* what struct sysfs calls host */
-	char root[72];		/* dir/sys */
+	char dir[64];  /* what struct sysfs calls host */
+	char root[72]; /* dir/sys */
 	struct sysfs s;
 };
 
@@ -24,10 +24,10 @@ void tree_dir(struct tree *t, const char *path);
 void tree_drop(struct tree *t, const char *path);
 
 struct tree_pci {
-	const char *bdf, *driver;	/* driver NULL: none */
+	const char *bdf, *driver; /* driver NULL: none */
 	unsigned int vendor, device, class;
-	unsigned char header, pin;	/* pin 0: no INTx */
-	const char *resource;		/* text of "resource"; NULL: empty */
+	unsigned char header, pin; /* pin 0: no INTx */
+	const char *resource;	   /* text of "resource"; NULL: empty */
 };
 
 void tree_pci(struct tree *t, const struct tree_pci *p);

@@ -12,20 +12,19 @@
 
 #define MIB (1u << 20)
 
-static const char smaps[] =
-	"7f0000000000-7f0000200000 rw-p 00000000 00:00 0 \n"
-	"Size:               2048 kB\n"
-	"Rss:                 100 kB\n"
-	"Pss:                  99 kB\n"
-	"Swap:                 60 kB\n"
-	"SwapPss:              60 kB\n"
-	"VmFlags: rd wr\n"
-	"7f0000200000-7f0000400000 rw-p 00000000 00:00 0 \n"
-	"Rss:                   8 kB\n"
-	"Swap:                  4 kB\n"
-	"55d0c0000000-55d0c0010000 r-xp 00000000 fe:00 12  /usr/bin/a - b\n"
-	"Rss:                  16 kB\n"
-	"Swap:               1000 kB\n";
+static const char smaps[] = "7f0000000000-7f0000200000 rw-p 00000000 00:00 0 \n"
+			    "Size:               2048 kB\n"
+			    "Rss:                 100 kB\n"
+			    "Pss:                  99 kB\n"
+			    "Swap:                 60 kB\n"
+			    "SwapPss:              60 kB\n"
+			    "VmFlags: rd wr\n"
+			    "7f0000200000-7f0000400000 rw-p 00000000 00:00 0 \n"
+			    "Rss:                   8 kB\n"
+			    "Swap:                  4 kB\n"
+			    "55d0c0000000-55d0c0010000 r-xp 00000000 fe:00 12  /usr/bin/a - b\n"
+			    "Rss:                  16 kB\n"
+			    "Swap:               1000 kB\n";
 
 static void *at(uint64_t v)
 {
@@ -35,7 +34,8 @@ static void *at(uint64_t v)
 static void test_made_up(void **state)
 {
 	struct usage_area area[2] = {
-		{ at(0x7f0000000000), 2 * MIB }, { at(0x7f0000200000), 2 * MIB },
+		{ at(0x7f0000000000), 2 * MIB },
+		{ at(0x7f0000200000), 2 * MIB },
 	};
 	struct usage u = { .resident = 1 };
 	uint64_t swapped;
@@ -68,8 +68,7 @@ static void test_real(void **state)
 	static const struct sysfs host = { .root = "/sys" };
 	struct usage_area area = { .len = 8 * MIB };
 	struct usage u;
-	void *p = mmap(NULL, 8 * MIB, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, 8 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
 	assert_ptr_not_equal(p, MAP_FAILED);
@@ -85,7 +84,8 @@ static void test_real(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_made_up), cmocka_unit_test(test_real),
+		cmocka_unit_test(test_made_up),
+		cmocka_unit_test(test_real),
 	};
 
 	return cmocka_run_group_tests_name("usage", tests, NULL, NULL);
