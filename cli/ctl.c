@@ -106,7 +106,7 @@ static json_t *names(struct ctl *c, int *status)
 	*status = ask(c, "devices", NULL, &devices);
 	if (*status != CLI_OK)
 		return list;
-	json_array_foreach (devices, i, d)
+	json_array_foreach(devices, i, d)
 		json_array_append(list, json_object_get(d, "guest_id"));
 	json_decref(devices);
 	return list;
@@ -120,7 +120,7 @@ static int ask_mappings(struct ctl *c, json_t **result)
 	int status;
 
 	all = names(c, &status);
-	json_array_foreach (all, i, name) {
+	json_array_foreach(all, i, name) {
 		status = ask_all(c, name, &one);
 		if (status != CLI_OK)
 			break;

@@ -54,7 +54,7 @@ static void print_exits(FILE *to, json_t *exits)
 	const char *cause;
 	json_t *n;
 
-	json_object_foreach (exits, cause, n)
+	json_object_foreach(exits, cause, n)
 		if (json_integer_value(n))
 			fprintf(to, "  %-20s %" JSON_INTEGER_FORMAT "\n", cause,
 				json_integer_value(n));
@@ -107,7 +107,7 @@ void ctl_print_devices(FILE *to, const json_t *j)
 	}
 	fprintf(to, "%-13s %5s %-10s %10s %10s %8s %8s\n", "HOST", "GUEST",
 		"STATE", "MAPPINGS", "MAPPED", "REFUSED", "FAULTS");
-	json_array_foreach (j, i, d)
+	json_array_foreach(j, i, d)
 		fprintf(to,
 			"%-13s %5d %-10s %10" PRId64 " %10s %8" PRId64
 			" %8" PRId64 "\n",
@@ -123,7 +123,7 @@ static void print_page(FILE *to, const json_t *list)
 	json_t *m;
 	size_t i;
 
-	json_array_foreach (list, i, m)
+	json_array_foreach(list, i, m)
 		fprintf(to, "  %-18s %-14s %12" JSON_INTEGER_FORMAT " %s\n",
 			text(m, "bus"), text(m, "guest"), number(m, "bytes"),
 			text(m, "rights"));
@@ -134,7 +134,7 @@ void ctl_print_mappings(FILE *to, const json_t *j, bool count)
 	json_t *d;
 	size_t i;
 
-	json_array_foreach (j, i, d) {
+	json_array_foreach(j, i, d) {
 		fprintf(to, "%s: %" JSON_INTEGER_FORMAT " mappings, %s\n",
 			text(d, "host"), number(d, "total"),
 			size_of(d, "mapped_bytes").text);
@@ -153,7 +153,7 @@ static void print_numbers(FILE *to, json_t *j, int indent)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach (j, key, v) {
+	json_object_foreach(j, key, v) {
 		if (json_is_integer(v))
 			fprintf(to, "%*s%-*s %" JSON_INTEGER_FORMAT "\n",
 				indent, "", 24 - indent, key,
@@ -176,7 +176,7 @@ void ctl_print_counters(FILE *to, const json_t *j)
 		fputs("hal\n", to);
 		print_numbers(to, json_object_get(j, "hal"), 2);
 	}
-	json_array_foreach (list, i, d) {
+	json_array_foreach(list, i, d) {
 		fprintf(to, "device %s\n", text(d, "host"));
 		print_numbers(to, d, 2);
 	}
@@ -189,7 +189,7 @@ void ctl_print_faults(FILE *to, const json_t *j)
 	json_t *list = json_object_get(j, "faults"), *f;
 	size_t i;
 
-	json_array_foreach (list, i, f)
+	json_array_foreach(list, i, f)
 		fprintf(to, "%-13s guest id %-5d %-5s %-18s %s\n",
 			text(f, "host"), (int)number(f, "guest_id"),
 			text(f, "access"), text(f, "bus"), text(f, "reason"));

@@ -74,7 +74,7 @@ static void print_device(FILE *to, const json_t *d)
 		wrap(to, text(d, text(d, "reason")[0] ? "reason" : "warning"),
 		     INDENT);
 	}
-	json_array_foreach (bars, i, b)
+	json_array_foreach(bars, i, b)
 		print_bar(to, b);
 }
 
@@ -92,12 +92,12 @@ void doctor_print(FILE *to, const json_t *report)
 	json_t *devices = json_object_get(report, "devices"), *d;
 	size_t i, nmissing = 0;
 
-	json_array_foreach (checks, i, c) {
+	json_array_foreach(checks, i, c) {
 		print_check(to, c);
 		nmissing += strcmp(text(c, "says"), "no") == 0;
 	}
 	fputs("\nPCI devices (ok: can be assigned; -: cannot)\n", to);
-	json_array_foreach (devices, i, d)
+	json_array_foreach(devices, i, d)
 		print_device(to, d);
 	if (!json_array_size(devices))
 		fputs("none\n", to);

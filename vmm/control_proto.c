@@ -111,7 +111,7 @@ static int check_keys(struct request *r, struct control_error *e)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach (r->root, key, value) {
+	json_object_foreach(r->root, key, value) {
 		if (strcmp(key, "execute") && strcmp(key, "arguments") &&
 		    strcmp(key, "id"))
 			return control_fail(e, CONTROL_BAD_REQUEST,

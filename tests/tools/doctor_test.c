@@ -130,7 +130,7 @@ static void expect(int status, const char *id, const char *says, const char *par
 	assert_non_null(r);
 	assert_int_equal(json_is_true(json_object_get(r, "ready")), status == CLI_OK);
 	list = json_object_get(r, "checks");
-	json_array_foreach (list, i, c) {
+	json_array_foreach(list, i, c) {
 		if (strcmp(json_string_value(json_object_get(c, "id")), id))
 			continue;
 		assert_string_equal(json_string_value(json_object_get(c, "says")), says);
