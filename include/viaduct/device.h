@@ -92,6 +92,15 @@ int vd_device_permit(struct vd_domain *d, uint32_t guest_id);
 int vd_device_revoke(struct vd_domain *d, uint32_t guest_id);
 
 /**
+ * vd_device_settle() - wait until no other thread is quiescing a device
+ *
+ * For whom -EBUSY is no answer. Must not be called by a quiesce callback.
+ *
+ * Return: 0, -ENODEV
+ */
+int vd_device_settle(struct vd_domain *d, uint32_t guest_id);
+
+/**
  * struct vd_seg - one run of guest memory to map
  * @gpa:  first guest address, any byte
  * @len:  bytes, not 0

@@ -35,3 +35,35 @@ void lock_drop(struct lock *l) LOCK_UNCHECKED
 	assert(!err);
 	(void)err;
 }
+
+void lock_event_init(struct lock_event *e)
+{
+	int err = pthread_cond_init(&e->cond, NULL);
+
+	assert(!err);
+	(void)err;
+}
+
+void lock_event_end(struct lock_event *e)
+{
+	int err = pthread_cond_destroy(&e->cond);
+
+	assert(!err);
+	(void)err;
+}
+
+void lock_wait(struct lock *l, struct lock_event *e)
+{
+	int err = pthread_cond_wait(&e->cond, &l->mutex);
+
+	assert(!err);
+	(void)err;
+}
+
+void lock_wake_all(struct lock_event *e)
+{
+	int err = pthread_cond_broadcast(&e->cond);
+
+	assert(!err);
+	(void)err;
+}

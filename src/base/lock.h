@@ -28,4 +28,16 @@ void lock_end(struct lock *l);
 void lock_take(struct lock *l) TAKES(*l);
 void lock_drop(struct lock *l) DROPS(*l);
 
+/* Something under a lock that others wait for. */
+struct lock_event {
+	pthread_cond_t cond;
+};
+
+void lock_event_init(struct lock_event *e);
+void lock_event_end(struct lock_event *e);
+
+/* Drops the lock while it waits; may return for no reason. */
+void lock_wait(struct lock *l, struct lock_event *e) MUST_HOLD(*l);
+void lock_wake_all(struct lock_event *e);
+
 #endif

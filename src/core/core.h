@@ -53,7 +53,8 @@ struct vd_domain {
 	struct vd_host *host; /* borrowed */
 	uint32_t max_devices, max_mappings;
 
-	struct lock lock; /* guards all that follows */
+	struct lock lock;	   /* guards all that follows */
+	struct lock_event settled; /* a device left state quiescing */
 	struct memory memory;
 	struct pages pages;
 	struct faults faults;

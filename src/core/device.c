@@ -108,6 +108,15 @@ int vd_device_attach(struct vd_domain *d, const struct vd_device_cfg *cfg)
 	return err;
 }
 
+static void set_state(struct vd_domain *d, struct device *dev,
+		      enum vd_device_state state)
+{
+	lock_take(&d->lock);
+	dev->state = state;
+	lock_wake_all(&d->settled);
+	lock_drop(&d->lock);
+}
+
 /* In pieces, so that others get the lock in between. */
 static void drop_mappings(struct vd_domain *d, struct device *dev)
 {
@@ -127,9 +136,7 @@ static void drop_mappings(struct vd_domain *d, struct device *dev)
 static int quiesce_and_drop(struct vd_domain *d, struct device *dev)
 {
 	if (dev->ops->quiesce(dev->opaque) != 0) {
-		lock_take(&d->lock);
-		dev->state = VD_DEVICE_STUCK;
-		lock_drop(&d->lock);
+		set_state(d, dev, VD_DEVICE_STUCK);
 		return -EIO;
 	}
 	drop_mappings(d, dev);
@@ -156,14 +163,6 @@ static int begin_quiesce(struct vd_domain *d, uint32_t guest_id,
 	}
 	lock_drop(&d->lock);
 	return err;
-}
-
-static void set_state(struct vd_domain *d, struct device *dev,
-		      enum vd_device_state state)
-{
-	lock_take(&d->lock);
-	dev->state = state;
-	lock_drop(&d->lock);
 }
 
 static void count_deny(struct vd_domain *d, struct device *dev,
@@ -224,9 +223,23 @@ int vd_device_detach(struct vd_domain *d, uint32_t guest_id)
 		return err;
 	lock_take(&d->lock);
 	leave_device(d, dev);
+	lock_wake_all(&d->settled);
 	lock_drop(&d->lock);
 	mem_free(dev);
 	return 0;
+}
+
+int vd_device_settle(struct vd_domain *d, uint32_t guest_id)
+{
+	struct device *dev;
+
+	lock_take(&d->lock);
+	/* Look it up each time: it may be gone. */
+	while ((dev = device_find(d, guest_id)) &&
+	       dev->state == VD_DEVICE_QUIESCING)
+		lock_wait(&d->lock, &d->settled);
+	lock_drop(&d->lock);
+	return dev ? 0 : -ENODEV;
 }
 
 int vd_device_permit(struct vd_domain *d, uint32_t guest_id)

@@ -72,6 +72,7 @@ int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
 	/* Nothing below can fail. */
 	d->host = host;
 	lock_init(&d->lock);
+	lock_event_init(&d->settled);
 	memory_init(&d->memory, cfg->granule_shift);
 	pages_init(&d->pages, cfg->granule_shift, cfg->budget);
 	*out = d;
@@ -84,6 +85,7 @@ void vd_domain_destroy(struct vd_domain *d)
 		return;
 	device_destroy_all(d);
 	memory_end(&d->memory);
+	lock_event_end(&d->settled);
 	lock_end(&d->lock);
 	mem_free(d->scratch);
 	mem_free(d->device);

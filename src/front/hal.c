@@ -109,6 +109,19 @@ static void forget_slots(struct vd_hal *h)
 	}
 }
 
+/* Also when somebody else is taking the device away: then after them. */
+static int revoke_one(struct vd_hal *h, uint32_t guest_id)
+{
+	int err;
+
+	do {
+		err = vd_device_settle(h->cfg.domain, guest_id);
+		if (!err)
+			err = vd_device_revoke(h->cfg.domain, guest_id);
+	} while (err == -EBUSY);
+	return err == -ENODEV ? 0 : err;
+}
+
 /*
  * A device that comes or goes meanwhile is the embedder's: it shows none while
  * the HAL is not in charge.
@@ -120,9 +133,7 @@ static int revoke_all(struct vd_hal *h)
 	int err = 0;
 
 	while (vd_device_next(h->cfg.domain, next, &info) == 0) {
-		int ret = vd_device_revoke(h->cfg.domain, info.guest_id);
-
-		if (ret && ret != -ENODEV)
+		if (revoke_one(h, info.guest_id) != 0)
 			err = -EIO;
 		next = (uint64_t)info.guest_id + 1;
 	}

@@ -2,6 +2,9 @@
 /* States of a device: all of them against all calls. */
 #include "fixture.h"
 #include "mem_nth.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 static void attach_errors(void **state)
 {
@@ -262,6 +265,45 @@ static void stuck_device_keeps_pins_through_unmap(void **state)
 	assert_int_equal(fx_info(f, FX_DEV).denies, 1);
 }
 
+static atomic_bool settled;
+
+static void *settle(void *arg)
+{
+	struct fx *f = arg;
+	int err = vd_device_settle(f->d, FX_DEV);
+
+	settled = true;
+	return (void *)(intptr_t)err;
+}
+
+static pthread_t waiter;
+
+static void begin_to_wait(struct fx *f)
+{
+	assert_int_equal(pthread_create(&waiter, NULL, settle, f), 0);
+	usleep(20000);
+	assert_false(settled);
+}
+
+static void settle_waits_for_the_end(void **state)
+{
+	struct fx *f = *state;
+	void *err;
+
+	assert_int_equal(vd_device_settle(f->d, 1), -ENODEV);
+	assert_int_equal(vd_device_settle(f->d, FX_DEV), 0);
+	f->at_quiesce = begin_to_wait;
+	assert_int_equal(vd_device_deny(f->d, FX_DEV), 0);
+	assert_int_equal(pthread_join(waiter, &err), 0);
+	assert_null(err);
+	assert_int_equal(vd_device_permit(f->d, FX_DEV), 0);
+	settled = false;
+	assert_int_equal(vd_device_detach(f->d, FX_DEV), 0);
+	assert_int_equal(pthread_join(waiter, &err), 0);
+	assert_int_equal((intptr_t)err, -ENODEV);
+	f->at_quiesce = NULL;
+}
+
 static void names(void **state)
 {
 	(void)state;
@@ -282,6 +324,7 @@ int main(void)
 		fx_test(order_of_revocation),
 		fx_test(revoke_in_batches),
 		fx_test(stuck_device_keeps_pins_through_unmap),
+		fx_test(settle_waits_for_the_end),
 		cmocka_unit_test(names),
 	};
 

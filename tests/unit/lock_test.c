@@ -35,10 +35,46 @@ static void two_threads_lose_no_count(void **state)
 	lock_end(&s.lock);
 }
 
+struct gate {
+	struct lock lock;
+	struct lock_event opened;
+	bool open;
+};
+
+static void *open_gate(void *arg)
+{
+	struct gate *g = arg;
+
+	lock_take(&g->lock);
+	g->open = true;
+	lock_wake_all(&g->opened);
+	lock_drop(&g->lock);
+	return NULL;
+}
+
+static void waits_until_woken(void **state)
+{
+	struct gate g = { .open = false };
+	pthread_t other;
+
+	(void)state;
+	lock_init(&g.lock);
+	lock_event_init(&g.opened);
+	lock_take(&g.lock);
+	assert_int_equal(pthread_create(&other, NULL, open_gate, &g), 0);
+	while (!g.open)
+		lock_wait(&g.lock, &g.opened);
+	lock_drop(&g.lock);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	lock_event_end(&g.opened);
+	lock_end(&g.lock);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_threads_lose_no_count),
+		cmocka_unit_test(waits_until_woken),
 	};
 
 	return run_all(tests);
