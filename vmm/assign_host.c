@@ -14,7 +14,7 @@
 #define CFG_INT_PIN	0x3d
 #define CMD_DECODE	0x03	/* I/O and memory */
 #define CMD_MASTER	0x04
-#define CMD_INTX_OFF	0x04	/* in the high byte: bit 10 */
+#define CMD_INTX_OFF	0x0400
 #define STATUS_CAPS	0x10
 #define CAP_EXP		0x10
 #define EXP_DEVSTA	0x0a
@@ -28,9 +28,10 @@ static int cfg_read(const struct assign_host *h, unsigned int off, void *to,
 	return n == (ssize_t)len ? 0 : -ENODEV;
 }
 
-static int cfg_write8(const struct assign_host *h, unsigned int off, uint8_t v)
+static int cfg_write16(const struct assign_host *h, unsigned int off,
+		       uint16_t v)
 {
-	return pwrite(h->config, &v, 1, off) == 1 ? 0 : -ENODEV;
+	return pwrite(h->config, &v, 2, off) == 2 ? 0 : -ENODEV;
 }
 
 static unsigned int find_cap(const struct assign_host *h, uint8_t id)
@@ -89,15 +90,15 @@ bool assign_host_gone(const struct assign_host *h)
 
 static int master_locked(struct assign_host *h, bool on)
 {
-	uint8_t want = on ? CMD_MASTER : 0, now;
+	uint16_t want = on ? CMD_MASTER : 0, now;
 
-	if (cfg_read(h, CFG_COMMAND, &now, 1))
+	if (cfg_read(h, CFG_COMMAND, &now, 2))
 		return -ENODEV;
-	now = (uint8_t)((now & ~CMD_MASTER) | CMD_DECODE | want);
-	if (cfg_write8(h, CFG_COMMAND, now))
+	now = (uint16_t)((now & ~CMD_MASTER) | CMD_DECODE | want);
+	if (cfg_write16(h, CFG_COMMAND, now))
 		return -ENODEV;
 	/* The read also pushes writes that the device had posted before. */
-	if (assign_host_gone(h) || cfg_read(h, CFG_COMMAND, &now, 1))
+	if (assign_host_gone(h) || cfg_read(h, CFG_COMMAND, &now, 2))
 		return -ENODEV;
 	return (now & CMD_MASTER) == want ? 0 : -EIO;
 }
@@ -114,11 +115,12 @@ int assign_host_master(struct assign_host *h, bool on)
 
 void assign_host_unmask_intx(struct assign_host *h)
 {
-	uint8_t high;
+	uint16_t now;
 
-	if (cfg_read(h, CFG_COMMAND + 1, &high, 1))
-		return;
-	cfg_write8(h, CFG_COMMAND + 1, (uint8_t)(high & ~CMD_INTX_OFF));
+	pthread_mutex_lock(&h->lock);
+	if (!cfg_read(h, CFG_COMMAND, &now, 2))
+		cfg_write16(h, CFG_COMMAND, (uint16_t)(now & ~CMD_INTX_OFF));
+	pthread_mutex_unlock(&h->lock);
 }
 
 static void reset_path(const struct assign_host *h, char *path, size_t len)

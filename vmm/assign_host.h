@@ -4,10 +4,12 @@
  * done to the real hardware. Used by the VMM and, after the VMM's death, by
  * the keeper; they must not depend on each other's memory.
  *
- * The command register has two masters: we write its low byte (decode and bus
- * master), the kernel's uio driver sets the INTx-disable bit in its high byte
- * from an interrupt. So both bytes are written apart and no read-modify-write
- * spans them.
+ * The command register has two masters: we, and the kernel's uio driver, which
+ * sets the INTx-disable bit when an interrupt comes. Our changes keep out of
+ * each other's way by @lock. One of ours that crosses the kernel's may let INTx
+ * through again too early: the interrupt comes twice, none is lost. Writes are
+ * of the whole 16 bits: device models exist (QEMU 7.2) that do not see the
+ * INTx-disable bit change in a write of the high byte alone.
  */
 #ifndef VMM_ASSIGN_HOST_H
 #define VMM_ASSIGN_HOST_H
@@ -23,7 +25,7 @@ struct assign_host {
 	int config;		/* sysfs config file */
 	unsigned int pcie;	/* offset of the PCI Express capability, or 0 */
 	bool has_intx;		/* has an interrupt pin */
-	pthread_mutex_t lock;	/* guards the command register's low byte */
+	pthread_mutex_t lock;	/* one change of the command register at once */
 };
 
 /* 0 or -errno. Closing is fine after a failed open. */
