@@ -1,0 +1,52 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: BSD-2-Clause
+# For the scripts that end-to-end tests run in the lab's host (busybox sh, in
+# the shared folder). Sourced with ". ./host-lib.sh".
+set -u
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+# run_vm NAME ARGS...: start a virtual machine in the background; its console
+# goes to NAME.log, its exit status to NAME.status.
+run_vm() {
+	vm=$1
+	shift
+	rm -f "$vm.status"
+	(
+		viaduct run --name "$vm" --kernel vmlinuz --initrd initrd \
+			--memory 512M --cmdline "console=ttyS0 quiet panic=-1" \
+			"$@" </dev/null >"$vm.log" 2>&1
+		echo $? >"$vm.status"
+	) &
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+	left=$(($1 * 5))
+	shift
+	until "$@"; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		sleep 0.2
+	done
+}
+
+# The VM has ended; its exit status.
+vm_status() {
+	wait_for "${2:-120}" test -e "$1.status" ||
+		fail "$1 did not end: $(tail -n 5 "$1.log")"
+	cat "$1.status"
+}
+
+said() {
+	grep -q "$2" "$1.log" 2>/dev/null
+}
+
+# stat NAME FIELD: a number of the VM's status.
+stat() {
+	viaduct ctl --name "$1" status --json |
+		tr ',{}' '\n\n\n' | sed -n "s/^ *\"$2\": *//p" | head -n 1
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * verify: write data that can be told apart from any other, or check it.
+ *
+ *	verify write FILE MIB [SEED]	fill FILE, then sync
+ *	verify read  FILE MIB [SEED]	check it, past the page cache
+ *	verify loop  FILE MIB SECONDS	write and check with new seeds until the
+ *					time is over
+ *
+ * Each 8-byte word is a hash of the seed and its offset, so a block that is
+ * stale, torn, misplaced or foreign differs. Files are read and written with
+ * O_DIRECT from buffers of many pages, half of them misaligned to pages by one
+ * sector, so that single pages, long segments and scatter lists all occur.
+ * Prints "verified BYTES" and "errors N"; exit status 1 if N is not 0.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHUNK	(256 * 1024)
+#define MIB	(1024 * 1024ull)
+#define ROOM	(CHUNK + 4096)
+
+static uint64_t word(uint64_t seed, uint64_t off)
+{
+	uint64_t x = off / 8 + (seed << 40) + 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+	return x ^ (x >> 31);
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "verify: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static int open_direct(const char *path, int flags)
+{
+	int fd = open(path, flags | O_DIRECT, 0600);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = open(path, flags, 0600);
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+/* Buffers take turns: aligned, and one sector past a page. */
+static uint8_t *buffer(uint8_t *room, uint64_t off)
+{
+	return off / CHUNK % 2 ? room + 512 : room;
+}
+
+static void fill(const char *path, uint64_t len, uint64_t seed, uint8_t *room)
+{
+	int fd = open_direct(path, O_WRONLY | O_CREAT);
+
+	for (uint64_t off = 0; off < len; off += CHUNK) {
+		uint8_t *p = buffer(room, off);
+
+		for (uint64_t i = 0; i < CHUNK; i += 8) {
+			uint64_t w = word(seed, off + i);
+
+			memcpy(p + i, &w, 8);
+		}
+		if (pwrite(fd, p, CHUNK, (off_t)off) != CHUNK)
+			die("write");
+	}
+	if (fsync(fd))
+		die("fsync");
+	close(fd);
+}
+
+static uint64_t check(const char *path, uint64_t len, uint64_t seed,
+		      uint8_t *room)
+{
+	int fd = open_direct(path, O_RDONLY);
+	uint64_t errors = 0;
+
+	for (uint64_t off = 0; off < len; off += CHUNK) {
+		uint8_t *p = buffer(room, off);
+
+		memset(p, 0xa5, CHUNK);
+		if (pread(fd, p, CHUNK, (off_t)off) != CHUNK)
+			die("read");
+		for (uint64_t i = 0; i < CHUNK; i += 8) {
+			uint64_t w = word(seed, off + i);
+
+			if (memcmp(p + i, &w, 8) && errors++ < 4)
+				fprintf(stderr, "verify: %s: wrong at %llu\n",
+					path, (unsigned long long)(off + i));
+		}
+	}
+	close(fd);
+	return errors;
+}
+
+static int report(uint64_t verified, uint64_t errors)
+{
+	printf("verified %llu\nerrors %llu\n", (unsigned long long)verified,
+	       (unsigned long long)errors);
+	return errors != 0;
+}
+
+static int loop(const char *path, uint64_t len, time_t seconds, uint8_t *room)
+{
+	uint64_t verified = 0, errors = 0, seed = 0;
+	time_t end = time(NULL) + seconds;
+
+	do {
+		fill(path, len, ++seed, room);
+		errors += check(path, len, seed, room);
+		verified += 2 * len;
+	} while (time(NULL) < end && !errors);
+	return report(verified, errors);
+}
+
+int main(int argc, char **argv)
+{
+	void *room;
+	uint64_t len, last;
+
+	if (argc < 4) {
+		fprintf(stderr, "usage: verify write|read|loop FILE MIB "
+			"[SEED|SECONDS]\n");
+		return 2;
+	}
+	if (posix_memalign(&room, 4096, ROOM))
+		die("memory");
+	len = strtoull(argv[3], NULL, 10) * MIB;
+	last = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
+	if (!strcmp(argv[1], "loop"))
+		return loop(argv[2], len, (time_t)last, room);
+	if (!strcmp(argv[1], "read"))
+		return report(len, check(argv[2], len, last, room));
+	fill(argv[2], len, last, room);
+	return report(len, 0);
+}
