@@ -177,9 +177,10 @@ static int find_device(struct control_vm *v, const json_t *name,
 static void add_exits(void *ctx, const char *cause, uint64_t count)
 {
 	json_t *exits = ctx;
-	json_int_t so_far = json_integer_value(json_object_get(exits, cause));
+	json_t *before = json_object_get(exits, cause);
 
-	json_object_set_new(exits, cause, json_integer(so_far + number(count)));
+	count += (uint64_t)json_integer_value(before);
+	set(exits, cause, count);
 }
 
 static json_t *exits_json(struct control_vm *v)
