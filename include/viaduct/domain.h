@@ -94,6 +94,15 @@ int vd_domain_add_memory(struct vd_domain *d, vd_gpa gpa, void *hva,
 			 uint64_t len);
 
 /**
+ * vd_domain_check_memory() - is all of this guest memory?
+ *
+ * Memory is never taken away, so a yes stays good.
+ *
+ * Return: 0, -EOVERFLOW, -EFAULT
+ */
+int vd_domain_check_memory(struct vd_domain *d, vd_gpa gpa, uint64_t len);
+
+/**
  * vd_domain_copy_in() - read guest memory
  * vd_domain_copy_out() - write guest memory
  *

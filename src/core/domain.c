@@ -120,6 +120,16 @@ static int check_memory(struct vd_domain *d, uint64_t gpa, uint64_t len)
 	return 0;
 }
 
+int vd_domain_check_memory(struct vd_domain *d, vd_gpa gpa, uint64_t len)
+{
+	int err;
+
+	lock_take(&d->lock);
+	err = check_memory(d, gpa.v, len);
+	lock_drop(&d->lock);
+	return err;
+}
+
 typedef void copy_fn(unsigned char *guest, unsigned char *ours, size_t len);
 
 static void copy_from_guest(unsigned char *guest, unsigned char *ours,
@@ -140,11 +150,8 @@ static void copy_to_guest(unsigned char *guest, unsigned char *ours, size_t len)
 static int copy(struct vd_domain *d, uint64_t gpa, unsigned char *ours,
 		size_t len, copy_fn *copy_piece)
 {
-	int err;
+	int err = vd_domain_check_memory(d, (vd_gpa){ gpa }, len);
 
-	lock_take(&d->lock);
-	err = check_memory(d, gpa, len);
-	lock_drop(&d->lock);
 	if (err)
 		return err;
 	while (len) {

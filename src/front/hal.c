@@ -212,11 +212,8 @@ static void write_status(struct vd_hal *h, uint32_t value)
 
 static bool is_slot_page(struct vd_hal *h, vd_gpa gpa)
 {
-	char byte;
-
-	/* A page of guest memory is memory from its first byte to its last. */
 	return is_aligned(gpa.v, VD_PAGE_SHIFT) &&
-	       vd_domain_copy_in(h->cfg.domain, gpa, &byte, 1) == 0;
+	       vd_domain_check_memory(h->cfg.domain, gpa, VD_HAL_SLOT_LEN) == 0;
 }
 
 /* Gives slot SLOT its page; anything but a page of memory takes it away. */

@@ -61,7 +61,7 @@ static int permit(struct fx *f)
 	return vd_device_permit(f->d, FX_DEV);
 }
 
-static int revoke(struct fx *f)
+static int revoke_dev(struct fx *f)
 {
 	return vd_device_revoke(f->d, FX_DEV);
 }
@@ -105,28 +105,28 @@ struct state_row {
 static const struct state_row state_rows[] = {
 	{ VD_DEVICE_PERMITTED, "deny", deny, 0, VD_DEVICE_DENIED, 1 },
 	{ VD_DEVICE_PERMITTED, "permit", permit, 0, VD_DEVICE_PERMITTED, 0 },
-	{ VD_DEVICE_PERMITTED, "revoke", revoke, 0, VD_DEVICE_PERMITTED, 1 },
+	{ VD_DEVICE_PERMITTED, "revoke", revoke_dev, 0, VD_DEVICE_PERMITTED, 1 },
 	{ VD_DEVICE_PERMITTED, "detach", detach, 0, ANY, 1 },
 	{ VD_DEVICE_PERMITTED, "map", map, 0, VD_DEVICE_PERMITTED, 0 },
 	{ VD_DEVICE_PERMITTED, "translate", translate, 0, VD_DEVICE_PERMITTED, 0 },
 	{ VD_DEVICE_PERMITTED, "unmap", unmap, 0, VD_DEVICE_PERMITTED, 0 },
 	{ VD_DEVICE_DENIED, "deny", deny, 0, VD_DEVICE_DENIED, 0 },
 	{ VD_DEVICE_DENIED, "permit", permit, 0, VD_DEVICE_PERMITTED, 0 },
-	{ VD_DEVICE_DENIED, "revoke", revoke, 0, VD_DEVICE_DENIED, 0 },
+	{ VD_DEVICE_DENIED, "revoke", revoke_dev, 0, VD_DEVICE_DENIED, 0 },
 	{ VD_DEVICE_DENIED, "detach", detach, 0, ANY, 0 },
 	{ VD_DEVICE_DENIED, "map", map, -EPERM, VD_DEVICE_DENIED, 0 },
 	{ VD_DEVICE_DENIED, "translate", translate, -EPERM, VD_DEVICE_DENIED, 0 },
 	{ VD_DEVICE_DENIED, "unmap", unmap, -ENOENT, VD_DEVICE_DENIED, 0 },
 	{ VD_DEVICE_QUIESCING, "deny", deny, -EBUSY, VD_DEVICE_QUIESCING, 0 },
 	{ VD_DEVICE_QUIESCING, "permit", permit, -EBUSY, VD_DEVICE_QUIESCING, 0 },
-	{ VD_DEVICE_QUIESCING, "revoke", revoke, -EBUSY, VD_DEVICE_QUIESCING, 0 },
+	{ VD_DEVICE_QUIESCING, "revoke", revoke_dev, -EBUSY, VD_DEVICE_QUIESCING, 0 },
 	{ VD_DEVICE_QUIESCING, "detach", detach, -EBUSY, VD_DEVICE_QUIESCING, 0 },
 	{ VD_DEVICE_QUIESCING, "map", map, -EBUSY, VD_DEVICE_QUIESCING, 0 },
 	{ VD_DEVICE_QUIESCING, "translate", translate, -EPERM, VD_DEVICE_QUIESCING, 0 },
 	{ VD_DEVICE_QUIESCING, "unmap", unmap, 0, VD_DEVICE_QUIESCING, 0 },
 	{ VD_DEVICE_STUCK, "deny", deny, 0, VD_DEVICE_DENIED, 1 },
 	{ VD_DEVICE_STUCK, "permit", permit, -EIO, VD_DEVICE_STUCK, 0 },
-	{ VD_DEVICE_STUCK, "revoke", revoke, 0, VD_DEVICE_DENIED, 1 },
+	{ VD_DEVICE_STUCK, "revoke", revoke_dev, 0, VD_DEVICE_DENIED, 1 },
 	{ VD_DEVICE_STUCK, "detach", detach, 0, ANY, 1 },
 	{ VD_DEVICE_STUCK, "map", map, -EPERM, VD_DEVICE_STUCK, 0 },
 	{ VD_DEVICE_STUCK, "translate", translate, -EPERM, VD_DEVICE_STUCK, 0 },

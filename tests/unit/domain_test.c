@@ -79,6 +79,8 @@ static void copies(void **state)
 	assert_memory_equal(more, "def", 3);
 	assert_int_equal(vd_domain_copy_in(f->d, (vd_gpa){ fx_gpa(FX_PAGES).v - 3 }, buf, 6), 0);
 	assert_memory_equal(buf, "abcdef", 6);
+	assert_int_equal(vd_domain_check_memory(f->d, fx_gpa(0), (FX_PAGES + 1) * PAGE), 0);
+	assert_int_equal(vd_domain_check_memory(f->d, fx_gpa(1), (FX_PAGES + 1) * PAGE), -EFAULT);
 	/* The end of memory: nothing is copied. */
 	assert_int_equal(vd_domain_copy_out(f->d, (vd_gpa){ fx_gpa(FX_PAGES + 1).v - 1 }, "xy", 2),
 			 -EFAULT);
