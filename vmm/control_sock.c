@@ -157,7 +157,9 @@ static int explain(int err, const char *path, char *why, size_t len)
 			 "long: %s",
 			 path);
 	else
-		snprintf(why, len, "cannot make the control socket %s: %s",
+		snprintf(why, len,
+			 "cannot make the control socket %s: %s; choose "
+			 "another place with --control",
 			 path, strerror(-err));
 	return err;
 }

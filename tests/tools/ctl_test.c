@@ -25,8 +25,8 @@ static struct {
 	struct vd_hal hal;
 	struct control_vm vm[NVMS];
 	struct control *control[NVMS];
-	int quits;
-	uint32_t denied;
+	_Atomic int quits;
+	_Atomic uint32_t denied;
 	char *out; /* of the last ctl() */
 	char err[1024];
 } f;
@@ -41,7 +41,7 @@ static int do_deny(void *opaque, uint32_t guest_id)
 {
 	(void)opaque;
 	f.denied = guest_id;
-	f.domain.dev[0].state = VD_DEVICE_DENIED;
+	STUB_SET(&f.domain, dev[0].state = VD_DEVICE_DENIED);
 	return 0;
 }
 
@@ -220,7 +220,7 @@ static void test_devices(void **state)
 	(void)state;
 	good("devices", "0000:03:00.0      8 permitted");
 	says(f.out, "0001:04:00.1     16 denied");
-	f.domain.ndevs = 0;
+	STUB_SET(&f.domain, ndevs = 0);
 	good("devices", "no device is assigned");
 	good("mappings", "no device is assigned");
 	fails("mappings 8", CLI_FAILED, "there is no device 8");
@@ -235,8 +235,8 @@ static void test_mappings(void **state)
 	says(f.out, "0xffffffff00001000 0x1000                 4096 w");
 	good("mappings --count", "0001:04:00.1: 0 mappings, 0 B");
 	assert_null(strstr(f.out, "0xffffffff"));
-	f.domain.nmappings = STUB_MAPPINGS; /* more than one answer holds */
-	f.domain.dev[0].nmappings = STUB_MAPPINGS;
+	STUB_SET(&f.domain, nmappings = STUB_MAPPINGS); /* more than one answer holds */
+	STUB_SET(&f.domain, dev[0].nmappings = STUB_MAPPINGS);
 	j = good_json("mappings --json 8");
 	assert_int_equal(json_array_size(j), 1);
 	one = json_array_get(j, 0);

@@ -6,6 +6,7 @@
 void stub_domain_init(struct vd_domain *d, struct vd_hal *h)
 {
 	*d = (struct vd_domain) {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.stats = {
 			.memory = 1 << 30, .budget = UINT64_MAX,
 			.pinned = 8192, .pinned_peak = 1 << 20,
@@ -43,15 +44,22 @@ void stub_domain_init(struct vd_domain *d, struct vd_hal *h)
 
 void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
 {
+	pthread_mutex_lock(&d->lock);
 	*out = d->stats;
+	pthread_mutex_unlock(&d->lock);
 }
 
 int vd_domain_next_fault(struct vd_domain *d, struct vd_fault *out)
 {
-	if (d->taken == d->nfaults)
-		return -ENOENT;
-	*out = d->fault[d->taken++];
-	return 0;
+	int err = -ENOENT;
+
+	pthread_mutex_lock(&d->lock);
+	if (d->taken < d->nfaults) {
+		*out = d->fault[d->taken++];
+		err = 0;
+	}
+	pthread_mutex_unlock(&d->lock);
+	return err;
 }
 
 const char *vd_fault_reason_name(enum vd_fault_reason r)
@@ -70,9 +78,14 @@ const char *vd_device_state_name(enum vd_device_state s)
 
 size_t vd_device_list(struct vd_domain *d, struct vd_device_info *out, size_t max)
 {
-	for (size_t i = 0; i < d->ndevs && i < max; i++)
+	size_t n;
+
+	pthread_mutex_lock(&d->lock);
+	n = d->ndevs;
+	for (size_t i = 0; i < n && i < max; i++)
 		out[i] = d->dev[i];
-	return d->ndevs;
+	pthread_mutex_unlock(&d->lock);
+	return n;
 }
 
 static struct vd_device_info *find(struct vd_domain *d, uint32_t guest_id)
@@ -85,28 +98,34 @@ static struct vd_device_info *find(struct vd_domain *d, uint32_t guest_id)
 
 int vd_device_info(struct vd_domain *d, uint32_t guest_id, struct vd_device_info *out)
 {
-	struct vd_device_info *i = find(d, guest_id);
+	struct vd_device_info *i;
 
-	if (!i)
-		return -ENODEV;
-	*out = *i;
-	return 0;
+	pthread_mutex_lock(&d->lock);
+	i = find(d, guest_id);
+	if (i)
+		*out = *i;
+	pthread_mutex_unlock(&d->lock);
+	return i ? 0 : -ENODEV;
 }
 
 int vd_device_mappings(struct vd_domain *d, uint32_t guest_id, size_t from, struct vd_mapping *out,
 		       size_t max, size_t *n)
 {
-	if (!find(d, guest_id))
-		return -ENODEV;
+	size_t all = 0;
+
+	pthread_mutex_lock(&d->lock);
+	if (find(d, guest_id))
+		all = d->nmappings;
+	pthread_mutex_unlock(&d->lock);
 	*n = 0;
-	for (size_t i = from; i < d->nmappings && *n < max; i++)
+	for (size_t i = from; i < all && *n < max; i++)
 		out[(*n)++] = (struct vd_mapping){
 			.iova = { 0xffffffff00000000 + i * 4096 },
 			.gpa = { i * 4096 },
 			.len = 4096,
 			.prot = (unsigned int)(i % 3 + 1),
 		};
-	return 0;
+	return all ? 0 : -ENODEV;
 }
 
 void vd_hal_stats(struct vd_hal *hal, struct vd_hal_stats *out)
