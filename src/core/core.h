@@ -9,24 +9,25 @@
 #include "fault.h"
 #include "memory.h"
 #include "pages.h"
+#include <index.h>
 #include <lock.h>
-#include <tree.h>
+#include <pool.h>
 #include <viaduct/device.h>
 #include <viaduct/domain.h>
 
 /*
  * A mapping is one segment of a map call: one run of guest memory, one run on
- * the bus, one pin of the host. It is in both of its device's trees, or, once
+ * the bus, one pin of the host. It is in both of its device's indexes, or, once
  * it was unmapped while the device was not known to be quiet, on the device's
  * held list: gone for everybody, but still pinned.
  */
 struct mapping {
+	struct mapping *next; /* on the held list, or free in the pool */
 	struct tree_node bus; /* bus addresses */
 	struct tree_node mem; /* guest addresses */
 	struct stretch *stretch;
 	uint64_t handle; /* of the host's pin */
 	unsigned int prot;
-	struct mapping *next; /* on the held list */
 };
 
 struct device {
@@ -34,7 +35,7 @@ struct device {
 	const struct vd_device_ops *ops; /* borrowed */
 	void *opaque;
 	enum vd_device_state state;
-	struct tree by_bus, by_mem;
+	struct index by_bus, by_mem;
 	struct mapping *held;
 	struct vd_device_info count; /* only its counters are used */
 };
@@ -60,7 +61,9 @@ struct vd_domain {
 	struct faults faults;
 	struct device **device; /* by ascending guest id; owned */
 	uint32_t ndevices;
-	struct scratch *scratch;      /* owned */
+	struct scratch *scratch; /* owned */
+	struct pool nodes;	 /* of the devices' indexes */
+	struct pool mappings;
 	struct vd_domain_stats count; /* only its counters are used */
 };
 
@@ -84,7 +87,8 @@ bool mapping_drop_some(struct vd_domain *d, struct device *dev)
 
 /* Forget all mappings but keep their pins: the domain ends, the device does
  * not. */
-void mapping_abandon(struct device *dev);
+void mapping_abandon(struct vd_domain *d, struct device *dev)
+	MUST_HOLD(d->lock);
 
 /* device.c */
 

@@ -97,6 +97,8 @@ int vd_device_attach(struct vd_domain *d, const struct vd_device_cfg *cfg)
 	dev->ops = cfg->ops;
 	dev->opaque = cfg->opaque;
 	dev->state = VD_DEVICE_PERMITTED;
+	index_init(&dev->by_bus, &d->nodes);
+	index_init(&dev->by_mem, &d->nodes);
 
 	lock_take(&d->lock);
 	err = check_ids(d, cfg);
@@ -267,8 +269,11 @@ void device_destroy_all(struct vd_domain *d)
 		struct device *dev = d->device[i];
 
 		dev->state = VD_DEVICE_QUIESCING;
-		if (quiesce_and_drop(d, dev) != 0)
-			mapping_abandon(dev);
+		if (quiesce_and_drop(d, dev) != 0) {
+			lock_take(&d->lock);
+			mapping_abandon(d, dev);
+			lock_drop(&d->lock);
+		}
 		mem_free(dev);
 	}
 	d->ndevices = 0;

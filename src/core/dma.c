@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a device's driver and its hardware ask for: map, unmap, translate, and
- * the look-ups. Checks what does not need the trees, counts refusals, and
+ * the look-ups. Checks what does not need the indexes, counts refusals, and
  * leaves the work to mapping.c.
  */
 #include "core.h"
@@ -119,11 +119,11 @@ int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
 static int find_allowed(const struct device *dev, uint64_t iova,
 			unsigned int prot, vd_gpa *out)
 {
-	const struct tree_node *n = tree_overlap(&dev->by_bus, iova, iova);
+	const struct tree_node *n = index_overlap(&dev->by_bus, iova, iova);
 
 	if (!n)
 		return -ENOENT;
-	for (; n && n->first <= iova; n = tree_next(&dev->by_bus, n)) {
+	for (; n && n->first <= iova; n = index_next(&dev->by_bus, n)) {
 		const struct mapping *m =
 			container_of(n, const struct mapping, bus);
 
@@ -183,7 +183,7 @@ int vd_device_reverse(struct vd_domain *d, uint32_t guest_id, vd_gpa gpa,
 	lock_take(&d->lock);
 	dev = device_find(d, guest_id);
 	if (dev) {
-		n = tree_overlap(&dev->by_mem, gpa.v, gpa.v);
+		n = index_overlap(&dev->by_mem, gpa.v, gpa.v);
 		err = n ? 0 : -ENOENT;
 		if (n)
 			out->v = container_of(n, const struct mapping, mem)
@@ -197,12 +197,12 @@ int vd_device_reverse(struct vd_domain *d, uint32_t guest_id, vd_gpa gpa,
 static size_t list_mappings(const struct device *dev, size_t from,
 			    struct vd_mapping *out, size_t max)
 {
-	const struct tree_node *n = tree_first(&dev->by_bus);
+	const struct tree_node *n = index_first(&dev->by_bus);
 	size_t i = 0;
 
 	for (; n && from > 0; from--)
-		n = tree_next(&dev->by_bus, n);
-	for (; n && i < max; n = tree_next(&dev->by_bus, n)) {
+		n = index_next(&dev->by_bus, n);
+	for (; n && i < max; n = index_next(&dev->by_bus, n)) {
 		const struct mapping *m =
 			container_of(n, const struct mapping, bus);
 

@@ -14,6 +14,10 @@
 #define DEFAULT_MAPPINGS (1u << 20)
 #define MOST_DEVICES	 65536u
 
+/* What is kept for the next map; two full calls' worth. */
+#define NODES_KEPT	 512u
+#define MAPPINGS_KEPT	 512u
+
 static bool is_granule(unsigned int shift)
 {
 	return shift == 12 || shift == 21;
@@ -71,6 +75,8 @@ int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
 
 	/* Nothing below can fail. */
 	d->host = host;
+	pool_init(&d->nodes, index_node_size, NODES_KEPT);
+	pool_init(&d->mappings, sizeof(struct mapping), MAPPINGS_KEPT);
 	lock_init(&d->lock);
 	lock_event_init(&d->settled);
 	memory_init(&d->memory, cfg->granule_shift);
@@ -84,6 +90,8 @@ void vd_domain_destroy(struct vd_domain *d)
 	if (!d)
 		return;
 	device_destroy_all(d);
+	pool_end(&d->mappings);
+	pool_end(&d->nodes);
 	memory_end(&d->memory);
 	lock_event_end(&d->settled);
 	lock_end(&d->lock);

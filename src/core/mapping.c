@@ -3,16 +3,17 @@
  * Making and ending mappings.
  *
  * A map goes through these steps; each undoes itself if a later one fails:
+ *	allocate the mappings
  *	resolve	 guest addresses to stretches and process addresses
  *	hold	 count the granules, compare with the budget
- *	allocate the mappings
+ *	enter	 the mappings in the index by guest address
  *	pin	 all segments in one call of the host
- *	place	 each segment is one run on the bus, below the mask, and not
- *		 where the device already sees other memory
- *	commit	 enter and count the mappings; cannot fail
+ *	place	 in the index by bus address: each segment is one run there,
+ *		 below the mask, and not where the device sees other memory
+ *	commit	 count the mappings; cannot fail
  *
  * Invariants:
- *  - a mapping in a tree or on the held list has exactly one pin of the host
+ *  - a mapping in an index or on the held list has exactly one pin of the host
  *    and is counted once in each granule that it touches;
  *  - all mappings of a device that touch one bus page have the same distance
  *    between bus and guest address (X3);
@@ -22,7 +23,6 @@
 
 #include <checked.h>
 #include <container.h>
-#include <mem.h>
 #include <errno.h>
 
 static struct mapping *from_bus(struct tree_node *n)
@@ -39,16 +39,23 @@ static void release_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 	}
 }
 
+static void free_mapping(struct vd_domain *d, struct mapping *m)
+	MUST_HOLD(d->lock)
+{
+	*m = (struct mapping){ .next = NULL }; /* as the pool wants it */
+	pool_give(&d->mappings, m);
+}
+
 static void free_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 {
 	for (size_t i = 0; i < n; i++)
-		mem_free(d->scratch->mapping[i]);
+		free_mapping(d, d->scratch->mapping[i]);
 }
 
 static int alloc_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct mapping *m = mem_zalloc(1, sizeof(*m));
+		struct mapping *m = pool_take(&d->mappings);
 
 		if (!m) {
 			free_segs(d, i);
@@ -127,7 +134,7 @@ static int check_alias(const struct device *dev, const struct mapping *m)
 	uint64_t last = m->bus.last | (VD_PAGE_SIZE - 1);
 
 	while (first <= last) {
-		struct tree_node *n = tree_overlap(&dev->by_bus, first, last);
+		struct tree_node *n = index_overlap(&dev->by_bus, first, last);
 		uint64_t next;
 
 		if (!n)
@@ -158,8 +165,34 @@ static int place_seg(const struct device *dev, struct mapping *m,
 	return check_alias(dev, m);
 }
 
-/* Into the tree at once, so that the segments of a call are checked against
- * each other as well. */
+/*
+ * Into the index by guest address, before the host is asked for anything:
+ * nobody looks before the lock is dropped.
+ */
+static void leave_segs(struct vd_domain *d, struct device *dev, size_t n)
+	MUST_HOLD(d->lock)
+{
+	while (n > 0)
+		index_remove(&dev->by_mem, &d->scratch->mapping[--n]->mem);
+}
+
+static int enter_segs(struct vd_domain *d, struct device *dev, size_t n)
+	MUST_HOLD(d->lock)
+{
+	for (size_t i = 0; i < n; i++) {
+		int err = index_insert(&dev->by_mem,
+				       &d->scratch->mapping[i]->mem);
+
+		if (err) {
+			leave_segs(d, dev, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Into the index by bus address one by one, so that the segments of a call are
+ * checked against each other as well. */
 static int place_segs(struct vd_domain *d, struct device *dev, size_t n,
 		      uint64_t mask) MUST_HOLD(d->lock)
 {
@@ -169,12 +202,13 @@ static int place_segs(struct vd_domain *d, struct device *dev, size_t n,
 
 	for (i = 0; i < n; i++) {
 		err = place_seg(dev, x->mapping[i], &x->pin[i], mask);
+		if (!err)
+			err = index_insert(&dev->by_bus, &x->mapping[i]->bus);
 		if (err)
 			break;
-		tree_insert(&dev->by_bus, &x->mapping[i]->bus);
 	}
 	while (err && i > 0)
-		tree_remove(&dev->by_bus, &x->mapping[--i]->bus);
+		index_remove(&dev->by_bus, &x->mapping[--i]->bus);
 	return err;
 }
 
@@ -185,7 +219,6 @@ static void commit_segs(struct vd_domain *d, struct device *dev,
 		struct mapping *m = d->scratch->mapping[i];
 
 		m->handle = d->scratch->pin[i].handle;
-		tree_insert(&dev->by_mem, &m->mem);
 		segs[i].iova.v = m->bus.first;
 		dev->count.mapped += segs[i].len;
 		d->count.mapped += segs[i].len;
@@ -216,9 +249,12 @@ int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
 	err = hold_segs(d, nsegs);
 	if (err)
 		goto err_free;
-	err = host->ops->pin(host, d->scratch->pin, nsegs);
+	err = enter_segs(d, dev, nsegs);
 	if (err)
 		goto err_release;
+	err = host->ops->pin(host, d->scratch->pin, nsegs);
+	if (err)
+		goto err_leave;
 	err = place_segs(d, dev, nsegs, mask);
 	if (err)
 		goto err_unpin;
@@ -229,6 +265,8 @@ int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
 
 err_unpin:
 	host->ops->unpin(host, d->scratch->pin, nsegs);
+err_leave:
+	leave_segs(d, dev, nsegs);
 err_release:
 	release_segs(d, nsegs);
 err_free:
@@ -237,13 +275,13 @@ err_free:
 }
 
 /* Take a mapping out of sight. Its pin is untouched. */
-static void leave_trees(struct vd_domain *d, struct device *dev,
-			struct mapping *m) MUST_HOLD(d->lock)
+static void leave_indexes(struct vd_domain *d, struct device *dev,
+			  struct mapping *m) MUST_HOLD(d->lock)
 {
 	uint64_t len = m->mem.last - m->mem.first + 1;
 
-	tree_remove(&dev->by_bus, &m->bus);
-	tree_remove(&dev->by_mem, &m->mem);
+	index_remove(&dev->by_bus, &m->bus);
+	index_remove(&dev->by_mem, &m->mem);
 	dev->count.mapped -= len;
 	dev->count.nmappings--;
 	dev->count.unmaps++;
@@ -252,7 +290,7 @@ static void leave_trees(struct vd_domain *d, struct device *dev,
 	d->count.unmaps++;
 }
 
-/* End the pins of the first @n mappings of the scratch, which are in no tree,
+/* End the pins of the first @n mappings of the scratch, which are in no index,
  * and free them. */
 static void unpin_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 {
@@ -280,7 +318,7 @@ static struct mapping *find_exact(const struct device *dev,
 
 	if (!checked_last(seg->iova.v, seg->len, &last))
 		return NULL;
-	n = tree_find(&dev->by_bus, seg->iova.v, last);
+	n = index_find(&dev->by_bus, seg->iova.v, last);
 	return n ? from_bus(n) : NULL;
 }
 
@@ -302,7 +340,7 @@ int mapping_unmake(struct vd_domain *d, struct device *dev,
 		m = find_exact(dev, &segs[n]);
 		if (!m)
 			break;
-		leave_trees(d, dev, m);
+		leave_indexes(d, dev, m);
 		d->scratch->mapping[n] = m;
 		if (!is_quiet_enough(dev)) {
 			m->next = dev->held;
@@ -315,39 +353,44 @@ int mapping_unmake(struct vd_domain *d, struct device *dev,
 	return n == nsegs ? 0 : -ENOENT;
 }
 
+/* One of the device's, on the held list or in its indexes; taken out. */
+static struct mapping *take_any(struct vd_domain *d, struct device *dev)
+	MUST_HOLD(d->lock)
+{
+	struct mapping *m = dev->held;
+	struct tree_node *n;
+
+	if (m) {
+		dev->held = m->next;
+		return m;
+	}
+	n = index_first(&dev->by_bus);
+	if (!n)
+		return NULL;
+	m = from_bus(n);
+	leave_indexes(d, dev, m);
+	return m;
+}
+
 bool mapping_drop_some(struct vd_domain *d, struct device *dev)
 {
-	size_t n;
+	size_t n = 0;
 
-	for (n = 0; n < VD_MAP_MAX_SEGS; n++) {
-		struct mapping *m = dev->held;
+	while (n < VD_MAP_MAX_SEGS) {
+		struct mapping *m = take_any(d, dev);
 
-		if (m) {
-			dev->held = m->next;
-		} else if (dev->by_bus.root) {
-			m = from_bus(dev->by_bus.root);
-			leave_trees(d, dev, m);
-		} else {
+		if (!m)
 			break;
-		}
-		d->scratch->mapping[n] = m;
+		d->scratch->mapping[n++] = m;
 	}
 	unpin_segs(d, n);
 	return n != 0;
 }
 
-void mapping_abandon(struct device *dev)
+void mapping_abandon(struct vd_domain *d, struct device *dev)
 {
-	while (dev->by_bus.root) {
-		struct mapping *m = from_bus(dev->by_bus.root);
+	struct mapping *m;
 
-		tree_remove(&dev->by_bus, &m->bus);
-		mem_free(m);
-	}
-	while (dev->held) {
-		struct mapping *m = dev->held;
-
-		dev->held = m->next;
-		mem_free(m);
-	}
+	while ((m = take_any(d, dev)))
+		free_mapping(d, m);
 }

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A radix tree over the page in which a range begins, six bits a level, as high
+ * as the highest such page needs. A slot of its lowest level is a treap
+ * (tree.h) of the ranges that begin in that page: nearly always one or none,
+ * but a million equal ones are no list either.
+ *
+ * A range that reaches into a page began in it or before. How far before is
+ * bounded by the longest range there is, of which the number of ranges in each
+ * power of two of lengths is kept. So a look-up scans the slots that are in use
+ * from there on; with ranges of one page that is one slot.
+ *
+ * Invariants:
+ *  - a node's bit is set if and only if its slot is not empty;
+ *  - no node is empty; an index without ranges has no nodes.
+ */
+#include "index.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#define PAGE_BITS  12u
+#define LEVELS_MAX 9u /* of 6 bits, for 52 */
+#define NO_PAGE	   UINT64_MAX
+
+struct index_node {
+	uint64_t used;
+	void *slot[INDEX_SLOTS]; /* nodes, or on level 0 struct tree_node */
+};
+
+const size_t index_node_size = sizeof(struct index_node);
+
+void index_init(struct index *x, struct pool *pool)
+{
+	*x = (struct index){ .pool = pool };
+}
+
+static uint64_t page_of(const struct tree_node *n)
+{
+	return n->first >> PAGE_BITS;
+}
+
+static unsigned int slot_of(uint64_t page, unsigned int level)
+{
+	return page >> (level * INDEX_BITS) & (INDEX_SLOTS - 1);
+}
+
+static bool fits(uint64_t page, unsigned int height)
+{
+	return height == LEVELS_MAX || page >> (height * INDEX_BITS) == 0;
+}
+
+/* log2 of the pages that a range touches, rounded up. */
+static unsigned int class_of(const struct tree_node *n)
+{
+	uint64_t more = (n->last >> PAGE_BITS) - page_of(n);
+
+	return more ? 64 - (unsigned int)__builtin_clzll(more) : 0;
+}
+
+static void set_slot(struct index_node *node, unsigned int i, void *to)
+{
+	node->slot[i] = to;
+	if (to)
+		node->used |= (uint64_t)1 << i;
+	else
+		node->used &= ~((uint64_t)1 << i);
+}
+
+static int plant(struct index *x, uint64_t page)
+{
+	x->root = pool_take(x->pool);
+	if (!x->root)
+		return -ENOMEM;
+	x->height = 1;
+	while (!fits(page, x->height))
+		x->height++;
+	return 0;
+}
+
+/* Levels on top until @page fits. What was there goes to slot 0 of the new. */
+static int grow(struct index *x, uint64_t page)
+{
+	while (!fits(page, x->height)) {
+		struct index_node *node = pool_take(x->pool);
+
+		if (!node)
+			return -ENOMEM;
+		set_slot(node, 0, x->root);
+		x->root = node;
+		x->height++;
+	}
+	return 0;
+}
+
+/* Give back the nodes on the way to @page that are empty, from below. */
+static void prune(struct index *x, uint64_t page)
+{
+	struct index_node *way[LEVELS_MAX];
+	struct index_node *node = x->root;
+	unsigned int level = x->height;
+
+	while (level > 0 && node) {
+		way[--level] = node;
+		node = level ? node->slot[slot_of(page, level)] : NULL;
+	}
+	for (; level < x->height && way[level]->used == 0; level++) {
+		pool_give(x->pool, way[level]);
+		if (level + 1 == x->height) {
+			x->root = NULL;
+			x->height = 0;
+			return;
+		}
+		set_slot(way[level + 1], slot_of(page, level + 1), NULL);
+	}
+}
+
+/* The lowest node on the way to @page, with all above it; or NULL. */
+static struct index_node *reach(struct index *x, uint64_t page)
+{
+	struct index_node *node;
+
+	if ((x->root ? grow(x, page) : plant(x, page)) != 0)
+		return NULL;
+	node = x->root;
+	for (unsigned int level = x->height - 1; level > 0; level--) {
+		struct index_node *next = node->slot[slot_of(page, level)];
+
+		if (!next) {
+			next = pool_take(x->pool);
+			if (!next)
+				return NULL;
+			set_slot(node, slot_of(page, level), next);
+		}
+		node = next;
+	}
+	return node;
+}
+
+static struct index_node *leaf_of(const struct index *x, uint64_t page)
+{
+	struct index_node *node = x->root;
+
+	if (x->height == 0 || !fits(page, x->height))
+		return NULL;
+	for (unsigned int level = x->height - 1; level > 0 && node; level--)
+		node = node->slot[slot_of(page, level)];
+	return node;
+}
+
+int index_insert(struct index *x, struct tree_node *n)
+{
+	uint64_t page = page_of(n);
+	struct index_node *leaf = reach(x, page);
+	unsigned int class = class_of(n);
+	struct tree t;
+
+	if (!leaf) {
+		if (x->root)
+			prune(x, page);
+		return -ENOMEM;
+	}
+	t.root = leaf->slot[slot_of(page, 0)];
+	tree_insert(&t, n);
+	set_slot(leaf, slot_of(page, 0), t.root);
+	x->live[class]++;
+	x->classes |= (uint64_t)1 << class;
+	return 0;
+}
+
+void index_remove(struct index *x, struct tree_node *n)
+{
+	uint64_t page = page_of(n);
+	struct index_node *leaf = leaf_of(x, page);
+	unsigned int class = class_of(n);
+	struct tree t = { leaf->slot[slot_of(page, 0)] };
+
+	tree_remove(&t, n);
+	set_slot(leaf, slot_of(page, 0), t.root);
+	if (leaf->used == 0)
+		prune(x, page);
+	if (--x->live[class] == 0)
+		x->classes &= ~((uint64_t)1 << class);
+}
+
+/*
+ * Below @node: the first page not below @page in which a range begins. @page's
+ * higher bits lead to @node.
+ */
+static uint64_t next_below(const struct index_node *node, unsigned int level,
+			   uint64_t page)
+{
+	unsigned int i = slot_of(page, level), shift = level * INDEX_BITS;
+	uint64_t from_here = node->used >> i << i;
+	uint64_t found = NO_PAGE;
+
+	if (level > 0 && (from_here >> i & 1)) {
+		found = next_below(node->slot[i], level - 1, page);
+		from_here &= from_here - 1;
+	}
+	if (found != NO_PAGE || from_here == 0)
+		return found;
+	i = (unsigned int)__builtin_ctzll(from_here);
+	page = (page >> shift >> INDEX_BITS << INDEX_BITS | i) << shift;
+	/* No node is empty, so there is one. */
+	return level ? next_below(node->slot[i], level - 1, page) : page;
+}
+
+static uint64_t next_page(const struct index *x, uint64_t page)
+{
+	if (x->height == 0 || !fits(page, x->height))
+		return NO_PAGE;
+	return next_below(x->root, x->height - 1, page);
+}
+
+static struct tree tree_at(const struct index *x, uint64_t page)
+{
+	const struct index_node *leaf = leaf_of(x, page);
+
+	return (struct tree){ leaf ? leaf->slot[slot_of(page, 0)] : NULL };
+}
+
+struct tree_node *index_find(const struct index *x, uint64_t first,
+			     uint64_t last)
+{
+	const struct tree t = tree_at(x, first >> PAGE_BITS);
+
+	return tree_find(&t, first, last);
+}
+
+/* The first page in which a range may begin that reaches into @page. */
+static uint64_t first_page(const struct index *x, uint64_t page)
+{
+	uint64_t back = 0;
+
+	if (x->classes > 1)
+		back = ((uint64_t)1 << (63 - __builtin_clzll(x->classes))) - 1;
+	return page > back ? page - back : 0;
+}
+
+struct tree_node *index_overlap(const struct index *x, uint64_t first,
+				uint64_t last)
+{
+	uint64_t page = first_page(x, first >> PAGE_BITS);
+	uint64_t end = last >> PAGE_BITS;
+	struct tree_node *n = NULL;
+	struct tree t;
+
+	if (page == end) { /* nearly always; the rest costs more */
+		t = tree_at(x, page);
+		return tree_overlap(&t, first, last);
+	}
+	for (page = next_page(x, page); !n && page <= end;
+	     page = next_page(x, page + 1)) {
+		t = tree_at(x, page);
+		n = tree_overlap(&t, first, last);
+	}
+	return n;
+}
+
+struct tree_node *index_first(const struct index *x)
+{
+	const struct tree t = tree_at(x, next_page(x, 0));
+
+	return tree_first(&t);
+}
+
+struct tree_node *index_next(const struct index *x, const struct tree_node *n)
+{
+	struct tree t = tree_at(x, page_of(n));
+	struct tree_node *next = tree_next(&t, n);
+
+	if (next)
+		return next;
+	t = tree_at(x, next_page(x, page_of(n) + 1));
+	return tree_first(&t);
+}

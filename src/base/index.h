@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Many ranges of addresses, found by address: what tree.h does, at the price of
+ * an array look-up while few ranges begin in the same page.
+ *
+ * Insertion may need memory. Removal does not, so it cannot fail. The caller
+ * locks.
+ */
+#ifndef BASE_INDEX_H
+#define BASE_INDEX_H
+
+#include "pool.h"
+#include "tree.h"
+
+#define INDEX_BITS    6u
+#define INDEX_SLOTS   (1u << INDEX_BITS)
+#define INDEX_CLASSES 54u
+
+struct index_node;
+
+struct index {
+	struct index_node *root;
+	unsigned int height; /* levels; 0: empty */
+	struct pool *pool;   /* of index_node_size bytes; borrowed */
+	/* How many ranges touch at most 2^class pages, and more than half. */
+	uint64_t live[INDEX_CLASSES];
+	uint64_t classes; /* a bit for each that is not 0 */
+};
+
+extern const size_t index_node_size;
+
+void index_init(struct index *x, struct pool *pool);
+
+/* @n->first and @n->last are set. 0 or -ENOMEM: nothing has changed. */
+int index_insert(struct index *x, struct tree_node *n);
+void index_remove(struct index *x, struct tree_node *n);
+
+/* As in tree.h. */
+struct tree_node *index_find(const struct index *x, uint64_t first,
+			     uint64_t last);
+struct tree_node *index_overlap(const struct index *x, uint64_t first,
+				uint64_t last);
+struct tree_node *index_first(const struct index *x);
+struct tree_node *index_next(const struct index *x, const struct tree_node *n);
+
+#endif
