@@ -127,26 +127,45 @@ static void restore_msrs(struct vcpu *v, const struct vcpu_birth *b)
 }
 
 struct state_call {
+	int cap;	/* KVM has this state; 0: always */
 	unsigned long get, set;
 	size_t off;
 };
 
 /* In the order in which they are put back: the APIC base before the APIC. */
 static const struct state_call state_calls[] = {
-#define ROW(name, member) \
-	{ KVM_GET_##name, KVM_SET_##name, offsetof(struct vcpu_birth, member) }
-	ROW(REGS, regs),
-	ROW(SREGS, sregs),
-	ROW(XCRS, xcrs),
-	ROW(XSAVE, xsave),
-	ROW(DEBUGREGS, debug),
-	ROW(LAPIC, lapic),
-	ROW(VCPU_EVENTS, events),
-	ROW(MP_STATE, mp),
+#define ROW(cap, name, member)					\
+	{ cap, KVM_GET_##name, KVM_SET_##name,			\
+	  offsetof(struct vcpu_birth, member) }
+	ROW(0, REGS, regs),
+	ROW(0, SREGS, sregs),
+	ROW(KVM_CAP_XCRS, XCRS, xcrs),	/* a CPU without XSAVE has none */
+	ROW(KVM_CAP_XSAVE, XSAVE, xsave),
+	ROW(0, DEBUGREGS, debug),
+	ROW(0, LAPIC, lapic),
+	ROW(0, VCPU_EVENTS, events),
+	ROW(0, MP_STATE, mp),
 #undef ROW
 };
 
 #define NCALLS	(sizeof(state_calls) / sizeof(state_calls[0]))
+
+/* Get or set all of it. */
+static int call_all(struct vcpu *v, struct vcpu_birth *b, bool set)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < NCALLS && !err; i++) {
+		const struct state_call *c = &state_calls[i];
+
+		if (c->cap && ioctl(v->all->vm->kvm_fd, KVM_CHECK_EXTENSION,
+				    c->cap) <= 0)
+			continue;
+		err = call(v->fd, set ? c->set : c->get,
+			   (uint8_t *)b + c->off);
+	}
+	return err;
+}
 
 int vcpu_state_init(struct vcpu *v)
 {
@@ -159,9 +178,7 @@ int vcpu_state_init(struct vcpu *v)
 	if (!b)
 		return -ENOMEM;
 	v->birth = b;
-	for (size_t i = 0; i < NCALLS && !err; i++)
-		err = call(v->fd, state_calls[i].get,
-			   (uint8_t *)b + state_calls[i].off);
+	err = call_all(v, b, false);
 	if (!err)
 		err = save_msrs(v, b);
 	if (err)
@@ -212,11 +229,8 @@ static int enter_at(struct vcpu *v, const struct boot_entry *e)
 int vcpu_state_reset(struct vcpu *v, const struct boot_entry *entry)
 {
 	struct vcpu_birth *b = v->birth;
-	int err = 0;
+	int err = call_all(v, b, true);
 
-	for (size_t i = 0; i < NCALLS && !err; i++)
-		err = call(v->fd, state_calls[i].set,
-			   (uint8_t *)b + state_calls[i].off);
 	if (err)
 		return err;
 	restore_msrs(v, b);
