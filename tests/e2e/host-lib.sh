@@ -18,7 +18,7 @@ run_vm() {
 	(
 		viaduct run --name "$vm" --kernel vmlinuz --initrd initrd \
 			--memory 512M --cmdline "console=ttyS0 quiet panic=-1" \
-			"$@" </dev/null >"$vm.log" 2>&1
+			"$@" >"$vm.log" 2>&1
 		echo $? >"$vm.status"
 	) &
 }
@@ -43,6 +43,17 @@ vm_status() {
 
 said() {
 	grep -q "$2" "$1.log" 2>/dev/null
+}
+
+# wait_said NAME TEXT [SECONDS]: the guest has printed it; fails if it cannot
+# any more.
+said_or_over() {
+	said "$1" "$2" || [ -e "$1.status" ]
+}
+
+wait_said() {
+	wait_for "${3:-60}" said_or_over "$1" "$2"
+	said "$1" "$2" || fail "$1 did not say '$2'"
 }
 
 # stat NAME FIELD: a number of the VM's status.
