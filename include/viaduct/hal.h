@@ -27,7 +27,9 @@ struct vd_hal_ops {
 	 * or vd_hal_reset()). On leaving, called first of all: hide the
 	 * functions and turn their bus mastering off; afterwards the front end
 	 * revokes every device of the domain. No lock is held but the one
-	 * that keeps these calls in order.
+	 * that keeps these calls in order; it is held over the revocation as
+	 * well, so neither this nor a quiesce callback may reset the HAL or
+	 * write its STATUS.
 	 */
 	void (*in_charge)(void *opaque, bool yes);
 

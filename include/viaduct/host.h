@@ -102,6 +102,10 @@ struct vd_noiommu_cfg {
  * Later ones are made while pinning: @on_ring is then called with a domain's
  * lock held and must not call into the library.
  *
+ * CAP_SYS_ADMIN is looked at here and may be dropped afterwards. Each ring
+ * counts its pins against RLIMIT_MEMLOCK unless CAP_IPC_LOCK was there when it
+ * was made.
+ *
  * Linux 6.1 puts the end of a pin off by up to a second after unpin: a page may
  * be pinned for longer than it is counted, never shorter. A ring that still
  * holds pins when the host is destroyed (a device could not be quiesced) is
