@@ -91,6 +91,29 @@ static void create_checks_its_cfg(void **state)
 	}
 }
 
+/* A chunk of 4 GiB has no register to say so, aligned or not. */
+static void create_refuses_huge_chunks(void **state)
+{
+	static const struct vd_hal_ops ops = { in_charge, interrupt };
+	struct hal_fx *h = *state;
+	struct vd_hal_cfg cfg = {
+		.size = sizeof(cfg),
+		.domain = h->fx.d,
+		.ops = &ops,
+		.granule_shift = 12,
+		.nslots = 1,
+		.pool = { (uint64_t)1 << 32 },
+		.pool_len = (uint64_t)1 << 32,
+		.chunk_shift = 32,
+	};
+	struct vd_hal *out = NULL;
+
+	assert_int_equal(vd_hal_create(&cfg, &out), -EINVAL);
+	cfg.chunk_shift = 31;
+	assert_int_equal(vd_hal_create(&cfg, &out), 0);
+	vd_hal_destroy(out);
+}
+
 static void create_fault_sweep(void **state)
 {
 	static const struct vd_hal_ops ops = { in_charge, interrupt };
@@ -303,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		hal_test(create_errors),
 		hal_test(create_checks_its_cfg),
+		hal_test(create_refuses_huge_chunks),
 		hal_test(create_fault_sweep),
 		hal_test(registers),
 		hal_test(wrong_widths_and_alignments),

@@ -4,6 +4,7 @@
 #include <ring.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <viaduct/viaduct.h>
 
@@ -240,6 +241,47 @@ static void memory_that_cannot_be_pinned(void **state)
 	unmake(&r);
 }
 
+static int stuck(void *opaque)
+{
+	(void)opaque;
+	return -EIO;
+}
+
+/* The pins of a device that is not quiet outlive domain and host. In a child,
+ * because they last as long as the process. */
+static void pins_of_a_stuck_device_outlive_the_host(void **state)
+{
+	static const struct vd_device_ops ops = { stuck };
+	const struct vd_device_cfg dev = { sizeof(dev), 16, 2, &ops, NULL };
+	struct vd_seg seg = { .len = 4096, .prot = VD_READ };
+	struct real r;
+	int status;
+	pid_t child;
+
+	(void)state;
+	make(&r, 8, false, VD_PIN_MLOCK); /* or skip */
+	unmake(&r);
+	child = fork();
+	if (child == 0) {
+		const struct vd_noiommu_cfg cfg = { .method = VD_PIN_IO_URING };
+		const struct vd_domain_cfg domain = { .size = sizeof(domain), .granule_shift = 12 };
+
+		r.mem = real_mem(8, false);
+		if (vd_host_noiommu_create(&cfg, &r.host) != 0 ||
+		    vd_domain_create(r.host, &domain, &r.d) != 0 ||
+		    vd_domain_add_memory(r.d, (vd_gpa){ 0 }, r.mem, 8 * 4096) != 0 ||
+		    vd_device_attach(r.d, &dev) != 0 ||
+		    vd_device_map(r.d, 16, &seg, 1, UINT64_MAX) != 0)
+			_exit(1);
+		vd_domain_destroy(r.d);
+		vd_host_destroy(r.host);
+		sleep(1);
+		_exit(real_pinned() == 1 ? 0 : 2);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 static void by_mlock(void **state)
 {
 	struct vd_seg segs[16], twice[16];
@@ -271,6 +313,17 @@ static void create_says_why_not(void **state)
 	none.rlim_cur = 0; /* no file can be opened */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	assert_int_equal(vd_host_noiommu_create(&cfg, &h), -ENOTSUP);
+	/* Enough for pagemap, not for a ring. */
+	for (none.rlim_cur = 0; none.rlim_cur < 64; none.rlim_cur++) {
+		int err;
+
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		err = vd_host_noiommu_create(&cfg, &h);
+		if (err != -ENOTSUP) {
+			assert_int_equal(err, -ENOMEM);
+			break;
+		}
+	}
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
 	assert_null(h);
 }
@@ -299,6 +352,7 @@ int main(void)
 		cmocka_unit_test(t1_5_real_memory_is_not_contiguous),
 		cmocka_unit_test(three_rings_of_pins),
 		cmocka_unit_test(memory_that_cannot_be_pinned),
+		cmocka_unit_test(pins_of_a_stuck_device_outlive_the_host),
 		cmocka_unit_test(by_mlock),
 		cmocka_unit_test(create_says_why_not),
 		cmocka_unit_test(create_needs_rights),

@@ -172,6 +172,12 @@ static void limit_is_exact(void **state)
 	assert_int_equal(rings_pin(&rs, pin + 100, 1), -ENOSPC);
 	rings_unpin(&rs, pin, 100);
 	rings_end(&rs);
+	make(&rs, 2 * SLOTS_MAX);
+	assert_int_equal(rs.max, 2);
+	rings_end(&rs);
+	make(&rs, 2 * SLOTS_MAX + 1);
+	assert_int_equal(rs.max, 3);
+	rings_end(&rs);
 }
 
 /* Random pins and unpins over two rings, nothing lost, nothing twice. */
