@@ -44,6 +44,7 @@ static const struct cfg_row cfg_rows[] = {
 	CFG(granule_shift, 11, -EINVAL),
 	CFG(granule_shift, 21, 0),
 	CFG(chunk_shift, 11, -EINVAL),
+	CFG(chunk_shift, 12, 0),
 	CFG(chunk_shift, 32, -EINVAL),
 	CFG(chunk_shift, 20, 0),
 	CFG(pool.v, 4096, -EINVAL), /* not a chunk's start */
