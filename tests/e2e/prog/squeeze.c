@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	while (time(NULL) < end && one_round(pid, pidfd, least) > 0) {
 		now = swapped(pid);
 		peak = now > peak ? now : peak;
-		if (rounds++ % 4 == 0)
+		if (rounds++ % 32 == 0)
 			compact();
 	}
 	printf("rounds %" PRIu64 "\nswapped_peak %" PRIu64 "\n", rounds, peak);

@@ -2,16 +2,19 @@
 /*
  * verify: write data that can be told apart from any other, or check it.
  *
- *	verify write FILE MIB [SEED]	fill FILE, then sync
+ *	verify write FILE MIB [SEED]	fill FILE, then sync; MIB may be 0.25
  *	verify read  FILE MIB [SEED]	check it, past the page cache
  *	verify loop  FILE MIB SECONDS	write and check with new seeds until the
  *					time is over
+ *
+ * VERIFY_CHUNK in the environment is the length of a request in KiB (256).
  *
  * Each 8-byte word is a hash of the seed and its offset, so a block that is
  * stale, torn, misplaced or foreign differs. Files are read and written with
  * O_DIRECT from buffers of many pages, half of them misaligned to pages by one
  * sector, so that single pages, long segments and scatter lists all occur.
- * Prints "verified BYTES" and "errors N"; exit status 1 if N is not 0.
+ * Prints "written BYTES", "verified BYTES" (read back and compared) and "errors
+ * N"; exit status 1 if N is not 0.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK	(256 * 1024)
-#define MIB	(1024 * 1024ull)
-#define ROOM	(CHUNK + 4096)
+#define MIB	(1024 * 1024.0)
+
+static uint64_t chunk = 256 * 1024;
 
 static uint64_t word(uint64_t seed, uint64_t off)
 {
@@ -52,25 +55,25 @@ static int open_direct(const char *path, int flags)
 	return fd;
 }
 
-/* Buffers take turns: aligned, and one sector past a page. */
+/* Buffers take turns: aligned, and (if longer than a page) one sector past. */
 static uint8_t *buffer(uint8_t *room, uint64_t off)
 {
-	return off / CHUNK % 2 ? room + 512 : room;
+	return chunk > 4096 && off / chunk % 2 ? room + 512 : room;
 }
 
 static void fill(const char *path, uint64_t len, uint64_t seed, uint8_t *room)
 {
 	int fd = open_direct(path, O_WRONLY | O_CREAT);
 
-	for (uint64_t off = 0; off < len; off += CHUNK) {
+	for (uint64_t off = 0; off < len; off += chunk) {
 		uint8_t *p = buffer(room, off);
 
-		for (uint64_t i = 0; i < CHUNK; i += 8) {
+		for (uint64_t i = 0; i < chunk; i += 8) {
 			uint64_t w = word(seed, off + i);
 
 			memcpy(p + i, &w, 8);
 		}
-		if (pwrite(fd, p, CHUNK, (off_t)off) != CHUNK)
+		if (pwrite(fd, p, chunk, (off_t)off) != (ssize_t)chunk)
 			die("write");
 	}
 	if (fsync(fd))
@@ -84,13 +87,13 @@ static uint64_t check(const char *path, uint64_t len, uint64_t seed,
 	int fd = open_direct(path, O_RDONLY);
 	uint64_t errors = 0;
 
-	for (uint64_t off = 0; off < len; off += CHUNK) {
+	for (uint64_t off = 0; off < len; off += chunk) {
 		uint8_t *p = buffer(room, off);
 
-		memset(p, 0xa5, CHUNK);
-		if (pread(fd, p, CHUNK, (off_t)off) != CHUNK)
+		memset(p, 0xa5, chunk);
+		if (pread(fd, p, chunk, (off_t)off) != (ssize_t)chunk)
 			die("read");
-		for (uint64_t i = 0; i < CHUNK; i += 8) {
+		for (uint64_t i = 0; i < chunk; i += 8) {
 			uint64_t w = word(seed, off + i);
 
 			if (memcmp(p + i, &w, 8) && errors++ < 4)
@@ -102,9 +105,10 @@ static uint64_t check(const char *path, uint64_t len, uint64_t seed,
 	return errors;
 }
 
-static int report(uint64_t verified, uint64_t errors)
+static int report(uint64_t written, uint64_t verified, uint64_t errors)
 {
-	printf("verified %llu\nerrors %llu\n", (unsigned long long)verified,
+	printf("written %llu\nverified %llu\nerrors %llu\n",
+	       (unsigned long long)written, (unsigned long long)verified,
 	       (unsigned long long)errors);
 	return errors != 0;
 }
@@ -117,9 +121,9 @@ static int loop(const char *path, uint64_t len, time_t seconds, uint8_t *room)
 	do {
 		fill(path, len, ++seed, room);
 		errors += check(path, len, seed, room);
-		verified += 2 * len;
+		verified += len;
 	} while (time(NULL) < end && !errors);
-	return report(verified, errors);
+	return report(verified, verified, errors);
 }
 
 int main(int argc, char **argv)
@@ -132,14 +136,16 @@ int main(int argc, char **argv)
 			"[SEED|SECONDS]\n");
 		return 2;
 	}
-	if (posix_memalign(&room, 4096, ROOM))
+	if (getenv("VERIFY_CHUNK"))
+		chunk = strtoull(getenv("VERIFY_CHUNK"), NULL, 10) * 1024;
+	if (posix_memalign(&room, 4096, chunk + 4096))
 		die("memory");
-	len = strtoull(argv[3], NULL, 10) * MIB;
+	len = (uint64_t)(strtod(argv[3], NULL) * MIB);
 	last = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
 	if (!strcmp(argv[1], "loop"))
 		return loop(argv[2], len, (time_t)last, room);
 	if (!strcmp(argv[1], "read"))
-		return report(len, check(argv[2], len, last, room));
+		return report(0, len, check(argv[2], len, last, room));
 	fill(argv[2], len, last, room);
-	return report(len, 0);
+	return report(len, 0, 0);
 }
