@@ -15,57 +15,65 @@
 #include <string.h>
 
 #define DEFAULT_MEMORY	(1ull << 30)
-#define DEFAULT_CMDLINE	"console=ttyS0"
+#define DEFAULT_CMDLINE "console=ttyS0"
 #define DEFAULT_POOL	(8ull << 20)
 
 static const char help[] =
-"usage: viaduct run --kernel FILE [OPTION]...\n"
-"\n"
-"Start a virtual machine. The terminal becomes its serial console; Ctrl-A x\n"
-"ends it, Ctrl-A h lists the keys.\n"
-"\n"
-"  --kernel FILE       Linux kernel, a 64-bit bzImage\n"
-"  --initrd FILE       initial RAM file system\n"
-"  --cmdline TEXT      kernel command line (" DEFAULT_CMDLINE ")\n"
-"  --append TEXT       add to the kernel command line; may be repeated\n"
-"  --memory SIZE       guest RAM (1G)\n"
-"  --cpus N            virtual CPUs (1)\n"
-"  --assign ADDRESS    give the guest this host PCI function; may be repeated\n"
-"  --granule 4K|2M     unit of guest memory: 4K pins least, 2M bounces least\n"
-"                      (4K)\n"
-"  --budget SIZE       how much guest memory may be pinned at once (no limit)\n"
-"  --pin METHOD        io_uring (real pins) or mlock (resident, but the kernel\n"
-"                      may still move pages: the weaker promise)\n"
-"  --pool SIZE         contiguous memory for the guest's HAL (8M with\n"
-"                      --assign, otherwise none)\n"
-"  --name NAME         name in the status (viaduct)\n"
-"  --control PATH      control socket for viaduct ctl\n"
-"  --console MODE      stdio or none (stdio)\n"
-"  --no-console        the same as --console none\n"
-"  --no-reboot         end when the guest resets itself\n"
-"  --help              this text\n"
-"\n"
-"SIZE is a number of bytes, or one followed by K, M, G or T.\n"
-"\n"
-"Exit status: 0 the guest powered off; 1 could not start; 2 wrong options;\n"
-"3 the guest reset itself (--no-reboot); 4 the guest died; 5 ended from\n"
-"outside (escape key, signal, viaduct ctl quit).\n"
-"\n"
-"Example:\n"
-"  viaduct run --kernel vmlinuz --initrd initrd.img --memory 4G --cpus 2 \\\n"
-"      --assign 0000:03:00.0\n";
+	"usage: viaduct run --kernel FILE [OPTION]...\n"
+	"\n"
+	"Start a virtual machine. The terminal becomes its serial console; "
+	"Ctrl-A x\n"
+	"ends it, Ctrl-A h lists the keys.\n"
+	"\n"
+	"  --kernel FILE       Linux kernel, a 64-bit bzImage\n"
+	"  --initrd FILE       initial RAM file system\n"
+	"  --cmdline TEXT      kernel command line (" DEFAULT_CMDLINE ")\n"
+	"  --append TEXT       add to the kernel command line; may be "
+	"repeated\n"
+	"  --memory SIZE       guest RAM (1G)\n"
+	"  --cpus N            virtual CPUs (1)\n"
+	"  --assign ADDRESS    give the guest this host PCI function; may be "
+	"repeated\n"
+	"  --granule 4K|2M     unit of guest memory: 4K pins least, 2M bounces "
+	"least\n"
+	"                      (4K)\n"
+	"  --budget SIZE       how much guest memory may be pinned at once (no "
+	"limit)\n"
+	"  --pin METHOD        io_uring (real pins) or mlock (resident, but "
+	"the kernel\n"
+	"                      may still move pages: the weaker promise)\n"
+	"  --pool SIZE         contiguous memory for the guest's HAL (8M with\n"
+	"                      --assign, otherwise none)\n"
+	"  --name NAME         name in the status (viaduct)\n"
+	"  --control PATH      control socket for viaduct ctl\n"
+	"  --console MODE      stdio or none (stdio)\n"
+	"  --no-console        the same as --console none\n"
+	"  --no-reboot         end when the guest resets itself\n"
+	"  --help              this text\n"
+	"\n"
+	"SIZE is a number of bytes, or one followed by K, M, G or T.\n"
+	"\n"
+	"Exit status: 0 the guest powered off; 1 could not start; 2 wrong "
+	"options;\n"
+	"3 the guest reset itself (--no-reboot); 4 the guest died; 5 ended "
+	"from\n"
+	"outside (escape key, signal, viaduct ctl quit).\n"
+	"\n"
+	"Example:\n"
+	"  viaduct run --kernel vmlinuz --initrd initrd.img --memory 4G --cpus "
+	"2 \\\n"
+	"      --assign 0000:03:00.0\n";
 
 struct options {
 	struct machine_cfg cfg;
 	const char *cmdline;
-	char *append;		/* owned */
-	const char **assign;	/* owned */
+	char *append;	     /* owned */
+	const char **assign; /* owned */
 	bool has_pool;
 	bool wants_help;
 };
 
-__attribute__((format(printf, 1, 2)))
-static int usage(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -230,8 +238,8 @@ static const struct {
 	{ "help", no_argument, set_help },
 };
 
-#define NROWS	(sizeof(rows) / sizeof(rows[0]))
-#define FIRST	256	/* of getopt's values: row 0 */
+#define NROWS (sizeof(rows) / sizeof(rows[0]))
+#define FIRST 256 /* of getopt's values: row 0 */
 
 static void fill_longopts(struct option *out)
 {

@@ -11,22 +11,22 @@
 #include <errno.h>
 #include <string.h>
 
-#define ALIGN		64
+#define ALIGN	     64
 
 /* Offsets in every table's header. */
-#define HDR_LEN		4
-#define HDR_CHECKSUM	9
-#define HDR_BYTES	36
+#define HDR_LEN	     4
+#define HDR_CHECKSUM 9
+#define HDR_BYTES    36
 
-#define FADT_FACS	36
-#define FADT_DSDT	40
-#define FADT_X_FACS	132
-#define FADT_X_DSDT	140
+#define FADT_FACS    36
+#define FADT_DSDT    40
+#define FADT_X_FACS  132
+#define FADT_X_DSDT  140
 
 /* The MADT ends in the local APIC of CPU 0: type, length, uid, id, flags. */
-#define LAPIC_BYTES	8
-#define LAPIC_UID	2
-#define LAPIC_ID	3
+#define LAPIC_BYTES  8
+#define LAPIC_UID    2
+#define LAPIC_ID     3
 
 /* Memory that is being filled; @mem is NULL once something did not fit. */
 struct area {
@@ -124,13 +124,13 @@ static uint64_t place_fadt(struct area *a, const struct acpi_cfg *cfg)
 	uint64_t facs, dsdt = place_dsdt(a, cfg), gpa;
 	uint8_t *p;
 
-	place(a, &acpi_facs, 0, &facs);	/* it has no checksum */
+	place(a, &acpi_facs, 0, &facs); /* it has no checksum */
 	p = place(a, &acpi_fadt, 0, &gpa);
 	if (!p || !dsdt)
 		return 0;
 	put32(p + FADT_FACS, facs);
 	put32(p + FADT_DSDT, dsdt);
-	put64(p + FADT_X_FACS, 0);	/* one of the two, not both */
+	put64(p + FADT_X_FACS, 0); /* one of the two, not both */
 	put64(p + FADT_X_DSDT, dsdt);
 	mend(p, acpi_fadt.len);
 	return gpa;
@@ -174,7 +174,7 @@ static uint64_t place_xsdt(struct area *a, const uint64_t *tables, size_t n)
 
 	if (!p)
 		return 0;
-	memcpy(p, acpi_mcfg.data, HDR_BYTES);	/* for the OEM's names */
+	memcpy(p, acpi_mcfg.data, HDR_BYTES); /* for the OEM's names */
 	memcpy(p, "XSDT", 4);
 	p[8] = 1;
 	for (size_t i = 0; i < n; i++)
@@ -186,7 +186,7 @@ static uint64_t place_xsdt(struct area *a, const uint64_t *tables, size_t n)
 static void fill_rsdp(uint8_t *p, uint64_t xsdt)
 {
 	memcpy(p, "RSD PTR ", 8);
-	memcpy(p + 9, acpi_mcfg.data + 10, 6);	/* OEM */
+	memcpy(p + 9, acpi_mcfg.data + 10, 6); /* OEM */
 	p[15] = 2;
 	put32(p + 20, 36);
 	put64(p + 24, xsdt);

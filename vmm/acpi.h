@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /* Where they go: the firmware area, reserved in the e820. */
-#define ACPI_BASE	0xe0000ull
-#define ACPI_LEN	0x20000ull
+#define ACPI_BASE 0xe0000ull
+#define ACPI_LEN  0x20000ull
 
 struct acpi_cfg {
 	unsigned int ncpus;

@@ -13,11 +13,11 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#define COMMAND_IO	1u
-#define COMMAND_MEM	2u
-#define IO_FIRST	0x1000ull
-#define IO_LAST		0xffffull
-#define PAGE		4096ull
+#define COMMAND_IO  1u
+#define COMMAND_MEM 2u
+#define IO_FIRST    0x1000ull
+#define IO_LAST	    0xffffull
+#define PAGE	    4096ull
 
 /* What a wholly direct BAR has behind it: nothing that could trap. */
 static uint64_t direct_read(void *ctx, uint64_t off, unsigned int width)
@@ -59,8 +59,7 @@ static bool fits(const struct pci_bars *b, const struct pci_bar *bar)
 		return is_within(bar->addr, bar->len, IO_FIRST,
 				 IO_LAST + 1 - IO_FIRST);
 	return is_within(bar->addr, bar->len, VM_MMIO32, VM_MMIO32_LEN) ||
-	       is_within(bar->addr, bar->len, b->vm->mmio64,
-			 b->vm->mmio64_len);
+	       is_within(bar->addr, bar->len, b->vm->mmio64, b->vm->mmio64_len);
 }
 
 static void unplace(struct pci_bars *b, struct pci_bar *bar)
@@ -178,8 +177,9 @@ void pci_bars_write(struct pci_bars *b, unsigned int off, unsigned int width,
 	unsigned int i = (off - 0x10) / 4, shift = off % 4 * 8;
 	uint32_t mask = width < 4 ? (1u << width * 8) - 1 : UINT32_MAX;
 
-	write_reg(b, i, (read_reg(b, i) & ~(mask << shift)) |
-				(value & mask) << shift);
+	write_reg(b, i,
+		  (read_reg(b, i) & ~(mask << shift)) | (value & mask)
+								<< shift);
 }
 
 static bool is_valid(const struct pci_bars *b, unsigned int i)

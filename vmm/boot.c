@@ -16,31 +16,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOW_END		0x9fc00ull	/* where a PC's EBDA would be */
-#define ISA_END		0x100000ull
-#define ENTRY_64	0x200
-#define HDR_AT		0x1f1
-#define E820_RAM	1
-#define E820_RESERVED	2
-#define PAGE		4096ull
+#define LOW_END	      0x9fc00ull /* where a PC's EBDA would be */
+#define ISA_END	      0x100000ull
+#define ENTRY_64      0x200
+#define HDR_AT	      0x1f1
+#define E820_RAM      1
+#define E820_RESERVED 2
+#define PAGE	      4096ull
 
-#define PTE_PRESENT	1ull
-#define PTE_WRITE	2ull
-#define PTE_LARGE	0x80ull
+#define PTE_PRESENT   1ull
+#define PTE_WRITE     2ull
+#define PTE_LARGE     0x80ull
 
 struct loader {
 	struct vm *vm;
 	const struct boot_images *img;
 	struct bzimage bz;
-	uint64_t low_end;	/* of RAM below 3 GiB */
+	uint64_t low_end; /* of RAM below 3 GiB */
 	uint64_t initrd, initrd_len;
 	uint64_t rsdp;
 	char *why;
 	size_t why_len;
 };
 
-__attribute__((format(printf, 3, 4)))
-static int refuse(struct loader *l, int err, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static int refuse(struct loader *l,
+							int err,
+							const char *fmt, ...)
 {
 	va_list ap;
 
@@ -107,10 +108,12 @@ static int load_kernel(struct loader *l)
 	int err;
 
 	if (!to || bz->load + bz->run_len > l->low_end)
-		return refuse(l, -E2BIG, "memory is too small: this kernel "
+		return refuse(l, -E2BIG,
+			      "memory is too small: this kernel "
 			      "needs %llu MiB to start",
 			      (unsigned long long)((bz->load + bz->run_len +
-						    0xfffff) >> 20));
+						    0xfffff) >>
+						   20));
 	err = read_at(l->img->kernel, to, bz->payload_len, bz->payload);
 	if (err)
 		return refuse(l, err, "kernel cannot be read: %s",
@@ -132,13 +135,15 @@ static int load_initrd(struct loader *l)
 	if (l->bz.initrd_last < top)
 		top = (l->bz.initrd_last + 1) & ~(PAGE - 1);
 	if (top < floor || len > top - floor || len > UINT32_MAX)
-		return refuse(l, -E2BIG, "memory is too small: the initrd "
+		return refuse(l, -E2BIG,
+			      "memory is too small: the initrd "
 			      "(%llu MiB) does not fit above the kernel",
 			      (unsigned long long)((len + 0xfffff) >> 20));
 	l->initrd = (top - len) & ~(PAGE - 1);
 	l->initrd_len = len;
 	if (l->initrd < floor)
-		return refuse(l, -E2BIG, "memory is too small: no room for "
+		return refuse(l, -E2BIG,
+			      "memory is too small: no room for "
 			      "the initrd");
 	err = read_at(l->img->initrd, vm_ram(l->vm, l->initrd, len), len, 0);
 	if (err)
@@ -155,9 +160,10 @@ static int load_cmdline(struct loader *l)
 	if (l->bz.cmdline_max < room)
 		room = l->bz.cmdline_max;
 	if (len > room)
-		return refuse(l, -E2BIG, "command line is too long: %zu "
-			      "bytes, this kernel takes %llu", len,
-			      (unsigned long long)room);
+		return refuse(l, -E2BIG,
+			      "command line is too long: %zu "
+			      "bytes, this kernel takes %llu",
+			      len, (unsigned long long)room);
 	memcpy(vm_ram(l->vm, BOOT_CMDLINE, len + 1), l->img->cmdline, len + 1);
 	return 0;
 }
@@ -170,8 +176,8 @@ static int load_acpi(struct loader *l)
 		.mmio64_len = l->vm->mmio64_len,
 	};
 
-	l->rsdp = acpi_build(&cfg, vm_ram(l->vm, ACPI_BASE, ACPI_LEN),
-			     ACPI_LEN, ACPI_BASE);
+	l->rsdp = acpi_build(&cfg, vm_ram(l->vm, ACPI_BASE, ACPI_LEN), ACPI_LEN,
+			     ACPI_BASE);
 	return l->rsdp ? 0 : refuse(l, -E2BIG, "ACPI tables do not fit");
 }
 
@@ -184,8 +190,8 @@ static void add(struct e820_range *out, unsigned int *n, uint64_t addr,
 
 unsigned int boot_e820(const struct vm *vm, struct e820_range *out)
 {
-	uint64_t low = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len :
-						      VM_RAM_LOW_MAX;
+	uint64_t low =
+		vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
 	unsigned int n = 0;
 
 	add(out, &n, 0, LOW_END, E820_RAM);
@@ -218,9 +224,9 @@ static void fill_zero_page(struct loader *l)
 
 	memset(&bp, 0, sizeof(bp));
 	memcpy((uint8_t *)&bp + HDR_AT, l->bz.header, l->bz.header_len);
-	bp.hdr.type_of_loader = 0xff;	/* no number of its own */
+	bp.hdr.type_of_loader = 0xff; /* no number of its own */
 	bp.hdr.loadflags &= (uint8_t)~CAN_USE_HEAP;
-	bp.hdr.vid_mode = 0xffff;	/* "normal" */
+	bp.hdr.vid_mode = 0xffff; /* "normal" */
 	bp.hdr.code32_start = (uint32_t)l->bz.load;
 	bp.hdr.cmd_line_ptr = (uint32_t)BOOT_CMDLINE;
 	bp.hdr.ramdisk_image = (uint32_t)l->initrd;
@@ -248,9 +254,8 @@ static void fill_page_tables(struct vm *vm)
 static void fill_gdt(struct vm *vm)
 {
 	static const uint64_t gdt[] = {
-		0, 0,
-		0x00af9b000000ffff,	/* 0x10: 64-bit code, read */
-		0x00cf93000000ffff,	/* 0x18: data, write */
+		0, 0, 0x00af9b000000ffff, /* 0x10: 64-bit code, read */
+		0x00cf93000000ffff,	  /* 0x18: data, write */
 	};
 
 	memcpy(vm_ram(vm, BOOT_GDT, sizeof(gdt)), gdt, sizeof(gdt));
@@ -259,8 +264,9 @@ static void fill_gdt(struct vm *vm)
 int boot_load(struct vm *vm, const struct boot_images *img,
 	      struct boot_entry *out, char *why, size_t why_len)
 {
-	struct loader l = { .vm = vm, .img = img, .why = why,
-			    .why_len = why_len };
+	struct loader l = {
+		.vm = vm, .img = img, .why = why, .why_len = why_len
+	};
 	int err;
 
 	l.low_end = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;

@@ -19,18 +19,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOOT_GDT	0x500ull
-#define BOOT_ZERO_PAGE	0x7000ull
-#define BOOT_TABLES	0x9000ull
-#define BOOT_CMDLINE	0x20000ull
+#define BOOT_GDT       0x500ull
+#define BOOT_ZERO_PAGE 0x7000ull
+#define BOOT_TABLES    0x9000ull
+#define BOOT_CMDLINE   0x20000ull
 
 /* Selectors in the GDT, as the 64-bit boot protocol wants them. */
-#define BOOT_CS		0x10
-#define BOOT_DS		0x18
+#define BOOT_CS	       0x10
+#define BOOT_DS	       0x18
 
 struct boot_images {
-	int kernel;		/* borrowed, seekable */
-	int initrd;		/* or -1 */
+	int kernel; /* borrowed, seekable */
+	int initrd; /* or -1 */
 	const char *cmdline;
 };
 
@@ -54,10 +54,10 @@ int boot_load(struct vm *vm, const struct boot_images *img,
 
 struct e820_range {
 	uint64_t addr, len;
-	uint32_t type;		/* 1 RAM, 2 reserved */
+	uint32_t type; /* 1 RAM, 2 reserved */
 };
 
-#define E820_RANGES	10
+#define E820_RANGES 10
 
 /* The memory map of @vm: how many ranges were written to @out. */
 unsigned int boot_e820(const struct vm *vm, struct e820_range *out);

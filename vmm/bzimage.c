@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
-#define HDR_AT		0x1f1
-#define SECTOR		512u
-#define MAGIC		0x53726448u	/* "HdrS" */
-#define BOOT_FLAG	0xaa55
-#define VERSION_64	0x020c		/* the first with xloadflags */
-#define ENTRY_64	0x200
+#define HDR_AT	   0x1f1
+#define SECTOR	   512u
+#define MAGIC	   0x53726448u /* "HdrS" */
+#define BOOT_FLAG  0xaa55
+#define VERSION_64 0x020c /* the first with xloadflags */
+#define ENTRY_64   0x200
 
 static int refuse(const char **why, int err, const char *what)
 {
@@ -27,7 +27,8 @@ static int check(const struct setup_header *h, const char **why)
 	if (h->boot_flag != BOOT_FLAG || h->header != MAGIC)
 		return refuse(why, -ENOEXEC, "not a bzImage");
 	if (h->version < VERSION_64)
-		return refuse(why, -ENOEXEC, "kernel is too old: it speaks no "
+		return refuse(why, -ENOEXEC,
+			      "kernel is too old: it speaks no "
 			      "boot protocol 2.12 (Linux 3.8 or later does)");
 	if (!(h->xloadflags & XLF_KERNEL_64))
 		return refuse(why, -ENOEXEC, "not a 64-bit kernel");
@@ -55,7 +56,7 @@ int bzimage_parse(const uint8_t *head, size_t len, uint64_t file_len,
 	err = check(&h, why);
 	if (err)
 		return err;
-	sects = h.setup_sects ? h.setup_sects : 4;	/* as the protocol says */
+	sects = h.setup_sects ? h.setup_sects : 4; /* as the protocol says */
 	b.payload = (sects + 1) * SECTOR;
 	if (b.payload >= file_len || file_len - b.payload <= ENTRY_64)
 		return refuse(why, -EINVAL, "bad bzImage: cut short");

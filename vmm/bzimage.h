@@ -7,17 +7,17 @@
 #include <stdint.h>
 
 /* As much of the file as the parser wants to see; less is fine. */
-#define BZIMAGE_HEAD	0x300
+#define BZIMAGE_HEAD 0x300
 
 struct bzimage {
-	uint8_t header[0x290 - 0x1f1];	/* for the zero page, at 0x1f1 */
-	size_t header_len;		/* how much of it is the image's */
-	uint64_t payload;		/* file offset of the 64-bit code */
+	uint8_t header[0x290 - 0x1f1]; /* for the zero page, at 0x1f1 */
+	size_t header_len;	       /* how much of it is the image's */
+	uint64_t payload;	       /* file offset of the 64-bit code */
 	uint64_t payload_len;
-	uint64_t load;			/* guest address it wants to be at */
-	uint64_t run_len;		/* memory that it needs from there */
-	uint64_t cmdline_max;		/* without the final 0 */
-	uint64_t initrd_last;		/* highest address of an initrd */
+	uint64_t load;	      /* guest address it wants to be at */
+	uint64_t run_len;     /* memory that it needs from there */
+	uint64_t cmdline_max; /* without the final 0 */
+	uint64_t initrd_last; /* highest address of an initrd */
 };
 
 /*

@@ -22,8 +22,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define CHUNK		128
-#define WAIT_MS		100
+#define CHUNK	128
+#define WAIT_MS 100
 
 static struct {
 	struct termios before;
@@ -35,7 +35,7 @@ static const int deadly[] = {
 	SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGTRAP, SIGSYS,
 };
 
-#define NDEADLY	(sizeof(deadly) / sizeof(deadly[0]))
+#define NDEADLY (sizeof(deadly) / sizeof(deadly[0]))
 
 static void restore(void)
 {
@@ -48,7 +48,7 @@ static void restore(void)
 static void on_deadly(int sig)
 {
 	restore();
-	raise(sig);	/* SA_RESETHAND: now it has its usual effect */
+	raise(sig); /* SA_RESETHAND: now it has its usual effect */
 }
 
 static void hook_signals(void)
@@ -75,7 +75,7 @@ static void set_raw(void)
 	}
 	t = terminal.before;
 	cfmakeraw(&t);
-	t.c_oflag |= OPOST;	/* our own messages want their newlines */
+	t.c_oflag |= OPOST; /* our own messages want their newlines */
 	terminal.raw = 1;
 	tcsetattr(STDIN_FILENO, TCSANOW, &t);
 }
@@ -83,7 +83,8 @@ static void set_raw(void)
 static void print_help(void)
 {
 	fputs("viaduct: Ctrl-A x ends the VM, Ctrl-A h is this help, "
-	      "Ctrl-A Ctrl-A sends a Ctrl-A\n", stderr);
+	      "Ctrl-A Ctrl-A sends a Ctrl-A\n",
+	      stderr);
 }
 
 static void end_input(struct console *c)
@@ -167,7 +168,7 @@ void console_output(struct console *c, uint8_t byte)
 		if (write(STDOUT_FILENO, &byte, 1) == 1)
 			return;
 		if (errno != EINTR && errno != EAGAIN)
-			return;		/* nobody reads: the guest goes on */
+			return; /* nobody reads: the guest goes on */
 	} while (!c->closing);
 }
 

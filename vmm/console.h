@@ -16,18 +16,18 @@
 #include <stdatomic.h>
 
 struct console_ops {
-	void (*quit)(void *ctx);	/* Ctrl-A x; on the loop's thread */
+	void (*quit)(void *ctx); /* Ctrl-A x; on the loop's thread */
 };
 
 struct console {
 	const struct console_ops *ops;
 	void *ctx;
 	struct loop *loop;
-	struct serial *serial;		/* borrowed */
+	struct serial *serial; /* borrowed */
 	struct loop_watch input;
 	bool watching;
 	struct escape escape;
-	_Atomic bool closing;		/* output does not wait any more */
+	_Atomic bool closing; /* output does not wait any more */
 };
 
 /* Begin to read standard input. 0 or -errno. */

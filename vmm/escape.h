@@ -14,10 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ESCAPE_KEY	0x01
+#define ESCAPE_KEY 0x01
 
 struct escape {
-	bool seen;	/* the last byte was the key */
+	bool seen; /* the last byte was the key */
 };
 
 enum escape_event { ESCAPE_NONE, ESCAPE_QUIT, ESCAPE_HELP };

@@ -9,12 +9,12 @@
 #include "guest_cpuid.h"
 #include <string.h>
 
-#define L1_ECX_VMX		(1u << 5)
-#define L1_ECX_TSC_DEADLINE	(1u << 24)
-#define L1_ECX_HYPERVISOR	(1u << 31)
-#define L1_EDX_HTT		(1u << 28)
-#define AMD_ECX_CMP_LEGACY	(1u << 1)
-#define AMD_ECX_SVM		(1u << 2)
+#define L1_ECX_VMX	    (1u << 5)
+#define L1_ECX_TSC_DEADLINE (1u << 24)
+#define L1_ECX_HYPERVISOR   (1u << 31)
+#define L1_EDX_HTT	    (1u << 28)
+#define AMD_ECX_CMP_LEGACY  (1u << 1)
+#define AMD_ECX_SVM	    (1u << 2)
 
 static unsigned int bits_for(unsigned int n)
 {
@@ -63,8 +63,8 @@ static void patch_amd_node(struct kvm_cpuid_entry2 *e,
 			   const struct cpuid_cfg *cfg)
 {
 	e->eax = cfg->id;
-	e->ebx = cfg->id;	/* core; one thread per core */
-	e->ecx = 0;		/* node 0 of 1 */
+	e->ebx = cfg->id; /* core; one thread per core */
+	e->ecx = 0;	  /* node 0 of 1 */
 }
 
 static void patch_entry(struct kvm_cpuid_entry2 *e, const struct cpuid_cfg *cfg)

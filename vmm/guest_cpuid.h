@@ -6,11 +6,11 @@
 #include <linux/kvm.h>
 #include <stdbool.h>
 
-#define CPUID_MAX	256
+#define CPUID_MAX 256
 
 struct cpuid_cfg {
-	unsigned int id, ncpus;		/* this vCPU, and how many there are */
-	bool tsc_deadline;		/* KVM has that timer */
+	unsigned int id, ncpus; /* this vCPU, and how many there are */
+	bool tsc_deadline;	/* KVM has that timer */
 };
 
 /*

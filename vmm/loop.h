@@ -12,26 +12,26 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define LOOP_WATCHES	16
+#define LOOP_WATCHES 16
 
 /* Embedded in its owner. */
 struct loop_watch {
 	int fd;
-	void (*ready)(void *ctx);	/* readable, or at its end, or broken */
+	void (*ready)(void *ctx); /* readable, or at its end, or broken */
 	void *ctx;
-	_Atomic bool paused;		/* not looked at now */
+	_Atomic bool paused; /* not looked at now */
 };
 
 struct loop {
 	struct loop_watch *watch[LOOP_WATCHES];
 	unsigned int n;
-	struct loop_watch waker;	/* eventfd */
+	struct loop_watch waker; /* eventfd */
 };
 
-int loop_init(struct loop *l);		/* 0 or -errno */
+int loop_init(struct loop *l); /* 0 or -errno */
 void loop_fini(struct loop *l);
 
-int loop_add(struct loop *l, struct loop_watch *w);	/* 0 or -ENOSPC */
+int loop_add(struct loop *l, struct loop_watch *w); /* 0 or -ENOSPC */
 void loop_remove(struct loop *l, struct loop_watch *w);
 
 /* Make the loop look at everything again. Safe in signal handlers. */

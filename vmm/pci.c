@@ -11,13 +11,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define ADDRESS_ENABLE	0x80000000u
-#define PORTS		0xcf8
-#define RESET_OFF	1	/* of PORTS: 0xcf9 */
+#define ADDRESS_ENABLE 0x80000000u
+#define PORTS	       0xcf8
+#define RESET_OFF      1 /* of PORTS: 0xcf9 */
 
 /* 00:00.0 answers with this and nothing else; class 06 00: host bridge. */
 static const uint32_t bridge_cfg[] = {
-	0x56481234, 0x00000000, 0x06000000, 0x00000000,
+	0x56481234,
+	0x00000000,
+	0x06000000,
+	0x00000000,
 };
 
 static uint32_t bridge_read(struct pci_func *f, unsigned int off,
@@ -178,12 +181,18 @@ int pci_bus_init(struct pci_bus *b, struct vm *vm)
 	b->bridge = (struct pci_func){ .ops = &bridge_ops, .shown = true };
 	b->func[0] = &b->bridge;
 	b->ecam = (struct region){
-		.cause = "pci-config", .ops = &ecam_ops, .ctx = b,
-		.base = VM_ECAM, .len = VM_ECAM_LEN,
+		.cause = "pci-config",
+		.ops = &ecam_ops,
+		.ctx = b,
+		.base = VM_ECAM,
+		.len = VM_ECAM_LEN,
 	};
 	b->ports = (struct region){
-		.cause = "pci-config", .ops = &ports_ops, .ctx = b,
-		.base = PORTS, .len = 8,
+		.cause = "pci-config",
+		.ops = &ports_ops,
+		.ctx = b,
+		.base = PORTS,
+		.len = 8,
 	};
 	err = region_add(&vm->mmio, &b->ecam);
 	if (err)

@@ -36,18 +36,18 @@ struct pci_func_ops {
 /* Embedded in its owner and recovered with container_of. */
 struct pci_func {
 	const struct pci_func_ops *ops;
-	unsigned int devfn;	/* device << 3 | function; set by pci_bus_add() */
-	bool shown;		/* under the bus lock */
+	unsigned int devfn; /* device << 3 | function; set by pci_bus_add() */
+	bool shown;	    /* under the bus lock */
 };
 
 struct pci_bus {
 	struct vm *vm;
-	pthread_mutex_t lock;	/* guards the functions and what they hold */
-	struct pci_func *func[256];	/* by devfn */
-	struct region ecam;	/* cause "pci-config" */
+	pthread_mutex_t lock; /* guards the functions and what they hold */
+	struct pci_func *func[256]; /* by devfn */
+	struct region ecam;	    /* cause "pci-config" */
 	struct region ports;	/* 0xcf8: address and data, the same cause */
 	uint32_t address;	/* of 0xcf8 */
-	struct pci_func bridge;	/* 00:00.0, always shown */
+	struct pci_func bridge; /* 00:00.0, always shown */
 	/*
 	 * Port 0xcf9 lies inside the address register: bytes there go to the
 	 * machine's reset register. Set before the guest runs.
@@ -82,13 +82,13 @@ enum pci_bar_kind {
 	PCI_BAR_NONE,
 	PCI_BAR_IO,
 	PCI_BAR_MEM32,
-	PCI_BAR_MEM64,		/* takes two BAR registers; the next is NONE */
+	PCI_BAR_MEM64, /* takes two BAR registers; the next is NONE */
 };
 
 struct pci_bar {
 	enum pci_bar_kind kind;
 	bool prefetch;
-	uint64_t len;		/* a power of two; memory: at least 16 */
+	uint64_t len; /* a power of two; memory: at least 16 */
 	/*
 	 * A BAR is covered by one or both of these. @hva not NULL: its first
 	 * @direct_len bytes (a multiple of the page size) are mapped straight
@@ -99,17 +99,17 @@ struct pci_bar {
 	uint64_t direct_len;
 	struct region region;
 	/* Ours: */
-	uint64_t addr;		/* as the guest wrote it */
-	bool live;		/* decoded now */
-	int slot;		/* memory slot, or -1 */
+	uint64_t addr; /* as the guest wrote it */
+	bool live;     /* decoded now */
+	int slot;      /* memory slot, or -1 */
 };
 
 struct pci_bars {
 	struct vm *vm;
 	struct pci_bar bar[6];
 	/* Ours: */
-	uint16_t command;	/* the decode bits now */
-	uint64_t misplaced;	/* times that a BAR could not be made live */
+	uint16_t command;   /* the decode bits now */
+	uint64_t misplaced; /* times that a BAR could not be made live */
 };
 
 /*
@@ -135,7 +135,7 @@ void pci_bars_decode(struct pci_bars *b, uint16_t command);
  * 0 or -EINVAL. Kind, len, hva, direct_len, region.{ops,ctx,cause} are set.
  */
 int pci_bars_init(struct pci_bars *b, struct vm *vm);
-void pci_bars_reset(struct pci_bars *b);	/* decode off, addresses 0 */
+void pci_bars_reset(struct pci_bars *b); /* decode off, addresses 0 */
 void pci_bars_fini(struct pci_bars *b);
 
 #endif

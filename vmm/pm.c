@@ -10,20 +10,20 @@
 #include <string.h>
 #include <time.h>
 
-#define REG_STATUS	0
-#define REG_ENABLE	2
-#define REG_CONTROL	4
-#define REG_TIMER	8
+#define REG_STATUS     0
+#define REG_ENABLE     2
+#define REG_CONTROL    4
+#define REG_TIMER      8
 
-#define STATUS_BUTTON	0x100
-#define STATUS_ALL	0x8731	/* bits that exist */
-#define CONTROL_SCI_EN	0x0001
-#define CONTROL_SLP_EN	0x2000
-#define CONTROL_KEPT	0x1c06	/* SLP_TYP, GBL_RLS, BM_RLD */
-#define SLP_TYP_OFF	5
+#define STATUS_BUTTON  0x100
+#define STATUS_ALL     0x8731 /* bits that exist */
+#define CONTROL_SCI_EN 0x0001
+#define CONTROL_SLP_EN 0x2000
+#define CONTROL_KEPT   0x1c06 /* SLP_TYP, GBL_RLS, BM_RLD */
+#define SLP_TYP_OFF    5
 
-#define CF9_RESET	0x04
-#define KBC_RESET	0xfe
+#define CF9_RESET      0x04
+#define KBC_RESET      0xfe
 
 uint32_t pm_ticks(uint64_t ns)
 {
@@ -80,7 +80,7 @@ static bool write_reg(struct pm *pm, uint64_t off, uint16_t value)
 {
 	switch (off) {
 	case REG_STATUS:
-		pm->status &= (uint16_t)~value;	/* written 1s clear */
+		pm->status &= (uint16_t)~value; /* written 1s clear */
 		break;
 	case REG_ENABLE:
 		pm->enable = value & STATUS_ALL;
@@ -182,9 +182,9 @@ void pm_init(struct pm *pm, const struct pm_ops *ops, void *ctx)
 		const struct region_ops *ops;
 		uint64_t base, len;
 	} rows[PM_LEGACY] = {
-		{ &kbc_ops, 0x60, 5 },		/* but 0x61, which is KVM's */
-		{ &legacy_ops, 0x70, 2 },	/* CMOS */
-		{ &legacy_ops, 0x80, 16 },	/* delays, POST codes */
+		{ &kbc_ops, 0x60, 5 },	   /* but 0x61, which is KVM's */
+		{ &legacy_ops, 0x70, 2 },  /* CMOS */
+		{ &legacy_ops, 0x80, 16 }, /* delays, POST codes */
 	};
 
 	memset(pm, 0, sizeof(*pm));
@@ -192,13 +192,19 @@ void pm_init(struct pm *pm, const struct pm_ops *ops, void *ctx)
 	pm->ctx = ctx;
 	pthread_mutex_init(&pm->lock, NULL);
 	pm->region = (struct region){
-		.cause = "power", .ops = &pm_region_ops, .ctx = pm,
-		.base = PM_BASE, .len = PM_LEN,
+		.cause = "power",
+		.ops = &pm_region_ops,
+		.ctx = pm,
+		.base = PM_BASE,
+		.len = PM_LEN,
 	};
 	for (int i = 0; i < PM_LEGACY; i++)
 		pm->legacy[i] = (struct region){
-			.cause = "legacy", .ops = rows[i].ops, .ctx = pm,
-			.base = rows[i].base, .len = rows[i].len,
+			.cause = "legacy",
+			.ops = rows[i].ops,
+			.ctx = pm,
+			.base = rows[i].base,
+			.len = rows[i].len,
 		};
 }
 

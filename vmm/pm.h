@@ -14,26 +14,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PM_BASE		0x600ull
-#define PM_LEN		12
-#define PM_SCI		9	/* GSI */
-#define PM_HZ		3579545u
+#define PM_BASE 0x600ull
+#define PM_LEN	12
+#define PM_SCI	9 /* GSI */
+#define PM_HZ	3579545u
 
 struct pm_ops {
 	/* The guest has asked for it; on a vCPU's thread, without locks. */
 	void (*power_off)(void *ctx);
 	void (*reset)(void *ctx);
-	void (*sci)(void *ctx, bool level);	/* with the lock held */
+	void (*sci)(void *ctx, bool level); /* with the lock held */
 };
 
-#define PM_LEGACY	3
+#define PM_LEGACY 3
 
 struct pm {
 	const struct pm_ops *ops;
 	void *ctx;
-	struct region region;			/* cause "power" */
-	struct region legacy[PM_LEGACY];	/* cause "legacy" */
-	pthread_mutex_t lock;			/* guards the next */
+	struct region region;		 /* cause "power" */
+	struct region legacy[PM_LEGACY]; /* cause "legacy" */
+	pthread_mutex_t lock;		 /* guards the next */
 	uint16_t status, enable, control;
 };
 
@@ -44,7 +44,7 @@ void pm_init(struct pm *pm, const struct pm_ops *ops, void *ctx);
 void pm_fini(struct pm *pm);
 void pm_reset(struct pm *pm);
 
-int pm_hook(struct pm *pm, struct region_map *pio);	/* 0 or -errno */
+int pm_hook(struct pm *pm, struct region_map *pio); /* 0 or -errno */
 void pm_unhook(struct pm *pm, struct region_map *pio);
 
 /* The power button: a guest that listens shuts down in good order. */

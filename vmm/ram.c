@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#define ALIGN		(2ull << 20)
+#define ALIGN (2ull << 20)
 
 /* Cut an over-long mapping down to @len bytes on a 2 MiB boundary. */
 static uint8_t *trim(uint8_t *p, uint64_t len)

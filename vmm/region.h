@@ -33,30 +33,30 @@ struct region_cause {
 
 /* Embedded in its owner; in a map from region_add() to region_remove(). */
 struct region {
-	const char *cause;	/* stable name under which exits are counted;
+	const char *cause; /* stable name under which exits are counted;
 				 * regions may share one */
 	const struct region_ops *ops;
 	void *ctx;
 	uint64_t base, len;
 	/* Ours: */
 	struct region_cause *counter;
-	_Atomic unsigned int inside;	/* accesses under way */
+	_Atomic unsigned int inside; /* accesses under way */
 };
 
-#define REGION_MAX	256
-#define REGION_CAUSES	32	/* the last one takes what has no room */
+#define REGION_MAX    256
+#define REGION_CAUSES 32 /* the last one takes what has no room */
 
 struct region_map {
-	pthread_rwlock_t lock;		/* guards the next four */
-	struct region *at[REGION_MAX];	/* by ascending base, disjoint */
+	pthread_rwlock_t lock;	       /* guards the next four */
+	struct region *at[REGION_MAX]; /* by ascending base, disjoint */
 	unsigned int n;
 	struct region_cause cause[REGION_CAUSES];
 	unsigned int ncauses;
-	_Atomic uint64_t unclaimed;	/* exits that no region wanted */
+	_Atomic uint64_t unclaimed; /* exits that no region wanted */
 };
 
 void region_map_init(struct region_map *m);
-void region_map_fini(struct region_map *m);	/* all regions are removed */
+void region_map_fini(struct region_map *m); /* all regions are removed */
 
 /*
  * Add a region: 0, -EEXIST (overlaps one), -ENOSPC, -EINVAL (empty or wraps).

@@ -8,24 +8,24 @@
 
 enum { RBR_THR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
-#define IER_RX		0x01
-#define IER_TX		0x02
-#define IER_LINE	0x04
-#define IIR_NONE	0x01
-#define IIR_TX		0x02
-#define IIR_RX		0x04
-#define IIR_LINE	0x06
-#define IIR_FIFO	0xc0
-#define FCR_ENABLE	0x01
-#define FCR_CLEAR_RX	0x02
-#define LCR_DLAB	0x80
-#define MCR_RTS		0x02
-#define MCR_OUT2	0x08
-#define MCR_LOOP	0x10
-#define LSR_RX		0x01
-#define LSR_OVERRUN	0x02
-#define LSR_TX_EMPTY	0x60
-#define MSR_READY	0xb0	/* DCD, DSR, CTS */
+#define IER_RX	     0x01
+#define IER_TX	     0x02
+#define IER_LINE     0x04
+#define IIR_NONE     0x01
+#define IIR_TX	     0x02
+#define IIR_RX	     0x04
+#define IIR_LINE     0x06
+#define IIR_FIFO     0xc0
+#define FCR_ENABLE   0x01
+#define FCR_CLEAR_RX 0x02
+#define LCR_DLAB     0x80
+#define MCR_RTS	     0x02
+#define MCR_OUT2     0x08
+#define MCR_LOOP     0x10
+#define LSR_RX	     0x01
+#define LSR_OVERRUN  0x02
+#define LSR_TX_EMPTY 0x60
+#define MSR_READY    0xb0 /* DCD, DSR, CTS */
 
 /*
  * Input waits until the guest is ready for it (RTS): a driver that starts reads
@@ -82,7 +82,7 @@ static uint8_t read_iir(struct serial *s)
 	uint8_t iir = pending(s);
 
 	if (iir == IIR_TX)
-		s->thr_pending = false;	/* reading it is the acknowledgement */
+		s->thr_pending = false; /* reading it is the acknowledgement */
 	if (s->fcr & FCR_ENABLE)
 		iir |= IIR_FIFO;
 	return iir;
@@ -227,10 +227,13 @@ void serial_init(struct serial *s, uint64_t base, const struct serial_ops *ops,
 	memset(s, 0, sizeof(*s));
 	s->ops = ops;
 	s->ctx = ctx;
-	s->dll = 12;	/* 9600 baud, as after power on of a PC */
+	s->dll = 12; /* 9600 baud, as after power on of a PC */
 	s->region = (struct region){
-		.cause = "serial", .ops = &serial_region_ops, .ctx = s,
-		.base = base, .len = 8,
+		.cause = "serial",
+		.ops = &serial_region_ops,
+		.ctx = s,
+		.base = base,
+		.len = 8,
 	};
 	pthread_mutex_init(&s->lock, NULL);
 }

@@ -15,23 +15,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SERIAL_QUEUE	1024
+#define SERIAL_QUEUE 1024
 
 struct serial_ops {
-	void (*irq)(void *ctx, bool level);	/* with the port's lock held */
-	void (*output)(void *ctx, uint8_t byte);	/* without it; may wait */
-	void (*room)(void *ctx);	/* the full queue is no longer full */
+	void (*irq)(void *ctx, bool level);	 /* with the port's lock held */
+	void (*output)(void *ctx, uint8_t byte); /* without it; may wait */
+	void (*room)(void *ctx); /* the full queue is no longer full */
 };
 
 struct serial {
 	const struct serial_ops *ops;
 	void *ctx;
-	struct region region;		/* cause "serial", 8 ports */
-	pthread_mutex_t lock;		/* guards what follows */
+	struct region region; /* cause "serial", 8 ports */
+	pthread_mutex_t lock; /* guards what follows */
 	uint8_t ier, fcr, lcr, mcr, scr, dll, dlm;
-	bool level;			/* of the interrupt line */
-	bool thr_pending;		/* "transmitter empty" not yet told */
-	uint8_t loop_byte;		/* sent in loopback mode */
+	bool level;	   /* of the interrupt line */
+	bool thr_pending;  /* "transmitter empty" not yet told */
+	uint8_t loop_byte; /* sent in loopback mode */
 	bool has_loop_byte;
 	bool overrun;
 	uint8_t queue[SERIAL_QUEUE];
@@ -42,7 +42,7 @@ struct serial {
 void serial_init(struct serial *s, uint64_t base, const struct serial_ops *ops,
 		 void *ctx);
 void serial_fini(struct serial *s);
-void serial_reset(struct serial *s);	/* what was queued is lost */
+void serial_reset(struct serial *s); /* what was queued is lost */
 
 /* How many bytes serial_input() would take now; it takes no more than that. */
 size_t serial_room(struct serial *s);

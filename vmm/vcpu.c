@@ -24,8 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KICK		SIGRTMIN
-#define STACK		(256 * 1024)
+#define KICK  SIGRTMIN
+#define STACK (256 * 1024)
 
 static void count(struct vcpu *v, enum vcpu_exit e)
 {
@@ -190,7 +190,8 @@ static void handle_exit(struct vcpu *v)
 		break;
 	default:
 		count(v, VCPU_EXIT_OTHER);
-		die_of(v, v->run->exit_reason, "KVM ended with an unknown exit");
+		die_of(v, v->run->exit_reason,
+		       "KVM ended with an unknown exit");
 	}
 }
 
@@ -201,8 +202,8 @@ static void note_first_run(struct vcpus *c)
 	if (atomic_load_explicit(&c->first_run_ns, memory_order_relaxed))
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	atomic_store(&c->first_run_ns, (uint64_t)ts.tv_sec * 1000000000u +
-					       (uint64_t)ts.tv_nsec);
+	atomic_store(&c->first_run_ns,
+		     (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec);
 }
 
 static void *run_vcpu(void *arg)
@@ -230,8 +231,8 @@ static void *run_vcpu(void *arg)
 /* The kick, and what a thread does to itself; the rest is the main thread's. */
 static void own_signals(sigset_t *blocked)
 {
-	static const int own[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
-				   SIGTRAP, SIGSYS };
+	static const int own[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+				   SIGABRT, SIGTRAP, SIGSYS };
 
 	sigfillset(blocked);
 	sigdelset(blocked, KICK);

@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VCPUS_MAX	254	/* local APIC ids of one byte, 255 is special */
+#define VCPUS_MAX 254 /* local APIC ids of one byte, 255 is special */
 
 struct kvm_run;
 struct vcpu_birth;
@@ -29,9 +29,9 @@ struct vcpus;
 
 /* Exits that no region counts. */
 enum vcpu_exit {
-	VCPU_EXIT_KICK,		/* a signal of ours */
+	VCPU_EXIT_KICK, /* a signal of ours */
 	VCPU_EXIT_HLT,
-	VCPU_EXIT_DIED,		/* shutdown, internal error, entry failed */
+	VCPU_EXIT_DIED, /* shutdown, internal error, entry failed */
 	VCPU_EXIT_OTHER,
 	VCPU_EXITS,
 };
@@ -40,11 +40,11 @@ struct vcpu {
 	struct vcpus *all;
 	unsigned int id;
 	int fd;
-	bool started;		/* the thread exists */
+	bool started; /* the thread exists */
 	pthread_t thread;
 	struct kvm_run *run;
 	size_t run_len;
-	struct vcpu_birth *birth;	/* state as KVM made it */
+	struct vcpu_birth *birth; /* state as KVM made it */
 	_Atomic uint64_t exits[VCPU_EXITS];
 };
 
@@ -69,8 +69,8 @@ struct vcpus {
 	void *ctx;
 	unsigned int n;
 	struct vcpu *cpu;
-	_Atomic uint64_t first_run_ns;	/* CLOCK_MONOTONIC, 0: not yet */
-	pthread_mutex_t lock;		/* guards the next two */
+	_Atomic uint64_t first_run_ns; /* CLOCK_MONOTONIC, 0: not yet */
+	pthread_mutex_t lock;	       /* guards the next two */
 	enum vcpu_want want;
 	unsigned int parked;
 	pthread_cond_t change;

@@ -16,20 +16,20 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define MSR_TSC			0x10
-#define MSR_MISC_ENABLE		0x1a0
-#define MSR_MTRR_DEF_TYPE	0x2ff
-#define MISC_FAST_STRING	1
-#define MTRR_ON_WRITE_BACK	0xc06	/* E, FE, default type 6 */
+#define MSR_TSC		   0x10
+#define MSR_MISC_ENABLE	   0x1a0
+#define MSR_MTRR_DEF_TYPE  0x2ff
+#define MISC_FAST_STRING   1
+#define MTRR_ON_WRITE_BACK 0xc06 /* E, FE, default type 6 */
 
-#define CR0_PE		1ull
-#define CR0_ET		0x10ull
-#define CR0_PG		0x80000000ull
-#define CR4_PAE		0x20ull
-#define EFER_LME	0x100ull
-#define EFER_LMA	0x400ull
+#define CR0_PE		   1ull
+#define CR0_ET		   0x10ull
+#define CR0_PG		   0x80000000ull
+#define CR4_PAE		   0x20ull
+#define EFER_LME	   0x100ull
+#define EFER_LMA	   0x400ull
 
-#define MSRS_MAX	512
+#define MSRS_MAX	   512
 
 struct vcpu_birth {
 	struct kvm_regs regs;
@@ -123,23 +123,25 @@ static void restore_msrs(struct vcpu *v, const struct vcpu_birth *b)
 		if (b->msr[i].index != MSR_TSC)
 			set_msr(v, b->msr[i].index, b->msr[i].data);
 	}
-	set_msr(v, MSR_TSC, 0);	/* the same for all, which KVM looks for */
+	set_msr(v, MSR_TSC, 0); /* the same for all, which KVM looks for */
 }
 
 struct state_call {
-	int cap;	/* KVM has this state; 0: always */
+	int cap; /* KVM has this state; 0: always */
 	unsigned long get, set;
 	size_t off;
 };
 
 /* In the order in which they are put back: the APIC base before the APIC. */
 static const struct state_call state_calls[] = {
-#define ROW(cap, name, member)					\
-	{ cap, KVM_GET_##name, KVM_SET_##name,			\
-	  offsetof(struct vcpu_birth, member) }
+#define ROW(cap, name, member)                              \
+	{                                                   \
+		cap, KVM_GET_##name, KVM_SET_##name,        \
+			offsetof(struct vcpu_birth, member) \
+	}
 	ROW(0, REGS, regs),
 	ROW(0, SREGS, sregs),
-	ROW(KVM_CAP_XCRS, XCRS, xcrs),	/* a CPU without XSAVE has none */
+	ROW(KVM_CAP_XCRS, XCRS, xcrs), /* a CPU without XSAVE has none */
 	ROW(KVM_CAP_XSAVE, XSAVE, xsave),
 	ROW(0, DEBUGREGS, debug),
 	ROW(0, LAPIC, lapic),
@@ -148,7 +150,7 @@ static const struct state_call state_calls[] = {
 #undef ROW
 };
 
-#define NCALLS	(sizeof(state_calls) / sizeof(state_calls[0]))
+#define NCALLS (sizeof(state_calls) / sizeof(state_calls[0]))
 
 /* Get or set all of it. */
 static int call_all(struct vcpu *v, struct vcpu_birth *b, bool set)
@@ -158,11 +160,10 @@ static int call_all(struct vcpu *v, struct vcpu_birth *b, bool set)
 	for (size_t i = 0; i < NCALLS && !err; i++) {
 		const struct state_call *c = &state_calls[i];
 
-		if (c->cap && ioctl(v->all->vm->kvm_fd, KVM_CHECK_EXTENSION,
-				    c->cap) <= 0)
+		if (c->cap &&
+		    ioctl(v->all->vm->kvm_fd, KVM_CHECK_EXTENSION, c->cap) <= 0)
 			continue;
-		err = call(v->fd, set ? c->set : c->get,
-			   (uint8_t *)b + c->off);
+		err = call(v->fd, set ? c->set : c->get, (uint8_t *)b + c->off);
 	}
 	return err;
 }

@@ -19,15 +19,15 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define GIB		(1ull << 30)
-#define PAGE		4096ull
+#define GIB	     (1ull << 30)
+#define PAGE	     4096ull
 
 /* Below 4 GiB, out of the way of everything; Intel needs these pages. */
-#define IDENTITY_MAP	0xfffbc000ull
-#define TSS		0xfffbd000ull
+#define IDENTITY_MAP 0xfffbc000ull
+#define TSS	     0xfffbd000ull
 
 struct vm_birth {
-	struct kvm_irqchip chip[3];	/* PIC master and slave, IOAPIC */
+	struct kvm_irqchip chip[3]; /* PIC master and slave, IOAPIC */
 	struct kvm_pit_state2 pit;
 };
 
@@ -58,10 +58,11 @@ static int open_kvm(struct vm *vm, const char **why)
 static int check_caps(struct vm *vm, unsigned int nvcpus, const char **why)
 {
 	static const int wanted[] = {
-		KVM_CAP_USER_MEMORY, KVM_CAP_IRQCHIP, KVM_CAP_PIT2,
-		KVM_CAP_PIT_STATE2, KVM_CAP_SIGNAL_MSI, KVM_CAP_IRQFD,
+		KVM_CAP_USER_MEMORY,	KVM_CAP_IRQCHIP,
+		KVM_CAP_PIT2,		KVM_CAP_PIT_STATE2,
+		KVM_CAP_SIGNAL_MSI,	KVM_CAP_IRQFD,
 		KVM_CAP_IRQFD_RESAMPLE, KVM_CAP_IMMEDIATE_EXIT,
-		KVM_CAP_SET_TSS_ADDR, KVM_CAP_SET_IDENTITY_MAP_ADDR,
+		KVM_CAP_SET_TSS_ADDR,	KVM_CAP_SET_IDENTITY_MAP_ADDR,
 	};
 	int max;
 
@@ -78,7 +79,7 @@ static int check_caps(struct vm *vm, unsigned int nvcpus, const char **why)
 	}
 	max = ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 	if (max <= 0)
-		max = 4;	/* what the KVM API says that this means */
+		max = 4; /* what the KVM API says that this means */
 	if (nvcpus > (unsigned int)max) {
 		*why = "more vCPUs than this KVM can have";
 		return -E2BIG;
@@ -263,8 +264,8 @@ void vm_slot_remove(struct vm *vm, int slot)
 
 void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t len)
 {
-	uint64_t low = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len :
-						      VM_RAM_LOW_MAX;
+	uint64_t low =
+		vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
 	uint64_t high = vm->ram_len - low;
 
 	if (gpa < low && len <= low - gpa)

@@ -21,28 +21,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VM_RAM_LOW_MAX	0xc0000000ull	/* 3 GiB */
-#define VM_MMIO32	0xc0000000ull
-#define VM_MMIO32_LEN	0x20000000ull
-#define VM_ECAM		0xe0000000ull
-#define VM_ECAM_LEN	0x00100000ull
-#define VM_SLOTS	64
+#define VM_RAM_LOW_MAX 0xc0000000ull /* 3 GiB */
+#define VM_MMIO32      0xc0000000ull
+#define VM_MMIO32_LEN  0x20000000ull
+#define VM_ECAM	       0xe0000000ull
+#define VM_ECAM_LEN    0x00100000ull
+#define VM_SLOTS       64
 
 struct vm {
 	int kvm_fd, vm_fd;
 	unsigned int nvcpus;
 	struct region_map pio, mmio;
-	pthread_mutex_t slot_lock;	/* guards the next */
+	pthread_mutex_t slot_lock; /* guards the next */
 	struct vm_slot {
-		uint64_t gpa, len;	/* len 0: free */
+		uint64_t gpa, len; /* len 0: free */
 		void *hva;
 	} slot[VM_SLOTS];
-	uint8_t *ram;			/* one mapping of ram_len bytes */
+	uint8_t *ram; /* one mapping of ram_len bytes */
 	uint64_t ram_len;
-	uint64_t ram_high;		/* guest address of what is above 3 GiB */
-	uint64_t pool, pool_len;	/* guest address, 0: none */
+	uint64_t ram_high;	 /* guest address of what is above 3 GiB */
+	uint64_t pool, pool_len; /* guest address, 0: none */
 	uint64_t mmio64, mmio64_len;
-	struct vm_birth *birth;		/* interrupt controllers at the start */
+	struct vm_birth *birth; /* interrupt controllers at the start */
 };
 
 /*
@@ -65,7 +65,7 @@ int vm_reset(struct vm *vm);
 /* Map host memory into the guest: slot number, or -EEXIST (overlap), -ENOSPC,
  * or what KVM said. Page aligned. */
 int vm_slot_add(struct vm *vm, uint64_t gpa, void *hva, uint64_t len);
-void vm_slot_remove(struct vm *vm, int slot);	/* -1 is fine */
+void vm_slot_remove(struct vm *vm, int slot); /* -1 is fine */
 
 /* Guest-physical to our address if all of [gpa, gpa+len) is RAM, else NULL. */
 void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t len);

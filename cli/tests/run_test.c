@@ -25,15 +25,16 @@ static const char *viaduct, *tiny;
 
 struct child {
 	pid_t pid;
-	int in, out, err;	/* our ends; -1: none */
-	char text[65536];	/* of its standard output, so far */
+	int in, out, err; /* our ends; -1: none */
+	char text[65536]; /* of its standard output, so far */
 	size_t len;
 };
 
 static void nap(unsigned int ms)
 {
 	nanosleep(&(struct timespec){ .tv_sec = ms / 1000,
-				      .tv_nsec = ms % 1000 * 1000000L }, NULL);
+				      .tv_nsec = ms % 1000 * 1000000L },
+		  NULL);
 }
 
 /* Make argv: viaduct run, then what @args has up to NULL. */
@@ -62,7 +63,8 @@ static void start(struct child *c, const char *const *args)
 
 	fill_argv(argv, args);
 	assert_int_equal(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) |
-				 pipe2(err, O_CLOEXEC), 0);
+				 pipe2(err, O_CLOEXEC),
+			 0);
 	c->pid = fork();
 	if (c->pid == 0) {
 		dup2(in[0], 0);
@@ -83,8 +85,8 @@ static void start(struct child *c, const char *const *args)
 }
 
 #define START(c, ...) start(c, (const char *const[]){ __VA_ARGS__, NULL })
-#define GUEST(cmdline) "run", "--kernel", tiny, "--memory", "64M", \
-	"--cmdline", cmdline
+#define GUEST(cmdline) \
+	"run", "--kernel", tiny, "--memory", "64M", "--cmdline", cmdline
 
 /* Read more of its output; false: end of file or nothing for @ms. */
 static bool more(struct child *c, int ms)
@@ -178,10 +180,10 @@ static bool has_kvm(void)
 	return true;
 }
 
-#define NEED_KVM()			\
-	do {				\
-		if (!has_kvm())		\
-			skip();		\
+#define NEED_KVM()              \
+	do {                    \
+		if (!has_kvm()) \
+			skip(); \
 	} while (0)
 
 static void test_ends(void **state)
@@ -190,12 +192,9 @@ static void test_ends(void **state)
 		const char *cmdline, *output;
 		int status;
 	} rows[] = {
-		{ "o", "", CLI_OK },
-		{ "wo", "stringw", CLI_OK },
-		{ "pno", "pn", CLI_OK },
-		{ "wr", "stringw", CLI_RESET },
-		{ "k", "", CLI_RESET },
-		{ "wt", "stringw", CLI_DIED },
+		{ "o", "", CLI_OK },	 { "wo", "stringw", CLI_OK },
+		{ "pno", "pn", CLI_OK }, { "wr", "stringw", CLI_RESET },
+		{ "k", "", CLI_RESET },	 { "wt", "stringw", CLI_DIED },
 	};
 
 	(void)state;
@@ -328,7 +327,7 @@ static void test_no_reader(void **state)
 	{
 		int saved = c.out;
 
-		c.out = -1;	/* do not read while it ends */
+		c.out = -1; /* do not read while it ends */
 		assert_int_equal(finish(&c), CLI_QUIT);
 		c.out = saved;
 	}
@@ -427,8 +426,10 @@ static void test_terminal(void **state)
 		const char *keys;
 		int sig, status;
 	} rows[] = {
-		{ "\1x", 0, CLI_QUIT },	   { ".", 0, CLI_OK },
-		{ "", SIGTERM, CLI_QUIT }, { "", SIGHUP, CLI_QUIT },
+		{ "\1x", 0, CLI_QUIT },
+		{ ".", 0, CLI_OK },
+		{ "", SIGTERM, CLI_QUIT },
+		{ "", SIGHUP, CLI_QUIT },
 		{ "", SIGABRT, 1000 + SIGABRT },
 		{ "", SIGSEGV, 1000 + SIGSEGV },
 		{ "", SIGQUIT, 1000 + SIGQUIT },
@@ -438,8 +439,8 @@ static void test_terminal(void **state)
 	(void)state;
 	NEED_KVM();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int tty = start_on_pty((const char *const[]){
-			GUEST("weo"), NULL });
+		int tty = start_on_pty(
+			(const char *const[]){ GUEST("weo"), NULL });
 
 		assert_true(wait_text(&c, "stringw"));
 		assert_non_null(strstr(c.text, "Ctrl-A x"));
@@ -448,7 +449,8 @@ static void test_terminal(void **state)
 		assert_int_equal(write(tty, ctrl_c, 5), 5);
 		assert_true(wait_text(&c, "\1"));
 		assert_non_null(strchr(c.text, '\3'));
-		assert_true(write(tty, rows[i].keys, strlen(rows[i].keys)) >= 0);
+		assert_true(write(tty, rows[i].keys, strlen(rows[i].keys)) >=
+			    0);
 		if (rows[i].sig)
 			kill(c.pid, rows[i].sig);
 		assert_int_equal(finish(&c), rows[i].status);
@@ -472,7 +474,8 @@ static void test_messages(void **state)
 		{ { "run", "--foo" }, CLI_USAGE, "no such option: --foo" },
 		{ { "run", "-x" }, CLI_USAGE, "no such option" },
 		{ { "run", "--kernel" }, CLI_USAGE, "wants a value: --kernel" },
-		{ { "run", "--kernel", "a", "b" }, CLI_USAGE,
+		{ { "run", "--kernel", "a", "b" },
+		  CLI_USAGE,
 		  "unexpected argument: b" },
 		{ { "run", "--no-reboot=1" }, CLI_USAGE, "--no-reboot=1" },
 		{ { "run", "--memory", "1X" }, CLI_USAGE, "--memory 1X" },
@@ -480,7 +483,8 @@ static void test_messages(void **state)
 		{ { "run", "--granule", "8K" }, CLI_USAGE, "--granule 8K" },
 		{ { "run", "--pin", "glue" }, CLI_USAGE, "--pin glue" },
 		{ { "run", "--console", "gui" }, CLI_USAGE, "--console gui" },
-		{ { "run", "--kernel", "/nowhere" }, CLI_FAILED,
+		{ { "run", "--kernel", "/nowhere" },
+		  CLI_FAILED,
 		  "kernel cannot be opened: /nowhere" },
 	};
 	char text[4096];
@@ -491,7 +495,7 @@ static void test_messages(void **state)
 		assert_int_equal(finish(&c), rows[i].status);
 		take_errors(&c, text, sizeof(text));
 		assert_non_null(strstr(text, rows[i].says));
-		if (i > 0)	/* one line */
+		if (i > 0) /* one line */
 			assert_ptr_equal(strchr(text, '\n') + 1,
 					 text + strlen(text));
 		drop(&c);

@@ -54,7 +54,7 @@ static void check_fadt(const uint8_t *fadt)
 	assert_int_equal(get(fadt + 64, 4), PM_BASE + 4);
 	assert_int_equal(get(fadt + 76, 4), PM_BASE + 8);
 	assert_int_equal(get(fadt + 120, 8), 0xcf9);
-	assert_true(get(fadt + 112, 4) & 1u << 10);	/* it has one */
+	assert_true(get(fadt + 112, 4) & 1u << 10); /* it has one */
 	assert_true(get(dsdt + 4, 4) > 100);
 }
 
@@ -99,7 +99,7 @@ static void test_no_room(void **state)
 
 	(void)state;
 	for (size_t len = 0; len < 8192 && !need; len += 61) {
-		small = malloc(len + 1);	/* so that ASan watches its end */
+		small = malloc(len + 1); /* so that ASan watches its end */
 		if (acpi_build(&cfg, small, len, ACPI_BASE))
 			need = len;
 		free(small);
@@ -109,8 +109,8 @@ static void test_no_room(void **state)
 
 static void test_patch(void **state)
 {
-	uint8_t aml[] = { 0xff, 0x08, 'A', 'B', 'C', 'D', 0x0e, 1, 2, 3, 4, 5,
-			  6, 7, 8, 0xff };
+	uint8_t aml[] = { 0xff, 0x08, 'A', 'B', 'C', 'D', 0x0e, 1,
+			  2,	3,    4,   5,	6,   7,	  8,	0xff };
 
 	(void)state;
 	assert_int_equal(acpi_patch_qword(aml, sizeof(aml), "ABCE", 0),

@@ -48,18 +48,26 @@ static void fini_vm(struct vm *vm)
 /* 0: direct 16 KiB; 1: I/O 32; 2+3: 64-bit, 8 KiB, half direct; 5: 256 bytes */
 static void init_bars(struct pci_bars *b, struct vm *vm)
 {
-	const struct region trap = { .ops = &trap_ops, .ctx = &tag,
+	const struct region trap = { .ops = &trap_ops,
+				     .ctx = &tag,
 				     .cause = "bar" };
 
 	memset(b, 0, sizeof(*b));
-	b->bar[0] = (struct pci_bar){ .kind = PCI_BAR_MEM32, .len = 4 * PAGE,
-				      .hva = host, .direct_len = 4 * PAGE };
-	b->bar[1] = (struct pci_bar){ .kind = PCI_BAR_IO, .len = 32,
+	b->bar[0] = (struct pci_bar){ .kind = PCI_BAR_MEM32,
+				      .len = 4 * PAGE,
+				      .hva = host,
+				      .direct_len = 4 * PAGE };
+	b->bar[1] = (struct pci_bar){ .kind = PCI_BAR_IO,
+				      .len = 32,
 				      .region = trap };
-	b->bar[2] = (struct pci_bar){ .kind = PCI_BAR_MEM64, .prefetch = true,
-				      .len = 2 * PAGE, .hva = host + 4 * PAGE,
-				      .direct_len = PAGE, .region = trap };
-	b->bar[5] = (struct pci_bar){ .kind = PCI_BAR_MEM32, .len = 256,
+	b->bar[2] = (struct pci_bar){ .kind = PCI_BAR_MEM64,
+				      .prefetch = true,
+				      .len = 2 * PAGE,
+				      .hva = host + 4 * PAGE,
+				      .direct_len = PAGE,
+				      .region = trap };
+	b->bar[5] = (struct pci_bar){ .kind = PCI_BAR_MEM32,
+				      .len = 256,
 				      .region = trap };
 	assert_int_equal(pci_bars_init(b, vm), 0);
 }
@@ -98,7 +106,7 @@ static void test_move(void **state)
 	init_vm(&vm);
 	init_bars(&b, &vm);
 	pci_bars_decode(&b, 3);
-	assert_int_equal(b.misplaced, 4);	/* all of them at 0 */
+	assert_int_equal(b.misplaced, 4); /* all of them at 0 */
 	pci_bars_write(&b, 0x10, 4, 0xc0000000);
 	assert_true(b.bar[0].live);
 	assert_int_equal(vm.slot[b.bar[0].slot].gpa, 0xc0000000);
@@ -135,8 +143,8 @@ static void test_move(void **state)
 static void test_misplaced(void **state)
 {
 	static const uint32_t places[] = {
-		0x00000000, 0x00100000, 0xbffff000, 0xe0000000, 0xfec00000,
-		0xfee00000, 0xdffff000 + 0x1000, 0xfffff000,
+		0x00000000, 0x00100000, 0xbffff000,	     0xe0000000,
+		0xfec00000, 0xfee00000, 0xdffff000 + 0x1000, 0xfffff000,
 	};
 	struct pci_bars b;
 	struct vm vm;
@@ -154,7 +162,7 @@ static void test_misplaced(void **state)
 	pci_bars_write(&b, 0x10, 4, 0xc0000000);
 	pci_bars_write(&b, 0x24, 4, 0xc0001000);
 	assert_false(b.bar[5].live);
-	pci_bars_write(&b, 0x14, 4, 0xff0);	/* I/O below the window */
+	pci_bars_write(&b, 0x14, 4, 0xff0); /* I/O below the window */
 	assert_false(b.bar[1].live);
 	assert_true(b.misplaced > 0);
 	pci_bars_fini(&b);
@@ -168,10 +176,14 @@ static void test_init_refuses(void **state)
 		{ .kind = PCI_BAR_MEM32, .len = 8 },
 		{ .kind = PCI_BAR_MEM32, .len = 1ull << 32 },
 		{ .kind = PCI_BAR_IO, .len = 2 },
-		{ .kind = PCI_BAR_MEM32, .len = PAGE },	/* nothing behind it */
-		{ .kind = PCI_BAR_MEM32, .len = PAGE, .hva = host,
+		{ .kind = PCI_BAR_MEM32, .len = PAGE }, /* nothing behind it */
+		{ .kind = PCI_BAR_MEM32,
+		  .len = PAGE,
+		  .hva = host,
 		  .direct_len = 2 * PAGE },
-		{ .kind = PCI_BAR_MEM32, .len = PAGE, .hva = host,
+		{ .kind = PCI_BAR_MEM32,
+		  .len = PAGE,
+		  .hva = host,
 		  .direct_len = 100 },
 		{ .kind = PCI_BAR_MEM32, .len = PAGE, .direct_len = PAGE },
 	};
@@ -188,7 +200,8 @@ static void test_init_refuses(void **state)
 		assert_int_equal(pci_bars_init(&b, &vm), -EINVAL);
 	}
 	memset(&b, 0, sizeof(b));
-	b.bar[5] = (struct pci_bar){ .kind = PCI_BAR_MEM64, .len = PAGE,
+	b.bar[5] = (struct pci_bar){ .kind = PCI_BAR_MEM64,
+				     .len = PAGE,
 				     .region = { .ops = &trap_ops } };
 	assert_int_equal(pci_bars_init(&b, &vm), -EINVAL);
 	fini_vm(&vm);
@@ -200,8 +213,7 @@ static int is_in_window(const struct vm *vm, const struct pci_bar *r)
 		return r->addr >= 0x1000 && r->addr + r->len <= 0x10000;
 	return (r->addr >= VM_MMIO32 &&
 		r->addr + r->len <= VM_MMIO32 + VM_MMIO32_LEN) ||
-	       (r->addr >= vm->mmio64 && r->addr - vm->mmio64 <
-						 vm->mmio64_len);
+	       (r->addr >= vm->mmio64 && r->addr - vm->mmio64 < vm->mmio64_len);
 }
 
 static void check(const struct vm *vm, const struct pci_bars *b, int n)
@@ -235,8 +247,9 @@ static void check(const struct vm *vm, const struct pci_bars *b, int n)
 static uint32_t random_value(uint64_t *s)
 {
 	static const uint32_t near[] = {
-		0, UINT32_MAX, 0xc0000000, 0xdffff000, 0xe0000000, 0x80, 0x7f,
-		0xff, 0x1000, 0xffe0, 0xc0004000, 0xc0001000,
+		0,	    UINT32_MAX, 0xc0000000, 0xdffff000,
+		0xe0000000, 0x80,	0x7f,	    0xff,
+		0x1000,	    0xffe0,	0xc0004000, 0xc0001000,
 	};
 	uint64_t r = next_random(s);
 
@@ -260,8 +273,8 @@ static void test_random(void **state)
 		uint64_t r = next_random(&s);
 		struct pci_bars *one = &b[r % 3];
 		unsigned int width = widths[r >> 8 & 7];
-		unsigned int off = 0x10 + (unsigned int)(r >> 16) % 24 /
-						 width * width;
+		unsigned int off =
+			0x10 + (unsigned int)(r >> 16) % 24 / width * width;
 
 		switch (r >> 24 & 15) {
 		case 0:

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MIB	(1ull << 20)
+#define MIB	 (1ull << 20)
 #define FILE_LEN 8192
 
 static struct setup_header *header_of(uint8_t *file)
@@ -65,7 +65,7 @@ static void test_good(void **state)
 	assert_int_equal(b.load, 0x1000000);
 	assert_int_equal(b.run_len, 0x200000);
 	assert_int_equal(b.header_len, 0x202 + 0x6a - 0x1f1);
-	header_of(file)->setup_sects = 0;	/* means 4 */
+	header_of(file)->setup_sects = 0; /* means 4 */
 	assert_int_equal(parse(file, FILE_LEN, &b), 0);
 	assert_int_equal(b.payload, 5 * 512);
 }
@@ -79,23 +79,23 @@ struct damage {
 static void test_hostile(void **state)
 {
 	static const struct damage rows[] = {
-		{ 0x1fe, 2, 0, -ENOEXEC },		/* boot flag */
-		{ 0x202, 4, 0x53726449, -ENOEXEC },	/* magic */
-		{ 0x206, 2, 0x020b, -ENOEXEC },		/* too old */
-		{ 0x236, 2, 2, -ENOEXEC },		/* 32-bit */
-		{ 0x211, 1, 0, -ENOEXEC },		/* zImage */
-		{ 0x260, 4, 0, -EINVAL },		/* init_size */
+		{ 0x1fe, 2, 0, -ENOEXEC },	    /* boot flag */
+		{ 0x202, 4, 0x53726449, -ENOEXEC }, /* magic */
+		{ 0x206, 2, 0x020b, -ENOEXEC },	    /* too old */
+		{ 0x236, 2, 2, -ENOEXEC },	    /* 32-bit */
+		{ 0x211, 1, 0, -ENOEXEC },	    /* zImage */
+		{ 0x260, 4, 0, -EINVAL },	    /* init_size */
 		{ 0x258, 8, 0, -EINVAL },
-		{ 0x258, 8, 0x7000, -EINVAL },		/* over our tables */
+		{ 0x258, 8, 0x7000, -EINVAL }, /* over our tables */
 		{ 0x258, 8, 0x1000001, -EINVAL },
 		{ 0x258, 8, UINT64_MAX - 4095, -EINVAL },
 		{ 0x258, 8, UINT64_MAX - 0xfffff, -EINVAL },
-		{ 0x1f1, 1, 15, -EINVAL },		/* payload at the end */
+		{ 0x1f1, 1, 15, -EINVAL }, /* payload at the end */
 		{ 0x1f1, 1, 255, -EINVAL },
-		{ 0x201, 1, 0xff, 0 },			/* header too long */
+		{ 0x201, 1, 0xff, 0 }, /* header too long */
 		{ 0x201, 1, 0, 0 },
-		{ 0x260, 4, 1, 0 },			/* less than the file */
-		{ 0x260, 4, UINT32_MAX, 0 },		/* fits nowhere: later */
+		{ 0x260, 4, 1, 0 },	     /* less than the file */
+		{ 0x260, 4, UINT32_MAX, 0 }, /* fits nowhere: later */
 	};
 	uint8_t file[FILE_LEN];
 	struct bzimage b;
@@ -241,13 +241,13 @@ static void test_e820(void **state)
 		unsigned int n;
 
 		if (vm_layout(&vm, sizes[i] * MIB, 64 * MIB))
-			continue;	/* a CPU with few address bits */
+			continue; /* a CPU with few address bits */
 		n = boot_e820(&vm, r);
 		for (unsigned int j = 0; j < n; j++) {
 			ram += r[j].type == 1 ? r[j].len : 0;
 			if (j)
-				assert_true(r[j].addr >= r[j - 1].addr +
-								 r[j - 1].len);
+				assert_true(r[j].addr >=
+					    r[j - 1].addr + r[j - 1].len);
 		}
 		assert_int_equal(ram, sizes[i] * MIB - (MIB - 0x9fc00));
 		assert_int_equal(r[n - 1].addr, vm.pool);
@@ -261,7 +261,7 @@ static void test_ram(void **state)
 
 	(void)state;
 	assert_int_equal(vm_layout(&vm, 4096 * MIB, 0), 0);
-	vm.ram = ram_map(vm.ram_len, 12);	/* never touched */
+	vm.ram = ram_map(vm.ram_len, 12); /* never touched */
 	assert_non_null(vm.ram);
 	assert_ptr_equal(vm_ram(&vm, 0, 1), vm.ram);
 	assert_non_null(vm_ram(&vm, VM_RAM_LOW_MAX - 1, 1));

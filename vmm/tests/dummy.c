@@ -34,7 +34,9 @@ static uint32_t cfg_read(struct pci_func *f, unsigned int off,
 			 unsigned int width)
 {
 	static const uint32_t cfg[16] = {
-		[0] = 0x64751234, [2] = 0xff000001, [11] = 0x00011234,
+		[0] = 0x64751234,
+		[2] = 0xff000001,
+		[11] = 0x00011234,
 		[15] = 0x00000100,
 	};
 	struct dummy *d = dummy_of(f);
@@ -109,7 +111,8 @@ static const struct region_ops port_ops = { port_read, port_write };
 
 static int add_dummy(struct dummy *d, struct machine *m)
 {
-	const struct region trap = { .ops = &trap_ops, .ctx = d,
+	const struct region trap = { .ops = &trap_ops,
+				     .ctx = d,
 				     .cause = "dummy" };
 	uint8_t *mem = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -120,17 +123,27 @@ static int add_dummy(struct dummy *d, struct machine *m)
 	memcpy(mem + 4096, "DIRECT", 7);
 	d->m = m;
 	d->f.ops = &func_ops;
-	d->bars.bar[0] = (struct pci_bar){ .kind = PCI_BAR_MEM32, .len = 4096,
-					   .hva = mem, .direct_len = 4096 };
-	d->bars.bar[1] = (struct pci_bar){ .kind = PCI_BAR_MEM32, .len = 256,
+	d->bars.bar[0] = (struct pci_bar){ .kind = PCI_BAR_MEM32,
+					   .len = 4096,
+					   .hva = mem,
+					   .direct_len = 4096 };
+	d->bars.bar[1] = (struct pci_bar){ .kind = PCI_BAR_MEM32,
+					   .len = 256,
 					   .region = trap };
-	d->bars.bar[2] = (struct pci_bar){ .kind = PCI_BAR_MEM64, .len = 8192,
-					   .prefetch = true, .hva = mem + 4096,
-					   .direct_len = 4096, .region = trap };
-	d->bars.bar[4] = (struct pci_bar){ .kind = PCI_BAR_IO, .len = 32,
+	d->bars.bar[2] = (struct pci_bar){ .kind = PCI_BAR_MEM64,
+					   .len = 8192,
+					   .prefetch = true,
+					   .hva = mem + 4096,
+					   .direct_len = 4096,
 					   .region = trap };
-	d->port = (struct region){ .cause = "dummy", .ops = &port_ops,
-				   .ctx = d, .base = 0x1234, .len = 1 };
+	d->bars.bar[4] = (struct pci_bar){ .kind = PCI_BAR_IO,
+					   .len = 32,
+					   .region = trap };
+	d->port = (struct region){ .cause = "dummy",
+				   .ops = &port_ops,
+				   .ctx = d,
+				   .base = 0x1234,
+				   .len = 1 };
 	return pci_bars_init(&d->bars, &m->vm) ||
 	       pci_bus_add(&m->pci, &d->f, 5) ||
 	       region_add(&m->vm.pio, &d->port);
@@ -154,8 +167,12 @@ int main(int argc, char **argv)
 	struct machine *m = calloc(1, sizeof(*m));
 	struct dummy d = { .m = m };
 	struct machine_cfg cfg = {
-		.name = "dummy", .memory = 256 << 20, .ncpus = 2,
-		.granule_shift = 12, .console = true, .no_reboot = true,
+		.name = "dummy",
+		.memory = 256 << 20,
+		.ncpus = 2,
+		.granule_shift = 12,
+		.console = true,
+		.no_reboot = true,
 	};
 	enum machine_end end;
 

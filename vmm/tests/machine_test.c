@@ -103,7 +103,7 @@ static void test_exits(void **state)
 	assert_int_equal(machine_run(&m), MACHINE_OFF);
 	machine_exits(&m, count, &c);
 	machine_destroy(&m);
-	assert_int_equal(c.serial, 1 + 6 + 3);	/* MCR, "string", w p n */
+	assert_int_equal(c.serial, 1 + 6 + 3); /* MCR, "string", w p n */
 	assert_int_equal(c.power, 1);
 	assert_int_equal(c.pci, 3);
 	assert_int_equal(c.unclaimed_io, 1);
@@ -159,7 +159,7 @@ static void test_failures(void **state)
 	int before;
 
 	(void)state;
-	assert_int_equal(run_once("o"), MACHINE_OFF);	/* or skip */
+	assert_int_equal(run_once("o"), MACHINE_OFF); /* or skip */
 	for (int i = 0; i < 6; i++)
 		cfg[i] = config("o");
 	cfg[0].kernel = "/nowhere";
@@ -181,8 +181,8 @@ static void test_failures(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_start),  cmocka_unit_test(test_exits),
-		cmocka_unit_test(test_ends),   cmocka_unit_test(test_resets),
+		cmocka_unit_test(test_start),	 cmocka_unit_test(test_exits),
+		cmocka_unit_test(test_ends),	 cmocka_unit_test(test_resets),
 		cmocka_unit_test(test_failures),
 	};
 

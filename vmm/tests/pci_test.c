@@ -156,7 +156,7 @@ static void test_reset_register(void **state)
 {
 	struct rig *r = *state;
 
-	region_write(&r->vm.pio, 0xcf9, 1, 6);	/* nobody there yet */
+	region_write(&r->vm.pio, 0xcf9, 1, 6); /* nobody there yet */
 	r->bus.reset_ops = &reset_ops;
 	r->bus.reset_ctx = &r->resets;
 	region_write(&r->vm.pio, 0xcf8, 4, 0x80000600);
@@ -178,7 +178,7 @@ static void test_slots_run_out(void **state)
 		n += !err;
 	}
 	assert_int_equal(err, -ENOSPC);
-	assert_int_equal(n, 32 - 4);	/* the bridge and three cards */
+	assert_int_equal(n, 32 - 4); /* the bridge and three cards */
 	while (n--)
 		pci_bus_remove(&r->bus, &many[n].f);
 }
@@ -200,13 +200,22 @@ static void test_random(void **state)
 			pci_bus_show(&r->bus, &r->card[x >> 40 & 1].f,
 				     x >> 41 & 1);
 		switch (x >> 60) {
-		case 0: case 1: case 2: case 3:
+		case 0:
+		case 1:
+		case 2:
+		case 3:
 			region_read(&r->vm.mmio, VM_ECAM + off, width);
 			break;
-		case 4: case 5: case 6: case 7:
+		case 4:
+		case 5:
+		case 6:
+		case 7:
 			region_write(&r->vm.mmio, VM_ECAM + off, width, x);
 			break;
-		case 8: case 9: case 10: case 11:
+		case 8:
+		case 9:
+		case 10:
+		case 11:
 			region_write(&r->vm.pio, 0xcf8 + (x >> 20 & 7), width,
 				     x >> 7);
 			break;
@@ -229,12 +238,9 @@ int main(void)
 {
 #define RIG(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		RIG(test_hidden),
-		RIG(test_odd_accesses),
-		RIG(test_reset_register),
-		RIG(test_slots_run_out),
-		RIG(test_random),
-		cmocka_unit_test(test_intx),
+		RIG(test_hidden),	  RIG(test_odd_accesses),
+		RIG(test_reset_register), RIG(test_slots_run_out),
+		RIG(test_random),	  cmocka_unit_test(test_intx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,10 +54,10 @@ static void test_power_off(void **state)
 {
 	struct board *b = *state;
 
-	region_write(&b->pio, 0x604, 2, 5 << 10);	/* type, no enable */
+	region_write(&b->pio, 0x604, 2, 5 << 10); /* type, no enable */
 	assert_int_equal(b->offs, 0);
 	assert_int_equal(region_read(&b->pio, 0x604, 2), 5 << 10 | 1);
-	region_write(&b->pio, 0x604, 2, 3 << 10 | 1 << 13);	/* S3 */
+	region_write(&b->pio, 0x604, 2, 3 << 10 | 1 << 13); /* S3 */
 	region_write(&b->pio, 0x604, 1, 0xff);
 	region_write(&b->pio, 0x606, 2, 5 << 10 | 1 << 13);
 	assert_int_equal(b->offs, 0);
@@ -88,7 +88,7 @@ static void test_reset_ports(void **state)
 {
 	struct board *b = *state;
 
-	pm_reset_register.write(&b->pm, 0, 1, 2);	/* hard, not yet */
+	pm_reset_register.write(&b->pm, 0, 1, 2); /* hard, not yet */
 	assert_int_equal(b->resets, 0);
 	pm_reset_register.write(&b->pm, 0, 1, 6);
 	region_write(&b->pio, 0x64, 1, 0xfe);
@@ -123,8 +123,12 @@ struct list {
 static void add(struct list *l, uint32_t function, uint32_t index, uint32_t all)
 {
 	l->c.entries[l->c.nent++] = (struct kvm_cpuid_entry2){
-		.function = function, .index = index,
-		.eax = all, .ebx = all, .ecx = all, .edx = all,
+		.function = function,
+		.index = index,
+		.eax = all,
+		.ebx = all,
+		.ecx = all,
+		.edx = all,
 	};
 }
 
@@ -147,8 +151,8 @@ static void test_cpuid(void **state)
 
 	(void)state;
 	add(l, 1, 0, UINT32_MAX);
-	add(l, 4, 0, 0x123);		/* level 1 */
-	add(l, 4, 1, 0x163);		/* level 3 */
+	add(l, 4, 0, 0x123); /* level 1 */
+	add(l, 4, 1, 0x163); /* level 3 */
 	add(l, 0xb, 0, 7);
 	add(l, 0x1f, 0, 7);
 	add(l, 0x80000001, 0, UINT32_MAX);
@@ -156,8 +160,8 @@ static void test_cpuid(void **state)
 
 	e = find(l, 1, 0);
 	assert_int_equal(e->ebx, 0x0203ffff);
-	assert_false(e->ecx & 1u << 5);		/* no VMX */
-	assert_true(e->ecx & 1u << 31);		/* a hypervisor */
+	assert_false(e->ecx & 1u << 5); /* no VMX */
+	assert_true(e->ecx & 1u << 31); /* a hypervisor */
 	assert_true(e->edx & 1u << 28);
 	assert_int_equal(find(l, 4, 0)->eax, 0x123 | 3u << 26);
 	assert_int_equal(find(l, 4, 1)->eax, 0x163 | 3u << 14 | 3u << 26);
@@ -167,7 +171,7 @@ static void test_cpuid(void **state)
 	assert_int_equal(e->eax, 2);
 	assert_int_equal(e->ebx, 3);
 	assert_int_equal(e->edx, 2);
-	assert_false(find(l, 0x80000001, 0)->ecx & 4);	/* no SVM */
+	assert_false(find(l, 0x80000001, 0)->ecx & 4); /* no SVM */
 
 	cfg = (struct cpuid_cfg){ .id = 0, .ncpus = 1 };
 	cpuid_patch(&l->c, &cfg);
@@ -181,8 +185,8 @@ int main(void)
 {
 #define BOARD(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		BOARD(test_power_off),	 BOARD(test_button),
-		BOARD(test_reset_ports), BOARD(test_timer),
+		BOARD(test_power_off),	      BOARD(test_button),
+		BOARD(test_reset_ports),      BOARD(test_timer),
 		cmocka_unit_test(test_cpuid),
 	};
 

@@ -36,8 +36,11 @@ static const struct region_ops own_ops = { own_read, own_write };
 static void own(struct owner *o, uint64_t base, uint64_t len, const char *cause)
 {
 	memset(o, 0, sizeof(*o));
-	o->r = (struct region){ .cause = cause, .ops = &own_ops, .ctx = o,
-				.base = base, .len = len };
+	o->r = (struct region){ .cause = cause,
+				.ops = &own_ops,
+				.ctx = o,
+				.base = base,
+				.len = len };
 }
 
 static void test_overlaps(void **state)
@@ -46,11 +49,16 @@ static void test_overlaps(void **state)
 		uint64_t base, len;
 		int want;
 	} rows[] = {
-		{ 0x1000, 0x10, -EEXIST },	{ 0xfff, 2, -EEXIST },
-		{ 0x100f, 1, -EEXIST },		{ 0xff0, 0x100, -EEXIST },
-		{ 0x1004, 4, -EEXIST },		{ 0x1010, 0, -EINVAL },
-		{ UINT64_MAX, 2, -EINVAL },	{ 0xfff, 1, 0 },
-		{ 0x1010, 1, 0 },		{ UINT64_MAX, 1, 0 },
+		{ 0x1000, 0x10, -EEXIST },
+		{ 0xfff, 2, -EEXIST },
+		{ 0x100f, 1, -EEXIST },
+		{ 0xff0, 0x100, -EEXIST },
+		{ 0x1004, 4, -EEXIST },
+		{ 0x1010, 0, -EINVAL },
+		{ UINT64_MAX, 2, -EINVAL },
+		{ 0xfff, 1, 0 },
+		{ 0x1010, 1, 0 },
+		{ UINT64_MAX, 1, 0 },
 		{ 0, 0xfff, 0 },
 	};
 	struct region_map m;
@@ -66,7 +74,7 @@ static void test_overlaps(void **state)
 	}
 	assert_int_equal(m.n, 5);
 	for (int i = 0; i < 11; i++)
-		region_remove(&m, &o[i].r);	/* those that are not in, too */
+		region_remove(&m, &o[i].r); /* those that are not in, too */
 	assert_int_equal(m.n, 1);
 	region_remove(&m, &first.r);
 	region_map_fini(&m);

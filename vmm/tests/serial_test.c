@@ -74,7 +74,7 @@ static void test_probe(void **state)
 	assert_int_equal(in(l, 6), 0xb0);
 	assert_int_equal(in(l, 2), 0x01);
 	out(l, 2, 1);
-	assert_int_equal(in(l, 2) >> 6, 3);	/* a 16550A */
+	assert_int_equal(in(l, 2) >> 6, 3); /* a 16550A */
 	out(l, 7, 0xae);
 	assert_int_equal(in(l, 7), 0xae);
 	out(l, 3, 0x80);
@@ -94,13 +94,13 @@ static void test_output(void **state)
 	assert_memory_equal(l->out, "a", 1);
 	assert_int_equal(in(l, 5), 0x60);
 	out(l, 4, 8);
-	out(l, 1, 2);		/* "empty" at once */
+	out(l, 1, 2); /* "empty" at once */
 	assert_true(l->irq);
 	assert_int_equal(in(l, 2) & 0x0f, 2);
 	assert_false(l->irq);
 	out(l, 0, 'b');
 	assert_true(l->irq);
-	out(l, 4, 0);		/* OUT2 gates the line */
+	out(l, 4, 0); /* OUT2 gates the line */
 	assert_false(l->irq);
 }
 
@@ -115,9 +115,9 @@ static void test_input(void **state)
 	assert_int_equal(serial_room(&l->s), 0);
 	out(l, 1, 1);
 	out(l, 4, 9);
-	assert_false(l->irq);		/* no RTS: the guest is not ready */
+	assert_false(l->irq); /* no RTS: the guest is not ready */
 	assert_int_equal(in(l, 0), 0);
-	out(l, 2, 7);			/* clearing the FIFO keeps the queue */
+	out(l, 2, 7); /* clearing the FIFO keeps the queue */
 	out(l, 4, 0x0b);
 	assert_true(l->irq);
 	assert_int_equal(in(l, 2) & 0x0f, 4);
@@ -140,11 +140,11 @@ static void test_loopback(void **state)
 	assert_int_equal(l->n, 0);
 	assert_int_equal(in(l, 5), 0x61);
 	out(l, 0, 'r');
-	assert_int_equal(in(l, 5) & 2, 2);	/* overrun, told once */
+	assert_int_equal(in(l, 5) & 2, 2); /* overrun, told once */
 	assert_int_equal(in(l, 5) & 2, 0);
 	assert_int_equal(in(l, 0), 'r');
 	out(l, 4, 0x0b);
-	assert_int_equal(in(l, 0), 'r');	/* the first of "real" */
+	assert_int_equal(in(l, 0), 'r'); /* the first of "real" */
 	assert_int_equal(in(l, 0), 'e');
 }
 
@@ -229,8 +229,12 @@ int main(void)
 {
 #define LINE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		LINE(test_probe),  LINE(test_output),	LINE(test_input),
-		LINE(test_loopback), LINE(test_reset),	LINE(test_random),
+		LINE(test_probe),
+		LINE(test_output),
+		LINE(test_input),
+		LINE(test_loopback),
+		LINE(test_reset),
+		LINE(test_random),
 		cmocka_unit_test(test_escape),
 	};
 
