@@ -18,8 +18,8 @@ run() {
 # most of the time.
 mkfs.ext4 -q /dev/nvme0n1 && mount /dev/nvme0n1 /mnt || exit 1
 i=0
-while [ $((i += 1)) -le 24 ]; do run 4 /mnt/$i 0.25 15 & done
-run 64 /mnt/long 2 15 &
+while [ $((i += 1)) -le 24 ]; do run 4 /mnt/$i 0.0625 15 & done
+run 64 /mnt/long 1 15 &
 wait
 echo "io ended"
 E2
@@ -45,7 +45,7 @@ vm_status vm
 wait
 exit 0
 E2
-	host --device nvme --iops 400 --memory "${2:-1536M}" \
+	host --device nvme --iops 60 --memory "${2:-1536M}" \
 		--program "$lab_build/tests/e2e/prog/viaduct-nopin"
 }
 
