@@ -5,12 +5,12 @@
 
 enum cli_exit {
 	CLI_OK = 0,	/* done; run: the guest powered off */
-	CLI_FAILED = 1,	/* refused or failed; standard error says why */
+	CLI_FAILED = 1, /* refused or failed; standard error says why */
 	CLI_USAGE = 2,	/* the command line is wrong */
 	CLI_RESET = 3,	/* run: the guest reset itself, with --no-reboot */
 	CLI_DIED = 4,	/* run: the guest cannot go on (triple fault, ...) */
 	CLI_QUIT = 5,	/* run: ended from outside: escape key, signal, ctl */
-	CLI_UNREACHABLE = 6,	/* ctl: no machine answers */
+	CLI_UNREACHABLE = 6, /* ctl: no machine answers */
 };
 
 #endif

@@ -16,7 +16,8 @@ static const struct verb verbs[] = {
 static void print_usage(FILE *to)
 {
 	fputs("usage: viaduct VERB [OPTION]...\n"
-	      "       viaduct VERB --help\n\n", to);
+	      "       viaduct VERB --help\n\n",
+	      to);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].help);
 	fputs("\n  --version\n", to);

@@ -9,7 +9,7 @@
  */
 struct verb {
 	const char *name;
-	const char *help;	/* half a line */
+	const char *help; /* half a line */
 	int (*run)(int argc, char **argv);
 };
 

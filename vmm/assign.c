@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FIRST_SLOT	4	/* below: the bridge and our own */
-#define BAR_FIRST	0x10u
-#define BAR_END		0x28u
-#define COMMAND		0x04u
+#define FIRST_SLOT 4 /* below: the bridge and our own */
+#define BAR_FIRST  0x10u
+#define BAR_END	   0x28u
+#define COMMAND	   0x04u
 
 static struct assign *of(struct pci_func *f)
 {
@@ -123,7 +123,7 @@ int assign_permit(struct assign *a)
 
 	pthread_mutex_lock(&a->lock);
 	err = a->dead ? -ENODEV :
-	      vd_device_permit(a->domain, assign_guest_id(a));
+			vd_device_permit(a->domain, assign_guest_id(a));
 	if (!err)
 		show(a);
 	pthread_mutex_unlock(&a->lock);
@@ -138,8 +138,7 @@ int assign_deny(struct assign *a)
 
 	pthread_mutex_lock(&a->lock);
 	hide(a);
-	err = a->dead ? -ENODEV :
-	      vd_device_deny(a->domain, assign_guest_id(a));
+	err = a->dead ? -ENODEV : vd_device_deny(a->domain, assign_guest_id(a));
 	pthread_mutex_unlock(&a->lock);
 	a->changed(a->opaque);
 	return err;
@@ -215,11 +214,13 @@ static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
 	int err = assign_host_open(&a->host, bdf);
 
 	if (!err && pread(a->host.config, a->real, sizeof(a->real), 0) !=
-	    (ssize_t)sizeof(a->real))
+			    (ssize_t)sizeof(a->real))
 		err = -EPERM;
 	if (err) {
-		snprintf(why, len, "cannot read the config space of %s (%s); "
-			 "it needs CAP_SYS_ADMIN", bdf, strerror(-err));
+		snprintf(why, len,
+			 "cannot read the config space of %s (%s); "
+			 "it needs CAP_SYS_ADMIN",
+			 bdf, strerror(-err));
 		return err;
 	}
 	err = assign_bars_open(&a->bars, a->vm, bdf);
@@ -229,8 +230,8 @@ static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
 	return err;
 }
 
-int assign_create(const struct assign_cfg *cfg, struct assign **out,
-		  char *why, size_t len)
+int assign_create(const struct assign_cfg *cfg, struct assign **out, char *why,
+		  size_t len)
 {
 	struct assign *a;
 	int err = keeper_take(cfg->keeper, cfg->bdf, why, len);
@@ -260,7 +261,7 @@ int assign_create(const struct assign_cfg *cfg, struct assign **out,
 	if (err) {
 		snprintf(why, len, "cannot attach %s: %s", cfg->bdf,
 			 err == -EEXIST ? "it was named twice" :
-			 strerror(-err));
+					  strerror(-err));
 		goto err_bus;
 	}
 	err = assign_intx_start(&a->intx, a->vm, &a->host,
@@ -295,7 +296,7 @@ int assign_destroy(struct assign *a)
 	if (!a->dead)
 		err = vd_device_detach(a->domain, assign_guest_id(a));
 	if (err)
-		return err;	/* the domain still points here */
+		return err; /* the domain still points here */
 	pci_bus_remove(a->bus, &a->func);
 	assign_bars_close(&a->bars);
 	assign_host_close(&a->host);

@@ -29,7 +29,7 @@ struct assign_cfg {
 	struct pci_bus *bus;
 	struct vd_domain *domain;
 	struct keeper *keeper;
-	const char *bdf;		/* "0000:03:00.0" */
+	const char *bdf; /* "0000:03:00.0" */
 	/* The set of shown functions changed by itself; any thread. */
 	void (*changed)(void *opaque);
 	void *opaque;
@@ -43,14 +43,14 @@ struct assign {
 	struct assign_host host;
 	struct assign_bars bars;
 	struct pci_image config;
-	uint8_t real[PCI_IMAGE_LEN];	/* as it was when taken */
+	uint8_t real[PCI_IMAGE_LEN]; /* as it was when taken */
 	struct assign_intx intx;
 	void (*changed)(void *opaque);
 	void *opaque;
 
-	pthread_mutex_t lock;	/* guards the next three */
-	bool charge;		/* the HAL is in charge */
-	bool dead;		/* pulled */
+	pthread_mutex_t lock; /* guards the next three */
+	bool charge;	      /* the HAL is in charge */
+	bool dead;	      /* pulled */
 	bool shown;
 };
 
@@ -58,8 +58,8 @@ struct assign {
  * Take the function and put it on the bus, hidden. On error nothing is left
  * and @why says in one sentence what happened to what, and what to do.
  */
-int assign_create(const struct assign_cfg *cfg, struct assign **out,
-		  char *why, size_t len);
+int assign_create(const struct assign_cfg *cfg, struct assign **out, char *why,
+		  size_t len);
 
 /*
  * The VM is over; no vCPU runs. Hides it and closes everything; the domain's

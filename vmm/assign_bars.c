@@ -8,14 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE		4096ull
-#define RES_IO		0x00000100	/* linux/ioport.h */
-#define RES_MEM		0x00000200
-#define RES_PREFETCH	0x00002000
-#define RES_MEM_64	0x00100000
+#define PAGE	     4096ull
+#define RES_IO	     0x00000100 /* linux/ioport.h */
+#define RES_MEM	     0x00000200
+#define RES_PREFETCH 0x00002000
+#define RES_MEM_64   0x00100000
 
-static bool is_aligned(struct assign_bar *bar, uint64_t off,
-		       unsigned int width)
+static bool is_aligned(struct assign_bar *bar, uint64_t off, unsigned int width)
 {
 	if ((off & (width - 1)) == 0)
 		return true;
@@ -31,10 +30,14 @@ static uint64_t mem_read(void *ctx, uint64_t off, unsigned int width)
 	if (!is_aligned(bar, off, width))
 		return ~0ull;
 	switch (width) {
-	case 1: return *p;
-	case 2: return *(const volatile uint16_t *)p;
-	case 4: return *(const volatile uint32_t *)p;
-	default: return *(const volatile uint64_t *)p;
+	case 1:
+		return *p;
+	case 2:
+		return *(const volatile uint16_t *)p;
+	case 4:
+		return *(const volatile uint32_t *)p;
+	default:
+		return *(const volatile uint64_t *)p;
 	}
 }
 
@@ -47,10 +50,18 @@ static void mem_write(void *ctx, uint64_t off, unsigned int width,
 	if (!is_aligned(bar, off, width))
 		return;
 	switch (width) {
-	case 1: *p = (uint8_t)value; break;
-	case 2: *(volatile uint16_t *)p = (uint16_t)value; break;
-	case 4: *(volatile uint32_t *)p = (uint32_t)value; break;
-	default: *(volatile uint64_t *)p = value; break;
+	case 1:
+		*p = (uint8_t)value;
+		break;
+	case 2:
+		*(volatile uint16_t *)p = (uint16_t)value;
+		break;
+	case 4:
+		*(volatile uint32_t *)p = (uint32_t)value;
+		break;
+	default:
+		*(volatile uint64_t *)p = value;
+		break;
 	}
 }
 

@@ -13,16 +13,16 @@
 #include "pci.h"
 
 struct assign_bar {
-	int fd;			/* sysfs resource file, or -1 */
-	void *map;		/* memory: whole pages from the BAR's first */
+	int fd;	   /* sysfs resource file, or -1 */
+	void *map; /* memory: whole pages from the BAR's first */
 	size_t map_len;
-	uint8_t *regs;		/* trapped memory: the BAR's first byte */
-	_Atomic uint64_t bad;	/* accesses that were refused */
+	uint8_t *regs;	      /* trapped memory: the BAR's first byte */
+	_Atomic uint64_t bad; /* accesses that were refused */
 };
 
 struct assign_bars {
-	struct pci_bars bars;		/* the guest's side */
-	struct assign_bar host[6];	/* the host's */
+	struct pci_bars bars;	   /* the guest's side */
+	struct assign_bar host[6]; /* the host's */
 };
 
 /* 0 or -errno; closing is fine after a failure. */

@@ -18,7 +18,6 @@
 #include "pci_image.h"
 
 /* @real: the first 256 bytes of the real configuration space. */
-void assign_config_init(struct pci_image *c,
-			const uint8_t real[PCI_IMAGE_LEN]);
+void assign_config_init(struct pci_image *c, const uint8_t real[PCI_IMAGE_LEN]);
 
 #endif

@@ -7,18 +7,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CFG_VENDOR	0x00
-#define CFG_COMMAND	0x04
-#define CFG_STATUS	0x06
-#define CFG_CAPS	0x34
-#define CFG_INT_PIN	0x3d
-#define CMD_DECODE	0x03	/* I/O and memory */
-#define CMD_MASTER	0x04
-#define CMD_INTX_OFF	0x0400
-#define STATUS_CAPS	0x10
-#define CAP_EXP		0x10
-#define EXP_DEVSTA	0x0a
-#define DEVSTA_TRPND	0x20
+#define CFG_VENDOR   0x00
+#define CFG_COMMAND  0x04
+#define CFG_STATUS   0x06
+#define CFG_CAPS     0x34
+#define CFG_INT_PIN  0x3d
+#define CMD_DECODE   0x03 /* I/O and memory */
+#define CMD_MASTER   0x04
+#define CMD_INTX_OFF 0x0400
+#define STATUS_CAPS  0x10
+#define CAP_EXP	     0x10
+#define EXP_DEVSTA   0x0a
+#define DEVSTA_TRPND 0x20
 
 static int cfg_read(const struct assign_host *h, unsigned int off, void *to,
 		    size_t len)
@@ -189,6 +189,6 @@ int assign_host_quiesce(struct assign_host *h)
 		err = reset(h);
 	pthread_mutex_unlock(&h->lock);
 	if (err && assign_host_gone(h))
-		return 0;	/* what is not there has no DMA in flight */
+		return 0; /* what is not there has no DMA in flight */
 	return err ? -EIO : 0;
 }

@@ -18,14 +18,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ASSIGN_BDF_LEN 16	/* "0000:03:00.0" and room */
+#define ASSIGN_BDF_LEN 16 /* "0000:03:00.0" and room */
 
 struct assign_host {
 	char bdf[ASSIGN_BDF_LEN];
-	int config;		/* sysfs config file */
-	unsigned int pcie;	/* offset of the PCI Express capability, or 0 */
-	bool has_intx;		/* has an interrupt pin */
-	pthread_mutex_t lock;	/* one change of the command register at once */
+	int config;	      /* sysfs config file */
+	unsigned int pcie;    /* offset of the PCI Express capability, or 0 */
+	bool has_intx;	      /* has an interrupt pin */
+	pthread_mutex_t lock; /* one change of the command register at once */
 };
 
 /* 0 or -errno. Closing is fine after a failed open. */

@@ -101,7 +101,10 @@ int assign_intx_start(struct assign_intx *x, struct vm *vm,
 	int err;
 
 	*x = (struct assign_intx){
-		.vm = vm, .host = host, .gsi = gsi, .gone = gone,
+		.vm = vm,
+		.host = host,
+		.gsi = gsi,
+		.gone = gone,
 		.opaque = opaque,
 		.trigger = eventfd(0, EFD_CLOEXEC),
 		.resample = eventfd(0, EFD_CLOEXEC),

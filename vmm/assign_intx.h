@@ -23,9 +23,9 @@ struct assign_intx {
 	unsigned int gsi;
 	pthread_t thread;
 	bool running;
-	_Atomic bool muted;		/* the guest turned INTx off */
-	_Atomic uint64_t count;		/* interrupts passed on */
-	void (*gone)(void *opaque);	/* the function was pulled; once, in
+	_Atomic bool muted;	    /* the guest turned INTx off */
+	_Atomic uint64_t count;	    /* interrupts passed on */
+	void (*gone)(void *opaque); /* the function was pulled; once, in
 					 * the thread, which then waits for
 					 * assign_intx_stop() */
 	void *opaque;

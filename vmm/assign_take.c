@@ -14,8 +14,9 @@
 
 static const struct sysfs host = { .root = "/sys" };
 
-__attribute__((format(printf, 4, 5)))
-static int say(char *why, size_t len, int err, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static int say(char *why, size_t len,
+						     int err, const char *fmt,
+						     ...)
 {
 	va_list ap;
 
@@ -93,7 +94,8 @@ static int claim(struct assign_claim *c, char *why, size_t len)
 	if (c->lock < 0)
 		return say(why, len, c->lock,
 			   "cannot claim %s in " ASSIGN_CLAIMS
-			   "; is /run writable?", c->bdf);
+			   "; is /run writable?",
+			   c->bdf);
 	driver_of(c->bdf, c->driver, sizeof(c->driver));
 	if (strcmp(c->driver, UIO) == 0) {
 		/* Left by a keeper that was killed: the file knows better. */
@@ -143,8 +145,7 @@ static void bind_back(const struct assign_claim *c)
 	sysfs_write(&host, path, c->bdf);
 }
 
-int assign_take(struct assign_claim *c, const char *bdf, char *why,
-		size_t len)
+int assign_take(struct assign_claim *c, const char *bdf, char *why, size_t len)
 {
 	char path[96];
 	int err;
@@ -160,14 +161,16 @@ int assign_take(struct assign_claim *c, const char *bdf, char *why,
 	if (!sysfs_exists(&host, "bus/pci/drivers/" UIO))
 		return say(why, len, -ENODEV,
 			   "cannot take %s: the module " UIO
-			   " is not loaded; run modprobe " UIO, bdf);
+			   " is not loaded; run modprobe " UIO,
+			   bdf);
 	err = claim(c, why, len);
 	if (err)
 		goto err_unclaim;
 	err = bind_uio(bdf);
 	if (err) {
-		say(why, len, err, "cannot bind %s to " UIO
-		    "; the kernel's log says why", bdf);
+		say(why, len, err,
+		    "cannot bind %s to " UIO "; the kernel's log says why",
+		    bdf);
 		goto err_bind;
 	}
 	return 0;

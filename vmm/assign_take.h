@@ -17,8 +17,8 @@
 
 struct assign_claim {
 	char bdf[ASSIGN_BDF_LEN];
-	char driver[64];	/* give back to; "" if it had none */
-	int lock;		/* the claim file, locked; -1: no claim */
+	char driver[64]; /* give back to; "" if it had none */
+	int lock;	 /* the claim file, locked; -1: no claim */
 };
 
 /*
@@ -27,8 +27,7 @@ struct assign_claim {
  * -EBUSY (claimed by another), -ENOENT (no such device), -ENODEV (no module
  * uio_pci_generic), or another -errno.
  */
-int assign_take(struct assign_claim *c, const char *bdf, char *why,
-		size_t len);
+int assign_take(struct assign_claim *c, const char *bdf, char *why, size_t len);
 
 /* Back to its driver; the claim ends. The function must be quiet. */
 void assign_give(struct assign_claim *c);

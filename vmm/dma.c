@@ -48,8 +48,10 @@ static int check_devices(const struct dma_cfg *cfg, char *why, size_t len)
 	}
 	for (unsigned int i = 0; i < cfg->nassign; i++) {
 		if (full_bdf(cfg->assign[i], bdf)) {
-			snprintf(why, len, "'%s' is no PCI address; write it "
-				 "like 0000:03:00.0", cfg->assign[i]);
+			snprintf(why, len,
+				 "'%s' is no PCI address; write it "
+				 "like 0000:03:00.0",
+				 cfg->assign[i]);
 			return -EINVAL;
 		}
 		err = pciscan_check(&host, bdf, why, len);
@@ -96,12 +98,14 @@ static int create_host(struct dma *d, char *why, size_t len)
 	int err = dma_host_create(&cfg, &d->host);
 
 	if (err == -ENOTSUP)
-		return say(why, len, err, "io_uring is refused on this host, "
+		return say(why, len, err,
+			   "io_uring is refused on this host, "
 			   "so pages cannot be pinned; set sysctl "
 			   "kernel.io_uring_disabled=0, or accept the weaker "
 			   "promise of --pin mlock");
 	if (err == -EPERM)
-		return say(why, len, err, "/proc/self/pagemap shows no "
+		return say(why, len, err,
+			   "/proc/self/pagemap shows no "
 			   "addresses; run as root, with CAP_SYS_ADMIN");
 	if (err)
 		snprintf(why, len, "cannot set up pinning: %s", strerror(-err));
@@ -110,8 +114,8 @@ static int create_host(struct dma *d, char *why, size_t len)
 
 static int add_memory(struct dma *d, const struct vm *vm)
 {
-	uint64_t low = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len :
-						      VM_RAM_LOW_MAX;
+	uint64_t low =
+		vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
 	int err = vd_domain_add_memory(d->domain, (vd_gpa){ 0 }, vm->ram, low);
 
 	if (!err && low < vm->ram_len)

@@ -22,13 +22,13 @@
 #define DMA_MAX_ASSIGNED 16
 
 struct dma_cfg {
-	const char *const *assign;	/* BDFs as the user wrote them */
+	const char *const *assign; /* BDFs as the user wrote them */
 	unsigned int nassign;
 	enum vd_pin_method pin;
 	unsigned int granule_shift;
-	uint64_t budget;		/* bytes; 0: no limit */
-	uint64_t pool_len;		/* bytes */
-	void (*keeper_died)(void *opaque);	/* in a thread of its own */
+	uint64_t budget;		   /* bytes; 0: no limit */
+	uint64_t pool_len;		   /* bytes */
+	void (*keeper_died)(void *opaque); /* in a thread of its own */
 	void *opaque;
 };
 

@@ -6,16 +6,16 @@
 #include <string.h>
 #include <viaduct/abi/hal.h>
 
-#define SLOT	2		/* device number */
-#define COMMAND	0x04
-#define STATUS	0x06
-#define CAPS	0x34
-#define MSI	0x50		/* our only capability */
-#define MSI_CTL	(MSI + 2)
-#define MSI_LO	(MSI + 4)
-#define MSI_HI	(MSI + 8)
+#define SLOT	 2 /* device number */
+#define COMMAND	 0x04
+#define STATUS	 0x06
+#define CAPS	 0x34
+#define MSI	 0x50 /* our only capability */
+#define MSI_CTL	 (MSI + 2)
+#define MSI_LO	 (MSI + 4)
+#define MSI_HI	 (MSI + 8)
 #define MSI_DATA (MSI + 12)
-#define MSI_END	(MSI + 14)
+#define MSI_END	 (MSI + 14)
 
 static struct haldev *of(struct pci_func *f)
 {
@@ -40,16 +40,16 @@ static void config_init(struct pci_image *c)
 	memset(c, 0, sizeof(*c));
 	pci_image_put16(b, VD_HAL_PCI_VENDOR);
 	pci_image_put16(b + 2, VD_HAL_PCI_DEVICE);
-	pci_image_put16(c->kept + COMMAND, PCI_CMD_MEMORY | PCI_CMD_MASTER |
-			PCI_CMD_INTX_OFF);
-	pci_image_put16(b + STATUS, 0x0010);	/* has capabilities */
+	pci_image_put16(c->kept + COMMAND,
+			PCI_CMD_MEMORY | PCI_CMD_MASTER | PCI_CMD_INTX_OFF);
+	pci_image_put16(b + STATUS, 0x0010); /* has capabilities */
 	put32(b + 8, VD_HAL_PCI_CLASS << 8 | VD_HAL_VERSION_MAJOR);
 	pci_image_put16(b + 0x2c, VD_HAL_PCI_VENDOR);
 	pci_image_put16(b + 0x2e, VD_HAL_PCI_DEVICE);
 	b[CAPS] = MSI;
 	c->kept[0x3c] = 0xff;
 	b[MSI] = 0x05;
-	pci_image_put16(b + MSI_CTL, 0x0080);	/* 64-bit address, 1 vector */
+	pci_image_put16(b + MSI_CTL, 0x0080); /* 64-bit address, 1 vector */
 	pci_image_put16(c->kept + MSI_CTL, 0x0001);
 	put32(c->kept + MSI_LO, 0xfffffffc);
 	put32(c->kept + MSI_HI, 0xffffffff);

@@ -83,8 +83,7 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-int keeper_watch(struct keeper *k, void (*on_death)(void *opaque),
-		 void *opaque)
+int keeper_watch(struct keeper *k, void (*on_death)(void *opaque), void *opaque)
 {
 	int err;
 

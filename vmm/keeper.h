@@ -32,8 +32,8 @@
 struct keeper {
 	pid_t pid;
 	int sock;
-	pthread_mutex_t lock;	/* one request at a time */
-	pthread_t watch;	/* runs only after keeper_watch() */
+	pthread_mutex_t lock; /* one request at a time */
+	pthread_t watch;      /* runs only after keeper_watch() */
 	int watching;
 	void (*on_death)(void *opaque);
 	void *opaque;

@@ -18,8 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MAX_TAKEN	64
-#define MAX_RINGS	1024
+#define MAX_TAKEN 64
+#define MAX_RINGS 1024
 
 struct taken {
 	struct assign_claim claim;
@@ -29,7 +29,7 @@ struct taken {
 
 struct keep {
 	int sock;
-	int vmm;		/* pidfd */
+	int vmm; /* pidfd */
 	struct taken taken[MAX_TAKEN];
 	unsigned int ntaken;
 	int ring[MAX_RINGS];
@@ -56,9 +56,11 @@ static int take(struct keep *k, const char *bdf, char *why, size_t len)
 	}
 	if (!assign_host_can_reset(&t->host)) {
 		err = -ENOTSUP;
-		snprintf(why, len, "%s cannot be reset on its own (no FLR, no "
+		snprintf(why, len,
+			 "%s cannot be reset on its own (no FLR, no "
 			 "PM reset, other functions on its bus), so its DMA "
-			 "could not be stopped for certain", bdf);
+			 "could not be stopped for certain",
+			 bdf);
 		goto err_close;
 	}
 	/* It begins clean: nothing that its last driver told it is left. */
@@ -126,7 +128,8 @@ static void wait_quiet(struct keep *k)
 
 	while (quiesce_all(k)) {
 		if (!said)
-			fprintf(stderr, "viaduct: a device does not stop its "
+			fprintf(stderr,
+				"viaduct: a device does not stop its "
 				"DMA; keeping its memory until it does\n");
 		said = true;
 		sleep(1);
@@ -209,13 +212,13 @@ static void avoid_oom_killer(void)
 		return;
 	if (write(fd, "-1000", 5) < 0)
 		fprintf(stderr, "viaduct: the keeper could not protect itself "
-			"from the OOM killer\n");
+				"from the OOM killer\n");
 	close(fd);
 }
 
 noreturn void keeper_main(int sock, pid_t vmm)
 {
-	static struct keep k;	/* this process's only state */
+	static struct keep k; /* this process's only state */
 
 	detach();
 	close_others(sock);

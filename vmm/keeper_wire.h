@@ -8,8 +8,8 @@
 #include <sys/types.h>
 
 enum keeper_op {
-	KEEPER_TAKE,	/* bdf */
-	KEEPER_RING,	/* fd, in the VMM's table */
+	KEEPER_TAKE, /* bdf */
+	KEEPER_RING, /* fd, in the VMM's table */
 	KEEPER_BYE,
 };
 

@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COM1		0x3f8
-#define COM1_GSI	4
+#define COM1	 0x3f8
+#define COM1_GSI 4
 
 /*
  * One row. Create fails with machine_fail() and leaves nothing behind. Reset
@@ -157,8 +157,10 @@ static int kvm_create(struct machine *m)
 	int err;
 
 	if (m->cfg.ncpus < 1 || m->cfg.ncpus > VCPUS_MAX)
-		return machine_fail(m, -EINVAL, "too many vCPUs: %u; 1 to %u "
-				    "are possible", m->cfg.ncpus, VCPUS_MAX);
+		return machine_fail(m, -EINVAL,
+				    "too many vCPUs: %u; 1 to %u "
+				    "are possible",
+				    m->cfg.ncpus, VCPUS_MAX);
 	err = vm_create(&m->vm, m->cfg.ncpus, &why);
 	if (err == -E2BIG)
 		return machine_fail(m, err, "too many vCPUs: %u; %s",
@@ -170,8 +172,11 @@ static int kvm_reset(struct machine *m)
 {
 	int err = vm_reset(&m->vm);
 
-	return err ? machine_fail(m, err, "KVM cannot reset the interrupt "
-				  "controllers: %s", strerror(-err)) : 0;
+	return err ? machine_fail(m, err,
+				  "KVM cannot reset the interrupt "
+				  "controllers: %s",
+				  strerror(-err)) :
+		     0;
 }
 
 static void kvm_destroy(struct machine *m)
@@ -186,16 +191,19 @@ static int check_memory(struct machine *m)
 	uint64_t len = m->cfg.memory, granule = 1ull << m->cfg.granule_shift;
 
 	if (len < MACHINE_MEMORY_MIN)
-		return machine_fail(m, -EINVAL, "memory is too small: %llu "
+		return machine_fail(m, -EINVAL,
+				    "memory is too small: %llu "
 				    "MiB; give at least 64M",
 				    (unsigned long long)(len >> 20));
 	if (len % granule)
-		return machine_fail(m, -EINVAL, "memory is not a multiple of "
+		return machine_fail(m, -EINVAL,
+				    "memory is not a multiple of "
 				    "the granule: %llu; round it to %s",
 				    (unsigned long long)len,
 				    granule > 4096 ? "2M" : "4K");
 	if (vm_layout(&m->vm, len, m->cfg.pool))
-		return machine_fail(m, -E2BIG, "memory is too large: %llu MiB; "
+		return machine_fail(m, -E2BIG,
+				    "memory is too large: %llu MiB; "
 				    "this CPU addresses less",
 				    (unsigned long long)(len >> 20));
 	return 0;
@@ -212,8 +220,8 @@ static void ram_destroy(struct machine *m)
 static int add_ram(struct machine *m)
 {
 	struct vm *vm = &m->vm;
-	uint64_t low = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len :
-						      VM_RAM_LOW_MAX;
+	uint64_t low =
+		vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
 
 	m->ram_slot[0] = m->ram_slot[1] = -1;
 	m->ram_slot[0] = vm_slot_add(vm, 0, vm->ram, low);
@@ -233,13 +241,17 @@ static int ram_create(struct machine *m)
 		return err;
 	m->vm.ram = ram_map(m->vm.ram_len, m->cfg.granule_shift);
 	if (!m->vm.ram)
-		return machine_fail(m, -errno, "guest memory cannot be mapped: "
-				    "%s", strerror(errno));
+		return machine_fail(m, -errno,
+				    "guest memory cannot be mapped: "
+				    "%s",
+				    strerror(errno));
 	err = add_ram(m);
 	if (err) {
 		ram_destroy(m);
-		return machine_fail(m, err, "KVM does not take the guest's "
-				    "memory: %s", strerror(-err));
+		return machine_fail(m, err,
+				    "KVM does not take the guest's "
+				    "memory: %s",
+				    strerror(-err));
 	}
 	return 0;
 }
@@ -461,7 +473,7 @@ static const struct part parts[] = {
 	{ cpus_create, reset_nothing, cpus_destroy },
 };
 
-#define NPARTS	(sizeof(parts) / sizeof(parts[0]))
+#define NPARTS (sizeof(parts) / sizeof(parts[0]))
 
 int machine_create(struct machine *m, const struct machine_cfg *cfg)
 {
@@ -499,7 +511,8 @@ static int reset_all(struct machine *m)
 		return err;
 	err = vcpus_reset(&m->vcpus, &m->entry);
 	return err ? machine_fail(m, err, "KVM cannot reset the vCPUs: %s",
-				  strerror(-err)) : 0;
+				  strerror(-err)) :
+		     0;
 }
 
 /* True: the run goes on. */
@@ -558,7 +571,7 @@ uint64_t machine_start_us(struct machine *m)
 }
 
 /* The two maps may have causes in common, so they are added up first. */
-#define CAUSES	(2 * REGION_CAUSES)
+#define CAUSES (2 * REGION_CAUSES)
 
 struct tally {
 	unsigned int n;

@@ -29,33 +29,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MACHINE_MEMORY_MIN	(64ull << 20)
+#define MACHINE_MEMORY_MIN (64ull << 20)
 
 /* Strings are borrowed and outlive the machine. Lengths are in bytes. */
 struct machine_cfg {
-	const char *name;		/* for the status; never NULL */
-	const char *kernel;		/* path */
-	const char *initrd;		/* path or NULL */
+	const char *name;   /* for the status; never NULL */
+	const char *kernel; /* path */
+	const char *initrd; /* path or NULL */
 	const char *cmdline;
 	uint64_t memory;
 	unsigned int ncpus;
-	unsigned int granule_shift;	/* 12 or 21 */
-	uint64_t budget;		/* 0: no limit */
-	uint64_t pool;			/* 0: none */
+	unsigned int granule_shift; /* 12 or 21 */
+	uint64_t budget;	    /* 0: no limit */
+	uint64_t pool;		    /* 0: none */
 	enum vd_pin_method pin;
-	const char *const *assign;	/* host PCI addresses, as given */
+	const char *const *assign; /* host PCI addresses, as given */
 	size_t nassign;
-	const char *control;		/* socket path; NULL: by name */
-	bool console;			/* standard input and output */
-	bool no_reboot;			/* a guest reset ends the run */
+	const char *control; /* socket path; NULL: by name */
+	bool console;	     /* standard input and output */
+	bool no_reboot;	     /* a guest reset ends the run */
 };
 
 /* Why a run ended. */
 enum machine_end {
-	MACHINE_OFF,		/* the guest powered off */
-	MACHINE_RESET,		/* the guest reset itself, and no_reboot is on */
-	MACHINE_DIED,		/* the guest cannot go on; see why */
-	MACHINE_QUIT,		/* somebody outside ended it */
+	MACHINE_OFF,   /* the guest powered off */
+	MACHINE_RESET, /* the guest reset itself, and no_reboot is on */
+	MACHINE_DIED,  /* the guest cannot go on; see why */
+	MACHINE_QUIT,  /* somebody outside ended it */
 };
 
 /* What can be asked for; of several pending the highest counts. */
@@ -69,10 +69,10 @@ enum machine_wish {
 
 struct machine {
 	struct machine_cfg cfg;
-	unsigned int nparts;		/* created so far */
-	pthread_mutex_t why_lock;	/* guards the next while there are
+	unsigned int nparts;	  /* created so far */
+	pthread_mutex_t why_lock; /* guards the next while there are
 					 * other threads */
-	char why[320];			/* what went wrong, a sentence */
+	char why[320];		  /* what went wrong, a sentence */
 
 	struct vm vm;
 	struct loop loop;
@@ -86,12 +86,12 @@ struct machine {
 	struct vcpus vcpus;
 	struct boot_images images;
 	struct boot_entry entry;
-	struct loop_watch signals;	/* INT, TERM, HUP */
+	struct loop_watch signals; /* INT, TERM, HUP */
 	int ram_slot[2];
 
-	_Atomic int wish;		/* enum machine_wish */
-	uint64_t created_ns;		/* CLOCK_MONOTONIC */
-	_Atomic uint64_t resets;	/* of the guest */
+	_Atomic int wish;	 /* enum machine_wish */
+	uint64_t created_ns;	 /* CLOCK_MONOTONIC */
+	_Atomic uint64_t resets; /* of the guest */
 };
 
 /*

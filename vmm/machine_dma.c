@@ -9,7 +9,8 @@ static void on_keeper_death(void *opaque)
 {
 	struct machine *m = opaque;
 
-	machine_fail(m, 0, "the keeper process has died, so nobody would hold "
+	machine_fail(m, 0,
+		     "the keeper process has died, so nobody would hold "
 		     "the guest's pages after this process; the machine stops");
 	machine_ask(m, MACHINE_WISH_DIE);
 }
@@ -45,8 +46,10 @@ int machine_dma_reset(struct machine *m)
 {
 	int err = dma_reset(&m->dma);
 
-	return err ? machine_fail(m, err, "an assigned device does not stop "
-				  "its DMA, so the guest cannot be reset") : 0;
+	return err ? machine_fail(m, err,
+				  "an assigned device does not stop "
+				  "its DMA, so the guest cannot be reset") :
+		     0;
 }
 
 void machine_dma_destroy(struct machine *m)
@@ -128,7 +131,8 @@ int machine_control_create(struct machine *m)
 		err = control_path(CONTROL_DIR, m->cfg.name, path,
 				   sizeof(path));
 		if (err)
-			return machine_fail(m, err, "impossible name: %s; use "
+			return machine_fail(m, err,
+					    "impossible name: %s; use "
 					    "letters, digits, '.', '_', '-'",
 					    m->cfg.name);
 		at = path;

@@ -13,30 +13,30 @@ void pci_image_put16(uint8_t *p, unsigned int value)
 }
 
 uint32_t pci_image_read(const struct pci_image *c, unsigned int off,
-			    unsigned int width, uint32_t real)
+			unsigned int width, uint32_t real)
 {
 	uint32_t value = 0;
 
 	for (unsigned int i = 0; i < width && off + i < PCI_IMAGE_LEN; i++) {
 		uint8_t live = c->live[off + i];
 		uint8_t now = (uint8_t)(real >> (8 * i));
-		uint8_t byte = (uint8_t)((c->byte[off + i] & ~live) |
-					 (now & live));
+		uint8_t byte =
+			(uint8_t)((c->byte[off + i] & ~live) | (now & live));
 
 		value |= (uint32_t)byte << (8 * i);
 	}
 	return value;
 }
 
-void pci_image_write(struct pci_image *c, unsigned int off,
-			 unsigned int width, uint32_t value)
+void pci_image_write(struct pci_image *c, unsigned int off, unsigned int width,
+		     uint32_t value)
 {
 	for (unsigned int i = 0; i < width && off + i < PCI_IMAGE_LEN; i++) {
 		uint8_t kept = c->kept[off + i];
 		uint8_t byte = (uint8_t)(value >> (8 * i));
 
-		c->byte[off + i] = (uint8_t)((c->byte[off + i] & ~kept) |
-					      (byte & kept));
+		c->byte[off + i] =
+			(uint8_t)((c->byte[off + i] & ~kept) | (byte & kept));
 	}
 }
 

@@ -11,17 +11,17 @@
 
 #include <stdint.h>
 
-#define PCI_IMAGE_LEN	256
+#define PCI_IMAGE_LEN	 256
 
-#define PCI_CMD_IO	0x0001
-#define PCI_CMD_MEMORY	0x0002
-#define PCI_CMD_MASTER	0x0004
+#define PCI_CMD_IO	 0x0001
+#define PCI_CMD_MEMORY	 0x0002
+#define PCI_CMD_MASTER	 0x0004
 #define PCI_CMD_INTX_OFF 0x0400
 
 struct pci_image {
 	uint8_t byte[PCI_IMAGE_LEN];
-	uint8_t kept[PCI_IMAGE_LEN];	/* bits the guest may change */
-	uint8_t live[PCI_IMAGE_LEN];	/* bits read from the device */
+	uint8_t kept[PCI_IMAGE_LEN]; /* bits the guest may change */
+	uint8_t live[PCI_IMAGE_LEN]; /* bits read from the device */
 };
 
 /*
@@ -30,8 +30,8 @@ struct pci_image {
  */
 uint32_t pci_image_read(const struct pci_image *c, unsigned int off,
 			unsigned int width, uint32_t real);
-void pci_image_write(struct pci_image *c, unsigned int off,
-		     unsigned int width, uint32_t value);
+void pci_image_write(struct pci_image *c, unsigned int off, unsigned int width,
+		     uint32_t value);
 
 /* Little-endian fields, for whoever makes an image. */
 unsigned int pci_image_get16(const uint8_t *p);

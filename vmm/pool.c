@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE	25	/* Linux 6.1 */
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif
 
-#define PAGES		(POOL_CHUNK / 4096)
-#define PFN_MASK	(((uint64_t)1 << 55) - 1)
-#define PRESENT		((uint64_t)1 << 63)
+#define PAGES	 (POOL_CHUNK / 4096)
+#define PFN_MASK (((uint64_t)1 << 55) - 1)
+#define PRESENT	 ((uint64_t)1 << 63)
 
 /* One huge page has consecutive frames from an aligned one. */
 static bool is_whole(int pagemap, const void *chunk)
@@ -78,14 +78,16 @@ int pool_create(struct pool *p, uint64_t len, char *why, size_t whylen)
 	madvise(p->hva, len, MADV_HUGEPAGE);
 	madvise(p->hva, len, MADV_DONTFORK);
 	if (mlock(p->hva, len)) {
-		snprintf(why, whylen, "cannot lock the pool of %llu MiB in "
+		snprintf(why, whylen,
+			 "cannot lock the pool of %llu MiB in "
 			 "memory: %s; see RLIMIT_MEMLOCK",
 			 (unsigned long long)len >> 20, strerror(errno));
 		goto err_unmap;
 	}
 	chunks = pool_mend(p);
 	if (chunks < len >> POOL_CHUNK_SHIFT) {
-		snprintf(why, whylen, "only %u of %llu chunks of the pool are "
+		snprintf(why, whylen,
+			 "only %u of %llu chunks of the pool are "
 			 "contiguous; enable transparent huge pages (madvise) "
 			 "and run: echo 1 > /proc/sys/vm/compact_memory",
 			 chunks, (unsigned long long)len >> POOL_CHUNK_SHIFT);

@@ -14,11 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POOL_CHUNK_SHIFT	21
-#define POOL_CHUNK		((uint64_t)1 << POOL_CHUNK_SHIFT)
+#define POOL_CHUNK_SHIFT 21
+#define POOL_CHUNK	 ((uint64_t)1 << POOL_CHUNK_SHIFT)
 
 struct pool {
-	void *hva;		/* chunk aligned */
+	void *hva; /* chunk aligned */
 	uint64_t len;
 };
 

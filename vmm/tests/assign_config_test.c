@@ -19,22 +19,22 @@ static void make_real(uint8_t real[PCI_IMAGE_LEN])
 {
 	memset(real, 0, PCI_IMAGE_LEN);
 	put(real, 0x00, 0x00101b36);
-	put(real, 0x04, 0x00180507);	/* INTx pending, capabilities */
+	put(real, 0x04, 0x00180507); /* INTx pending, capabilities */
 	put(real, 0x08, 0x01080202);
-	put(real, 0x0c, 0x00800010);	/* multi-function */
+	put(real, 0x0c, 0x00800010); /* multi-function */
 	put(real, 0x10, 0xfebd0004);
 	put(real, 0x30, 0xfeb00001);
 	put(real, 0x34, 0x40);
-	put(real, 0x3c, 0x0000020b);	/* pin B */
-	put(real, 0x40, 0x80035011);	/* MSI-X at 40, next 50 */
-	put(real, 0x50, 0xfe036001);	/* PM, PME from everywhere */
-	put(real, 0x54, 0x00008103);	/* D3hot, PME enabled */
-	put(real, 0x60, 0x00807005);	/* MSI at 60, next 70 */
-	put(real, 0x70, 0x0002b010);	/* Express at 70, endpoint, next b0 */
-	put(real, 0x74, 0x10008fc2);	/* function-level reset */
-	put(real, 0x78, 0x0020a810);	/* FLR bit, transactions pending */
-	put(real, 0x7c, 0x11111111);	/* link */
-	put(real, 0xb0, 0x00100009);	/* vendor, 16 bytes, the last */
+	put(real, 0x3c, 0x0000020b); /* pin B */
+	put(real, 0x40, 0x80035011); /* MSI-X at 40, next 50 */
+	put(real, 0x50, 0xfe036001); /* PM, PME from everywhere */
+	put(real, 0x54, 0x00008103); /* D3hot, PME enabled */
+	put(real, 0x60, 0x00807005); /* MSI at 60, next 70 */
+	put(real, 0x70, 0x0002b010); /* Express at 70, endpoint, next b0 */
+	put(real, 0x74, 0x10008fc2); /* function-level reset */
+	put(real, 0x78, 0x0020a810); /* FLR bit, transactions pending */
+	put(real, 0x7c, 0x11111111); /* link */
+	put(real, 0xb0, 0x00100009); /* vendor, 16 bytes, the last */
 	put(real, 0xb4, 0xcafe1234);
 }
 
@@ -52,19 +52,20 @@ static void shows_only_what_it_should(void **state)
 	(void)state;
 	make_real(real);
 	assign_config_init(&c, real);
-	for (unsigned int p = get(&c, 0x34) & 0xff; p; p = get(&c, p) >> 8 & 0xff) {
+	for (unsigned int p = get(&c, 0x34) & 0xff; p;
+	     p = get(&c, p) >> 8 & 0xff) {
 		seen[get(&c, p) & 0xff] = 1;
 		assert_true(++n < 10);
 	}
 	assert_int_equal(n, 3);
 	assert_true(seen[0x01] && seen[0x09] && seen[0x10]);
-	assert_int_equal(get(&c, 0x40), 0);	/* MSI-X */
-	assert_int_equal(get(&c, 0x60), 0);	/* MSI */
+	assert_int_equal(get(&c, 0x40), 0); /* MSI-X */
+	assert_int_equal(get(&c, 0x60), 0); /* MSI */
 	assert_int_equal(get(&c, 0xb4), 0xcafe1234);
-	assert_int_equal(get(&c, 0x10), 0);	/* the host's BAR */
-	assert_int_equal(get(&c, 0x30), 0);	/* no ROM */
-	assert_int_equal(get(&c, 0x0c) >> 16 & 0xff, 0);	/* one function */
-	assert_int_equal(get(&c, 0x3c) >> 8 & 0xff, 1);	/* INTA */
+	assert_int_equal(get(&c, 0x10), 0);		 /* the host's BAR */
+	assert_int_equal(get(&c, 0x30), 0);		 /* no ROM */
+	assert_int_equal(get(&c, 0x0c) >> 16 & 0xff, 0); /* one function */
+	assert_int_equal(get(&c, 0x3c) >> 8 & 0xff, 1);	 /* INTA */
 	assert_int_equal(get(&c, 0x100), 0);
 	assert_int_equal(get(&c, 0xffc), 0);
 }
@@ -77,22 +78,25 @@ static void hides_reset_and_power(void **state)
 	(void)state;
 	make_real(real);
 	assign_config_init(&c, real);
-	assert_int_equal(get(&c, 0x50) >> 16, 0x0003);	/* no PME, D1, D2 */
-	assert_int_equal(get(&c, 0x54), 0x0008);	/* D0, keeps state */
+	assert_int_equal(get(&c, 0x50) >> 16, 0x0003); /* no PME, D1, D2 */
+	assert_int_equal(get(&c, 0x54), 0x0008);       /* D0, keeps state */
 	assert_int_equal(get(&c, 0x70) >> 20 & 0xf, 0x9);
 	assert_int_equal(get(&c, 0x74) & 1u << 28, 0);
 	assert_int_equal(get(&c, 0x7c), 0);
 	pci_image_write(&c, 0x78, 4, 0xffffffff);
-	assert_int_equal(get(&c, 0x78), 0x7fff);	/* no FLR, no status */
+	assert_int_equal(get(&c, 0x78), 0x7fff); /* no FLR, no status */
 	pci_image_write(&c, 0x54, 4, 0xffffffff);
 	assert_int_equal(get(&c, 0x54), 0x000b);
 }
 
 static void keeps_only_what_it_may(void **state)
 {
-	static const struct { unsigned int off; uint32_t after; } rows[] = {
+	static const struct {
+		unsigned int off;
+		uint32_t after;
+	} rows[] = {
 		{ 0x00, 0x00101b36 },
-		{ 0x04, 0x00100547 },	/* status is not the guest's */
+		{ 0x04, 0x00100547 }, /* status is not the guest's */
 		{ 0x08, 0x01080202 },
 		{ 0x0c, 0x0000ffff },
 		{ 0x10, 0 },
@@ -134,13 +138,13 @@ static void a_looping_list_ends(void **state)
 
 	(void)state;
 	make_real(real);
-	real[0xb1] = 0x50;	/* back to PM */
+	real[0xb1] = 0x50; /* back to PM */
 	assign_config_init(&c, real);
 	make_real(real);
-	real[0xb2] = 0xff;	/* a length past the end */
+	real[0xb2] = 0xff; /* a length past the end */
 	assign_config_init(&c, real);
 	assert_int_equal(get(&c, 0xb0), 0);
-	real[0x51] = 0x50;	/* points to itself */
+	real[0x51] = 0x50; /* points to itself */
 	assign_config_init(&c, real);
 }
 
@@ -164,7 +168,9 @@ static void random_writes(void **state)
 			pci_image_write(&c, r >> 20, 1u << (r >> 8) % 3, r);
 		}
 		for (unsigned int i = 0; i < PCI_IMAGE_LEN; i++)
-			assert_int_equal((c.byte[i] ^ before.byte[i]) & ~c.kept[i] & 0xff, 0);
+			assert_int_equal((c.byte[i] ^ before.byte[i]) &
+						 ~c.kept[i] & 0xff,
+					 0);
 		assert_memory_equal(c.kept, before.kept, PCI_IMAGE_LEN);
 	}
 }

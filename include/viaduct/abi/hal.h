@@ -41,44 +41,43 @@ typedef uint64_t vd_le64;
 #endif
 
 /* PCI identity. Subsystem ids are the same numbers. */
-#define VD_HAL_PCI_VENDOR	0x1234
-#define VD_HAL_PCI_DEVICE	0x5644
-#define VD_HAL_PCI_CLASS	0x088000	/* base system peripheral, other */
+#define VD_HAL_PCI_VENDOR     0x1234
+#define VD_HAL_PCI_DEVICE     0x5644
+#define VD_HAL_PCI_CLASS      0x088000 /* base system peripheral, other */
 
-#define VD_HAL_MAGIC		0x4c484456	/* "VDHL" */
-#define VD_HAL_VERSION_MAJOR	1
-#define VD_HAL_VERSION_MINOR	0
-#define VD_HAL_VERSION \
-	((VD_HAL_VERSION_MAJOR << 16) | VD_HAL_VERSION_MINOR)
+#define VD_HAL_MAGIC	      0x4c484456 /* "VDHL" */
+#define VD_HAL_VERSION_MAJOR  1
+#define VD_HAL_VERSION_MINOR  0
+#define VD_HAL_VERSION	      ((VD_HAL_VERSION_MAJOR << 16) | VD_HAL_VERSION_MINOR)
 
 /* Registers in BAR 0: byte offsets. RO, WO, RW as seen by the guest. */
-#define VD_HAL_REG_MAGIC	0x00	/* RO VD_HAL_MAGIC */
-#define VD_HAL_REG_VERSION	0x04	/* RO major << 16 | minor */
-#define VD_HAL_REG_FEATURES	0x08	/* RO VD_HAL_F_* offered */
-#define VD_HAL_REG_WANTED	0x0c	/* RW VD_HAL_F_* accepted; before HELLO */
-#define VD_HAL_REG_STATUS	0x10	/* RW VD_HAL_STATUS_* */
-#define VD_HAL_REG_GRANULE	0x14	/* RO log2 of bytes, see below */
-#define VD_HAL_REG_NSLOTS	0x18	/* RO slots are 0 .. NSLOTS-1 */
-#define VD_HAL_REG_POOL_LO	0x20	/* RO guest address of the pool */
-#define VD_HAL_REG_POOL_HI	0x24
-#define VD_HAL_REG_POOL_LEN	0x28	/* RO length of the pool, 4 KiB pages */
-#define VD_HAL_REG_POOL_CHUNK	0x2c	/* RO log2 of bytes of a chunk */
-#define VD_HAL_REG_SLOT		0x30	/* RW slot that the next two set */
-#define VD_HAL_REG_SLOT_LO	0x34	/* WO guest address of the page, low */
-#define VD_HAL_REG_SLOT_HI	0x38	/* WO high; this write sets the slot */
-#define VD_HAL_REG_DOORBELL	0x40	/* WO slot number: run its request */
-#define VD_HAL_REG_EVENTS	0x44	/* RO VD_HAL_EV_*; a read clears them */
-#define VD_HAL_BAR_LEN		0x1000
+#define VD_HAL_REG_MAGIC      0x00 /* RO VD_HAL_MAGIC */
+#define VD_HAL_REG_VERSION    0x04 /* RO major << 16 | minor */
+#define VD_HAL_REG_FEATURES   0x08 /* RO VD_HAL_F_* offered */
+#define VD_HAL_REG_WANTED     0x0c /* RW VD_HAL_F_* accepted; before HELLO */
+#define VD_HAL_REG_STATUS     0x10 /* RW VD_HAL_STATUS_* */
+#define VD_HAL_REG_GRANULE    0x14 /* RO log2 of bytes, see below */
+#define VD_HAL_REG_NSLOTS     0x18 /* RO slots are 0 .. NSLOTS-1 */
+#define VD_HAL_REG_POOL_LO    0x20 /* RO guest address of the pool */
+#define VD_HAL_REG_POOL_HI    0x24
+#define VD_HAL_REG_POOL_LEN   0x28 /* RO length of the pool, 4 KiB pages */
+#define VD_HAL_REG_POOL_CHUNK 0x2c /* RO log2 of bytes of a chunk */
+#define VD_HAL_REG_SLOT	      0x30 /* RW slot that the next two set */
+#define VD_HAL_REG_SLOT_LO    0x34 /* WO guest address of the page, low */
+#define VD_HAL_REG_SLOT_HI    0x38 /* WO high; this write sets the slot */
+#define VD_HAL_REG_DOORBELL   0x40 /* WO slot number: run its request */
+#define VD_HAL_REG_EVENTS     0x44 /* RO VD_HAL_EV_*; a read clears them */
+#define VD_HAL_BAR_LEN	      0x1000
 
 /* Feature bits. */
-#define VD_HAL_F_POOL		(1u << 0)	/* there is a pool */
+#define VD_HAL_F_POOL	      (1u << 0) /* there is a pool */
 
-#define VD_HAL_STATUS_OFF	0
-#define VD_HAL_STATUS_HELLO	1
-#define VD_HAL_STATUS_REFUSED	2	/* bad WANTED, or no slot set */
+#define VD_HAL_STATUS_OFF     0
+#define VD_HAL_STATUS_HELLO   1
+#define VD_HAL_STATUS_REFUSED 2 /* bad WANTED, or no slot set */
 
 /* Events; each comes with the MSI. */
-#define VD_HAL_EV_BUS		(1u << 0)	/* functions came or went */
+#define VD_HAL_EV_BUS	      (1u << 0) /* functions came or went */
 
 /*
  * The granule: guest memory that lies in one naturally aligned granule is
@@ -95,35 +94,35 @@ typedef uint64_t vd_le64;
  * addr of each segment.
  */
 struct vd_hal_head {
-	vd_le32 op;		/* VD_HAL_OP_* */
-	vd_le32 device;		/* guest id: bus << 8 | device << 3 | function */
-	vd_le32 count;		/* segments, 1 .. VD_HAL_NSEGS */
-	vd_le32 reserved;	/* 0 */
-	vd_le64 mask;		/* MAP: highest bus address the device can use;
+	vd_le32 op;	  /* VD_HAL_OP_* */
+	vd_le32 device;	  /* guest id: bus << 8 | device << 3 | function */
+	vd_le32 count;	  /* segments, 1 .. VD_HAL_NSEGS */
+	vd_le32 reserved; /* 0 */
+	vd_le64 mask;	  /* MAP: highest bus address the device can use;
 				 * otherwise 0 */
-	vd_le32 status;		/* out: VD_HAL_S_* */
-	vd_le32 done;		/* out: segments done; see the operation */
+	vd_le32 status;	  /* out: VD_HAL_S_* */
+	vd_le32 done;	  /* out: segments done; see the operation */
 };
 
 struct vd_hal_seg {
-	vd_le64 addr;		/* MAP: guest address in, bus address out.
+	vd_le64 addr; /* MAP: guest address in, bus address out.
 				 * UNMAP: bus address. Any byte. */
-	vd_le32 len;		/* bytes, not 0 */
-	vd_le32 prot;		/* MAP: VD_HAL_READ, VD_HAL_WRITE or both.
+	vd_le32 len;  /* bytes, not 0 */
+	vd_le32 prot; /* MAP: VD_HAL_READ, VD_HAL_WRITE or both.
 				 * UNMAP: 0 */
 };
 
-#define VD_HAL_SLOT_LEN		4096
+#define VD_HAL_SLOT_LEN 4096
 #define VD_HAL_NSEGS \
-	((VD_HAL_SLOT_LEN - 32) / 16)	/* 254: heads are 32 bytes, segments 16 */
+	((VD_HAL_SLOT_LEN - 32) / 16) /* 254: heads are 32 bytes, segments 16 */
 
 struct vd_hal_slot {
 	struct vd_hal_head head;
 	struct vd_hal_seg seg[VD_HAL_NSEGS];
 };
 
-#define VD_HAL_READ		1	/* the device reads guest memory */
-#define VD_HAL_WRITE		2	/* the device writes guest memory */
+#define VD_HAL_READ	   1 /* the device reads guest memory */
+#define VD_HAL_WRITE	   2 /* the device writes guest memory */
 
 /*
  * MAP: pin all segments for @device and give each one bus address. All or
@@ -139,22 +138,22 @@ struct vd_hal_slot {
  * and prot is 1 if the device is permitted, 0 if it is denied (and not on the
  * bus); len is 0. device and mask are 0.
  */
-#define VD_HAL_OP_MAP		1
-#define VD_HAL_OP_UNMAP		2
-#define VD_HAL_OP_DEVICES	3
+#define VD_HAL_OP_MAP	   1
+#define VD_HAL_OP_UNMAP	   2
+#define VD_HAL_OP_DEVICES  3
 
-#define VD_HAL_S_OK		0
-#define VD_HAL_S_UNSUPP		1	/* no such operation */
-#define VD_HAL_S_INVAL		2	/* malformed: a reserved field, a count */
-#define VD_HAL_S_NODEV		3	/* no such device in this domain */
-#define VD_HAL_S_DENIED		4	/* the operator denied this device */
-#define VD_HAL_S_FAULT		5	/* not guest memory */
-#define VD_HAL_S_BUDGET		6	/* more pages than the domain may pin */
-#define VD_HAL_S_FULL		7	/* more mappings than a device may have */
-#define VD_HAL_S_DISCONTIG	8	/* a segment is not one run on the bus */
-#define VD_HAL_S_MASK		9	/* a bus address lies above the mask */
-#define VD_HAL_S_NOENT		10	/* UNMAP: no such mapping */
-#define VD_HAL_S_NOMEM		11	/* the host is out of memory */
-#define VD_HAL_S_BUSY		12	/* the device is being quiesced */
+#define VD_HAL_S_OK	   0
+#define VD_HAL_S_UNSUPP	   1  /* no such operation */
+#define VD_HAL_S_INVAL	   2  /* malformed: a reserved field, a count */
+#define VD_HAL_S_NODEV	   3  /* no such device in this domain */
+#define VD_HAL_S_DENIED	   4  /* the operator denied this device */
+#define VD_HAL_S_FAULT	   5  /* not guest memory */
+#define VD_HAL_S_BUDGET	   6  /* more pages than the domain may pin */
+#define VD_HAL_S_FULL	   7  /* more mappings than a device may have */
+#define VD_HAL_S_DISCONTIG 8  /* a segment is not one run on the bus */
+#define VD_HAL_S_MASK	   9  /* a bus address lies above the mask */
+#define VD_HAL_S_NOENT	   10 /* UNMAP: no such mapping */
+#define VD_HAL_S_NOMEM	   11 /* the host is out of memory */
+#define VD_HAL_S_BUSY	   12 /* the device is being quiesced */
 
 #endif

@@ -29,8 +29,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	len = strtoull(argv[1], NULL, 10) << 20;
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED || mlock(p, len)) {
 		perror("canary");
 		return 2;

@@ -25,7 +25,7 @@
 #define MADV_PAGEOUT 21
 #endif
 
-#define PIECE	(8ull << 20)
+#define PIECE (8ull << 20)
 
 static void compact(void)
 {
@@ -44,8 +44,8 @@ static int page_out(int pidfd, uint64_t start, uint64_t end)
 		uint64_t len = end - at < PIECE ? end - at : PIECE;
 		struct iovec v = { (void *)(uintptr_t)at, len };
 
-		if (syscall(SYS_process_madvise, pidfd, &v, 1ul, MADV_PAGEOUT,
-			    0u) < 0 && errno == ESRCH)
+		if (syscall(SYS_process_madvise, pidfd, &v, 1ul, MADV_PAGEOUT, 0u) < 0 &&
+		    errno == ESRCH)
 			return -1;
 	}
 	return 0;
@@ -63,8 +63,8 @@ static int one_round(int pid, int pidfd, uint64_t least)
 	if (!f)
 		return -1;
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %" SCNu64,
-			   &start, &end, perms, &inode) != 4)
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %" SCNu64, &start, &end,
+			   perms, &inode) != 4)
 			continue;
 		if (inode || perms[3] != 'p' || end - start < least)
 			continue;

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MIB	(1024 * 1024.0)
+#define MIB (1024 * 1024.0)
 
 static uint64_t chunk = 256 * 1024;
 
@@ -81,8 +81,7 @@ static void fill(const char *path, uint64_t len, uint64_t seed, uint8_t *room)
 	close(fd);
 }
 
-static uint64_t check(const char *path, uint64_t len, uint64_t seed,
-		      uint8_t *room)
+static uint64_t check(const char *path, uint64_t len, uint64_t seed, uint8_t *room)
 {
 	int fd = open_direct(path, O_RDONLY);
 	uint64_t errors = 0;
@@ -97,8 +96,8 @@ static uint64_t check(const char *path, uint64_t len, uint64_t seed,
 			uint64_t w = word(seed, off + i);
 
 			if (memcmp(p + i, &w, 8) && errors++ < 4)
-				fprintf(stderr, "verify: %s: wrong at %llu\n",
-					path, (unsigned long long)(off + i));
+				fprintf(stderr, "verify: %s: wrong at %llu\n", path,
+					(unsigned long long)(off + i));
 		}
 	}
 	close(fd);
@@ -107,9 +106,8 @@ static uint64_t check(const char *path, uint64_t len, uint64_t seed,
 
 static int report(uint64_t written, uint64_t verified, uint64_t errors)
 {
-	printf("written %llu\nverified %llu\nerrors %llu\n",
-	       (unsigned long long)written, (unsigned long long)verified,
-	       (unsigned long long)errors);
+	printf("written %llu\nverified %llu\nerrors %llu\n", (unsigned long long)written,
+	       (unsigned long long)verified, (unsigned long long)errors);
 	return errors != 0;
 }
 
@@ -133,7 +131,7 @@ int main(int argc, char **argv)
 
 	if (argc < 4) {
 		fprintf(stderr, "usage: verify write|read|loop FILE MIB "
-			"[SEED|SECONDS]\n");
+				"[SEED|SECONDS]\n");
 		return 2;
 	}
 	if (getenv("VERIFY_CHUNK"))
