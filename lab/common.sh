@@ -5,7 +5,7 @@
 lab_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lab_top=$(dirname "$lab_dir")
 lab_build=${VIADUCT_BUILD:-$lab_top/build}
-lab_cache=${VIADUCT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viaduct}
+lab_cache=${VIADUCT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/viaduct}
 export lab_dir lab_top lab_build lab_cache
 
 # The kernels that the lab knows, by name.
