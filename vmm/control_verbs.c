@@ -251,6 +251,7 @@ static int run_status(void *ctx, const json_t *args, json_t **result,
 	say(j, "name", v->name);
 	set(j, "pid", (uint64_t)getpid());
 	set(j, "uptime_ms", (uint64_t)(now_ms() - v->started));
+	set(j, "start_us", v->ops->start_us(v->opaque));
 	set(j, "vcpus", v->nvcpus);
 	say(j, "iommu", "none");
 	set_bool(j, "hal_in_charge", in_charge(v));

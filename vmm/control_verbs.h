@@ -32,6 +32,8 @@ struct control_vm_ops {
 		      void (*visit)(void *ctx, const char *cause,
 				    uint64_t count),
 		      void *ctx);
+	/* Microseconds from start to the first guest instruction; 0: not yet. */
+	uint64_t (*start_us)(void *opaque);
 };
 
 /**

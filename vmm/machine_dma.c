@@ -95,11 +95,17 @@ static void on_exits(void *opaque,
 	machine_exits(opaque, visit, ctx);
 }
 
+static uint64_t on_start_us(void *opaque)
+{
+	return machine_start_us(opaque);
+}
+
 static const struct control_vm_ops control_ops = {
 	.permit = on_permit,
 	.deny = on_deny,
 	.quit = on_quit,
 	.exits = on_exits,
+	.start_us = on_start_us,
 };
 
 static void describe(struct machine *m)

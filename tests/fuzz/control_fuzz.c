@@ -37,7 +37,13 @@ static void exits(void *opaque, void (*visit)(void *ctx, const char *cause, uint
 	visit(ctx, "serial", 1);
 }
 
-static const struct control_vm_ops ops = { change, change, quit, exits };
+static uint64_t start_us(void *opaque)
+{
+	(void)opaque;
+	return 0;
+}
+
+static const struct control_vm_ops ops = { change, change, quit, exits, start_us };
 
 static void check_answer(const char *line, size_t len, char *answer)
 {

@@ -51,7 +51,13 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "pci-config", 4);
 }
 
-static const struct control_vm_ops ops = { do_permit, do_deny, do_quit, do_exits };
+static uint64_t do_start_us(void *opaque)
+{
+	(void)opaque;
+	return 4321;
+}
+
+static const struct control_vm_ops ops = { do_permit, do_deny, do_quit, do_exits, do_start_us };
 
 static int setup(void **state)
 {
@@ -147,6 +153,7 @@ static void test_status(void **state)
 	assert_true(json_is_true(json_object_get(j, "hal_in_charge")));
 	assert_true(json_integer_value(json_object_get(j, "vmm_resident_bytes")) > 4096);
 	assert_true(json_integer_value(json_object_get(j, "uptime_ms")) >= 0);
+	assert_int_equal(json_integer_value(json_object_get(j, "start_us")), 4321);
 	json_decref(j);
 
 	f.domain.stats.budget = 1 << 20;

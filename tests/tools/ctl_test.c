@@ -57,7 +57,13 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "serial", 10);
 }
 
-static const struct control_vm_ops ops = { do_permit, do_deny, do_quit, do_exits };
+static uint64_t do_start_us(void *opaque)
+{
+	(void)opaque;
+	return 4321;
+}
+
+static const struct control_vm_ops ops = { do_permit, do_deny, do_quit, do_exits, do_start_us };
 
 static void start(int i, const char *name)
 {
