@@ -17,7 +17,7 @@
 
 #include "hal.h"
 
-#define NO_ANSWER	U32_MAX
+#define NO_ANSWER U32_MAX
 
 static void announce(struct hal *hal, u32 i)
 {
@@ -108,7 +108,7 @@ bool hal_call_open(struct hal_call *c, struct hal *hal, struct hal_dev *hd,
 	head->device = cpu_to_le32(hd ? hd->rid : 0);
 	head->mask = cpu_to_le64(mask);
 	head->reserved = 0;
-	__release(&c->slot->lock);	/* sparse: held on one way out only */
+	__release(&c->slot->lock); /* sparse: held on one way out only */
 	return true;
 }
 
@@ -145,7 +145,7 @@ u32 hal_call_ring(struct hal_call *c, u32 *done)
 	head->done = 0;
 	/* writel() orders the page before the doorbell; it returns answered. */
 	writel(c->slot - c->hal->slot, c->hal->regs + VD_HAL_REG_DOORBELL);
-	mb();	/* the answer is read after the doorbell */
+	mb(); /* the answer is read after the doorbell */
 	status = le32_to_cpu(READ_ONCE(head->status));
 	if (status > VD_HAL_S_BUSY)
 		status = HAL_S_SILENT;
@@ -156,6 +156,30 @@ u32 hal_call_ring(struct hal_call *c, u32 *done)
 	if (status != VD_HAL_S_OK)
 		hal_count(c->stats, HAL_N_REFUSED_UNSUPP + status - 1, 1);
 	return status;
+}
+
+/**
+ * hal_errno() - what a refusal means for who wanted a map
+ * @status: VD_HAL_S_* but OK, or HAL_S_SILENT
+ *
+ * Return:
+ *  -ENOSPC    there is no room now; what is mapped takes it
+ *  -ENOMEM    it may work later, or the function is about to vanish
+ *  -EREMOTEIO it will not work; the DMA core's word for that
+ */
+int hal_errno(u32 status)
+{
+	switch (status) {
+	case VD_HAL_S_BUDGET:
+	case VD_HAL_S_FULL:
+		return -ENOSPC;
+	case VD_HAL_S_NOMEM:
+	case VD_HAL_S_BUSY:
+	case VD_HAL_S_DENIED:
+		return -ENOMEM;
+	default:
+		return -EREMOTEIO;
+	}
 }
 
 /* Map one segment. Return: VD_HAL_S_* or HAL_S_SILENT. */

@@ -38,43 +38,43 @@
 #include <viaduct/abi/hal.h>
 
 /* The device did not answer: it is off, gone, or wrote no status. */
-#define HAL_S_SILENT	(VD_HAL_S_BUSY + 1)
+#define HAL_S_SILENT (VD_HAL_S_BUSY + 1)
 
 /*
  * Counters, one sysfs file each, per function and in total. The refused_*
  * ones stand in the order of VD_HAL_S_*.
  */
-#define HAL_COUNTERS(X)							   \
-	X(MAPS, maps)			/* transactions mapped */	   \
-	X(UNMAPS, unmaps)		/* transactions unmapped */	   \
-	X(SEGS, segs)			/* segments mapped directly */	   \
-	X(LUCKY, lucky)			/* direct across a granule */	   \
-	X(BOUNCED, bounced)		/* segments bounced */		   \
-	X(BOUNCED_BYTES, bounced_bytes)					   \
-	X(COHERENT, coherent)		/* coherent allocations */	   \
-	X(FAILED, failed)		/* errors given to the driver */   \
-	X(POOL_FULL, pool_full)		/* no room in the pool */	   \
-	X(STRAY, stray)			/* unmaps of what is not there */  \
-	X(REQUESTS, requests)		/* doorbells rung */		   \
-	X(REFUSED_UNSUPP, refused_unsupp)				   \
-	X(REFUSED_INVAL, refused_inval)					   \
-	X(REFUSED_NODEV, refused_nodev)					   \
-	X(REFUSED_DENIED, refused_denied)				   \
-	X(REFUSED_FAULT, refused_fault)					   \
-	X(REFUSED_BUDGET, refused_budget)				   \
-	X(REFUSED_FULL, refused_full)					   \
-	X(REFUSED_DISCONTIG, refused_discontig)				   \
-	X(REFUSED_MASK, refused_mask)					   \
-	X(REFUSED_NOENT, refused_noent)					   \
-	X(REFUSED_NOMEM, refused_nomem)					   \
-	X(REFUSED_BUSY, refused_busy)					   \
+#define HAL_COUNTERS(X)                                           \
+	X(MAPS, maps)	    /* transactions mapped */             \
+	X(UNMAPS, unmaps)   /* transactions unmapped */           \
+	X(SEGS, segs)	    /* segments mapped directly */        \
+	X(LUCKY, lucky)	    /* direct across a granule */         \
+	X(BOUNCED, bounced) /* segments bounced */                \
+	X(BOUNCED_BYTES, bounced_bytes)                           \
+	X(COHERENT, coherent)	/* coherent allocations */        \
+	X(FAILED, failed)	/* errors given to the driver */  \
+	X(POOL_FULL, pool_full) /* no room in the pool */         \
+	X(STRAY, stray)		/* unmaps of what is not there */ \
+	X(REQUESTS, requests)	/* doorbells rung */              \
+	X(REFUSED_UNSUPP, refused_unsupp)                         \
+	X(REFUSED_INVAL, refused_inval)                           \
+	X(REFUSED_NODEV, refused_nodev)                           \
+	X(REFUSED_DENIED, refused_denied)                         \
+	X(REFUSED_FAULT, refused_fault)                           \
+	X(REFUSED_BUDGET, refused_budget)                         \
+	X(REFUSED_FULL, refused_full)                             \
+	X(REFUSED_DISCONTIG, refused_discontig)                   \
+	X(REFUSED_MASK, refused_mask)                             \
+	X(REFUSED_NOENT, refused_noent)                           \
+	X(REFUSED_NOMEM, refused_nomem)                           \
+	X(REFUSED_BUSY, refused_busy)                             \
 	X(REFUSED_SILENT, refused_silent)
 
 /* Values of this moment, in the same folders. */
-#define HAL_GAUGES(X)							   \
-	X(LIVE, live)			/* mappings and allocations */	   \
-	X(POOL_USED, pool_used)		/* bytes in use */		   \
-	X(POOL_MAPPED, pool_mapped)	/* bytes of mapped chunks */
+#define HAL_GAUGES(X)                                              \
+	X(LIVE, live)		    /* mappings and allocations */ \
+	X(POOL_USED, pool_used)	    /* bytes in use */             \
+	X(POOL_MAPPED, pool_mapped) /* bytes of mapped chunks */
 
 #define HAL_ENUM(upper, lower) HAL_N_##upper,
 enum hal_counter { HAL_COUNTERS(HAL_ENUM) HAL_NCOUNTERS };
@@ -93,30 +93,30 @@ enum hal_kind { HAL_COHERENT, HAL_BOUNCE, HAL_NKINDS };
 
 struct hal_chunk {
 	/* guarded by pool->lock; hal_pool_find() reads some without */
-	struct hal_dev *owner;	/* who may use it now, or NULL */
-	struct hal_dev *user;	/* for whom it is mapped, or being mapped */
+	struct hal_dev *owner; /* who may use it now, or NULL */
+	struct hal_dev *user;  /* for whom it is mapped, or being mapped */
 	enum hal_kind kind;
 	dma_addr_t bus;
-	u32 used;		/* pages */
-	unsigned long idle;	/* jiffies when used fell to 0 */
-	unsigned long *map;	/* a bit per page: taken */
+	u32 used;	    /* pages */
+	unsigned long idle; /* jiffies when used fell to 0 */
+	unsigned long *map; /* a bit per page: taken */
 };
 
 /* The original of a bounced segment, found from any page of its run. */
 struct hal_origin {
 	phys_addr_t phys;
 	u32 len;
-	u32 first;		/* page of the pool where the run starts */
+	u32 first; /* page of the pool where the run starts */
 };
 
 struct hal_pool {
 	spinlock_t lock;
-	void *vaddr;		/* NULL: there is no pool */
+	void *vaddr; /* NULL: there is no pool */
 	phys_addr_t phys;
-	u32 shift;		/* log2 of a chunk's bytes */
+	u32 shift; /* log2 of a chunk's bytes */
 	u32 nchunks;
 	struct hal_chunk *chunk;
-	struct hal_origin *origin;	/* a cell per page of the pool */
+	struct hal_origin *origin; /* a cell per page of the pool */
 	struct delayed_work reap;
 };
 
@@ -124,15 +124,15 @@ struct hal_pool {
 struct hal_want {
 	enum hal_kind kind;
 	u32 npages;
-	u64 mask;		/* highest usable bus address */
-	u64 align;		/* these bits of the bus page number ... */
-	u64 page;		/* ... equal those of this one */
-	u64 boundary;		/* mask: the run lies within one such stretch */
+	u64 mask;     /* highest usable bus address */
+	u64 align;    /* these bits of the bus page number ... */
+	u64 page;     /* ... equal those of this one */
+	u64 boundary; /* mask: the run lies within one such stretch */
 };
 
 struct hal_run {
 	struct hal_chunk *chunk;
-	u32 first;		/* page within the chunk */
+	u32 first; /* page within the chunk */
 };
 
 int hal_pool_init(struct hal *hal);
@@ -140,6 +140,7 @@ void hal_pool_fini(struct hal *hal);
 int hal_pool_alloc(struct hal_dev *hd, const struct hal_want *want,
 		   struct hal_run *run);
 void hal_pool_free(struct hal *hal, const struct hal_run *run, u32 npages);
+bool hal_pool_shrink(struct hal *hal);
 void hal_pool_release(struct hal_dev *hd);
 void hal_pool_usage(const struct hal_dev *hd, u64 *used, u64 *mapped);
 struct hal_chunk *hal_pool_find(struct hal_dev *hd, dma_addr_t bus,
@@ -149,7 +150,7 @@ struct hal_chunk *hal_pool_find(struct hal_dev *hd, dma_addr_t bus,
 
 struct hal_slot {
 	raw_spinlock_t lock;
-	struct vd_hal_slot *page;	/* guarded by lock; NULL: HAL is off */
+	struct vd_hal_slot *page; /* guarded by lock; NULL: HAL is off */
 };
 
 /* One request under construction; interrupts are off while it is open. */
@@ -171,6 +172,7 @@ void hal_call_close(struct hal_call *c);
 u32 hal_map_one(struct hal_dev *hd, phys_addr_t phys, u32 len, u32 prot,
 		u64 mask, dma_addr_t *bus);
 void hal_unmap_one(struct hal_dev *hd, dma_addr_t bus, u32 len);
+int hal_errno(u32 status);
 
 /* --- bounce.c -------------------------------------------------------- */
 
@@ -191,12 +193,12 @@ extern const struct dma_map_ops hal_ops;
 
 /* A bet that the host may refuse; see ops.c. */
 struct hal_luck {
-	u32 losses;		/* in a row */
+	u32 losses; /* in a row */
 	u32 skipped;
 };
 
 struct hal_dev {
-	struct dma_map_ops ops;	/* what the device points at, see hal_dev_of */
+	struct dma_map_ops ops; /* what the device points at, see hal_dev_of */
 	struct hal *hal;	/* a reference */
 	struct pci_dev *pdev;	/* a reference */
 	u32 rid;		/* guest id */
@@ -206,11 +208,11 @@ struct hal_dev {
 	bool shown;		/* kobj is in sysfs, under hal->lock */
 	u32 sweep;		/* last sweep that had it, under hal->lock */
 	struct hal_stats stats;
-	atomic_long_t live;	/* mappings and allocations */
-	atomic_t nbounced;	/* of these, bounced segments */
+	atomic_long_t live; /* mappings and allocations */
+	atomic_t nbounced;  /* of these, bounced segments */
 	/* Hints, racy by design: a wrong one costs a request, no more. */
-	struct hal_luck across;	/* a segment that crosses a granule */
-	struct hal_luck reach;	/* memory above a narrow mask */
+	struct hal_luck across;		  /* a segment that crosses a granule */
+	struct hal_luck reach;		  /* memory above a narrow mask */
 	unsigned long narrow[HAL_NKINDS]; /* jiffies: the pool is above mask */
 };
 
@@ -236,24 +238,25 @@ void hal_dev_free(struct hal_dev *hd);
 
 struct hal {
 	struct kref ref;
-	struct pci_dev *pdev;		/* a reference */
-	void __iomem *regs;		/* until remove() returns */
-	u32 granule;			/* log2 of bytes */
+	struct pci_dev *pdev; /* a reference */
+	void __iomem *regs;   /* until remove() returns */
+	u32 granule;	      /* log2 of bytes */
 	u32 nslots;
 	struct hal_slot *slot;
 	struct hal_pool pool;
-	struct hal_stats stats;		/* own, and of functions that ended */
-	bool leaving;			/* remove() has begun */
-	bool hello;			/* the device shook hands */
-	bool checked;			/* bus_work's: nothing came before us */
+	struct hal_stats stats;	 /* own, and of functions that ended */
+	atomic_long_t in_flight; /* transactions mapped now */
+	bool leaving;		 /* remove() has begun */
+	bool hello;		 /* the device shook hands */
+	bool checked;		 /* bus_work's: nothing came before us */
 
-	struct mutex lock;		/* guards what follows */
+	struct mutex lock; /* guards what follows */
 	u32 sweeps;
 	u32 nmembers;
 	struct hal_member member[VD_HAL_NSEGS];
-	struct list_head devs;		/* on the bus */
-	struct list_head gone;		/* off the bus, still alive */
-	struct kobject *functions;	/* sysfs folder */
+	struct list_head devs;	   /* on the bus */
+	struct list_head gone;	   /* off the bus, still alive */
+	struct kobject *functions; /* sysfs folder */
 
 	struct notifier_block bus_nb;
 	struct notifier_block panic_nb;
@@ -279,8 +282,7 @@ static inline struct hal_dev *hal_dev_of(struct device *dev)
 			    struct hal_dev, ops);
 }
 
-static inline void hal_count(struct hal_stats *s, enum hal_counter which,
-			     u64 n)
+static inline void hal_count(struct hal_stats *s, enum hal_counter which, u64 n)
 {
 	atomic64_add(n, &s->n[which]);
 }

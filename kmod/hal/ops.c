@@ -38,8 +38,8 @@
 #include "compat.h"
 #include "hal.h"
 
-#define LUCK_LOSSES	8
-#define LUCK_EVERY	64
+#define LUCK_LOSSES 8
+#define LUCK_EVERY 64
 
 static bool luck = true;
 module_param(luck, bool, 0644);
@@ -54,19 +54,6 @@ static u32 prot_of(enum dma_data_direction dir)
 		return VD_HAL_WRITE;
 	default:
 		return VD_HAL_READ | VD_HAL_WRITE;
-	}
-}
-
-/* One of the few errors that the DMA core lets pass. */
-static int errno_of(u32 status)
-{
-	switch (status) {
-	case VD_HAL_S_BUDGET:
-	case VD_HAL_S_FULL:
-	case VD_HAL_S_NOMEM:
-		return -ENOMEM;	/* may work later */
-	default:
-		return -EIO;
 	}
 }
 
@@ -155,7 +142,7 @@ static u32 unmap_batch(struct hal_dev *hd, struct scatterlist *first, u32 n)
 	u32 i, done, status;
 
 	if (!hal_call_open(&c, hd->hal, hd, VD_HAL_OP_UNMAP, 0))
-		return n;	/* off: the host has ended them all */
+		return n; /* off: the host has ended them all */
 	for_each_sg(first, sg, n, i)
 		hal_call_add(&c, sg_dma_address(sg), sg_dma_len(sg), 0);
 	status = hal_call_ring(&c, &done);
@@ -255,18 +242,38 @@ err_unmap:
 
 /* --- streaming ------------------------------------------------------- */
 
-static int map_list(struct device *dev, struct scatterlist *sgl, int nents,
+static int map_once(struct device *dev, struct scatterlist *sgl, int nents,
 		    enum dma_data_direction dir, unsigned long attrs)
 {
 	struct hal_dev *hd = hal_dev_of(dev);
 	u32 status;
-	int err = 0;
 
 	status = try_direct(hd, sgl, nents, prot_of(dir), streaming_mask(dev));
+	if (status == VD_HAL_S_OK)
+		return 0;
 	if (status == VD_HAL_S_DISCONTIG || status == VD_HAL_S_MASK)
-		err = map_bounced(hd, sgl, nents, dir, attrs);
-	else if (status != VD_HAL_S_OK)
-		err = errno_of(status);
+		return map_bounced(hd, sgl, nents, dir, attrs);
+	return hal_errno(status);
+}
+
+/*
+ * Where room is short, idle chunks give theirs. If then nothing is in flight
+ * whose end could make room, the driver must not try again for ever.
+ */
+static int map_list(struct device *dev, struct scatterlist *sgl, int nents,
+		    enum dma_data_direction dir, unsigned long attrs)
+{
+	struct hal_dev *hd = hal_dev_of(dev);
+	struct hal *hal = hd->hal;
+	int err;
+
+	err = map_once(dev, sgl, nents, dir, attrs);
+	if (err == -ENOSPC && hal_pool_shrink(hal))
+		err = map_once(dev, sgl, nents, dir, attrs);
+	if (err == -ENOSPC)
+		err = atomic_long_read(&hal->in_flight) ? -ENOMEM : -EREMOTEIO;
+	if (!err)
+		atomic_long_inc(&hal->in_flight);
 	hal_count(&hd->stats, err ? HAL_N_FAILED : HAL_N_MAPS, 1);
 	return err;
 }
@@ -277,6 +284,7 @@ static void unmap_list(struct device *dev, struct scatterlist *sgl, int nents,
 	struct hal_dev *hd = hal_dev_of(dev);
 
 	hal_count(&hd->stats, HAL_N_UNMAPS, 1);
+	atomic_long_dec(&hd->hal->in_flight);
 	if (hal_is_bounced(hd, sg_dma_address(sgl)))
 		unmap_bounced(hd, sgl, nents, dir, attrs);
 	else
@@ -294,9 +302,8 @@ static int hal_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	return err ? err : nents;
 }
 
-static void hal_unmap_sg(struct device *dev, struct scatterlist *sgl,
-			 int nents, enum dma_data_direction dir,
-			 unsigned long attrs)
+static void hal_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			 enum dma_data_direction dir, unsigned long attrs)
 {
 	if (nents > 0)
 		unmap_list(dev, sgl, nents, dir, attrs);
@@ -305,8 +312,7 @@ static void hal_unmap_sg(struct device *dev, struct scatterlist *sgl,
 /* A page is a list of one. */
 static dma_addr_t hal_map_page(struct device *dev, struct page *page,
 			       unsigned long offset, size_t size,
-			       enum dma_data_direction dir,
-			       unsigned long attrs)
+			       enum dma_data_direction dir, unsigned long attrs)
 {
 	struct scatterlist sg;
 
@@ -339,8 +345,7 @@ static void hal_sync_single_for_cpu(struct device *dev, dma_addr_t bus,
 }
 
 static void hal_sync_single_for_device(struct device *dev, dma_addr_t bus,
-				       size_t size,
-				       enum dma_data_direction dir)
+				       size_t size, enum dma_data_direction dir)
 {
 	if (dir != DMA_FROM_DEVICE)
 		hal_bounce_sync(hal_dev_of(dev), bus, size, true);
@@ -353,8 +358,8 @@ static void hal_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl,
 	int i;
 
 	for_each_sg(sgl, sg, nents, i)
-		hal_sync_single_for_cpu(dev, sg_dma_address(sg),
-					sg_dma_len(sg), dir);
+		hal_sync_single_for_cpu(dev, sg_dma_address(sg), sg_dma_len(sg),
+					dir);
 }
 
 static void hal_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
@@ -493,9 +498,8 @@ static void hal_free_pages(struct device *dev, size_t size, struct page *page,
 	__free_pages(page, get_order(size));
 }
 
-static int hal_mmap(struct device *dev, struct vm_area_struct *vma,
-		    void *vaddr, dma_addr_t bus, size_t size,
-		    unsigned long attrs)
+static int hal_mmap(struct device *dev, struct vm_area_struct *vma, void *vaddr,
+		    dma_addr_t bus, size_t size, unsigned long attrs)
 {
 	struct hal_pool *p = &hal_dev_of(dev)->hal->pool;
 	unsigned long npages = PFN_UP(size);
@@ -541,20 +545,20 @@ static size_t hal_max_mapping_size(struct device *dev)
 
 /* Copied for each function; see hal_dev_of(). */
 const struct dma_map_ops hal_ops = {
-	.alloc			= hal_alloc,
-	.free			= hal_free,
-	.alloc_pages_op		= hal_alloc_pages,
-	.free_pages		= hal_free_pages,
-	.mmap			= hal_mmap,
-	.map_page		= hal_map_page,
-	.unmap_page		= hal_unmap_page,
-	.map_sg			= hal_map_sg,
-	.unmap_sg		= hal_unmap_sg,
-	.sync_single_for_cpu	= hal_sync_single_for_cpu,
-	.sync_single_for_device	= hal_sync_single_for_device,
-	.sync_sg_for_cpu	= hal_sync_sg_for_cpu,
-	.sync_sg_for_device	= hal_sync_sg_for_device,
-	.dma_supported		= hal_dma_supported,
-	.get_required_mask	= hal_get_required_mask,
-	.max_mapping_size	= hal_max_mapping_size,
+	.alloc = hal_alloc,
+	.free = hal_free,
+	.alloc_pages_op = hal_alloc_pages,
+	.free_pages = hal_free_pages,
+	.mmap = hal_mmap,
+	.map_page = hal_map_page,
+	.unmap_page = hal_unmap_page,
+	.map_sg = hal_map_sg,
+	.unmap_sg = hal_unmap_sg,
+	.sync_single_for_cpu = hal_sync_single_for_cpu,
+	.sync_single_for_device = hal_sync_single_for_device,
+	.sync_sg_for_cpu = hal_sync_sg_for_cpu,
+	.sync_sg_for_device = hal_sync_sg_for_device,
+	.dma_supported = hal_dma_supported,
+	.get_required_mask = hal_get_required_mask,
+	.max_mapping_size = hal_max_mapping_size,
 };

@@ -31,11 +31,11 @@
 
 #include "hal.h"
 
-#define IDLE_MS		500	/* an empty chunk stays mapped this long */
-#define NARROW_MS	1000	/* no use to try before this time */
-#define MIN_SHIFT	16	/* an eighth of it holds an unaligned page */
-#define MAX_SHIFT	30
-#define MAX_PAGES	BIT(20)
+#define IDLE_MS 500    /* an empty chunk stays mapped this long */
+#define NARROW_MS 1000 /* no use to try before this time */
+#define MIN_SHIFT 16   /* an eighth of it holds an unaligned page */
+#define MAX_SHIFT 30
+#define MAX_PAGES BIT(20)
 
 static u32 chunk_len(const struct hal_pool *p)
 {
@@ -63,7 +63,8 @@ static bool crosses(u64 bus, u64 len, u64 boundary)
 static bool find_run(const struct hal_pool *p, const struct hal_chunk *c,
 		     const struct hal_want *w, unsigned long *first)
 {
-	unsigned long at = 0, off = ((c->bus >> PAGE_SHIFT) - w->page) & w->align;
+	unsigned long at = 0,
+		      off = ((c->bus >> PAGE_SHIFT) - w->page) & w->align;
 	u64 bus;
 
 	for (;;) {
@@ -143,7 +144,7 @@ static struct hal_chunk *reserve_chunk(struct hal_dev *hd, enum hal_kind kind,
 
 /* An empty owned chunk, at least @ms idle, of @hd or of anyone (NULL). */
 static struct hal_chunk *disown_idle(struct hal_pool *p, struct hal_dev *hd,
-				     unsigned int ms, bool *more)
+				     unsigned int ms, bool *young)
 {
 	struct hal_chunk *c;
 
@@ -155,38 +156,50 @@ static struct hal_chunk *disown_idle(struct hal_pool *p, struct hal_dev *hd,
 			WRITE_ONCE(c->owner, NULL);
 			return c;
 		}
-		*more = true;
+		*young = true;
 	}
 	return NULL;
 }
 
-/* Unmap the empty chunks. Return: whether some are too young for it. */
-static bool reap(struct hal *hal, struct hal_dev *hd, unsigned int ms)
+/*
+ * Unmap the empty chunks of @hd or of anyone (NULL). Return: how many; *young
+ * says whether some are left for later.
+ */
+static u32 reap(struct hal *hal, struct hal_dev *hd, unsigned int ms,
+		bool *young)
 {
 	struct hal_pool *p = &hal->pool;
 	struct hal_chunk *c;
 	unsigned long flags;
-	bool more = false;
+	u32 n = 0;
 
 	spin_lock_irqsave(&p->lock, flags);
-	while ((c = disown_idle(p, hd, ms, &more))) {
+	while ((c = disown_idle(p, hd, ms, young))) {
 		spin_unlock_irqrestore(&p->lock, flags);
 		hal_unmap_one(c->user, c->bus, chunk_len(p));
+		n++;
 		spin_lock_irqsave(&p->lock, flags);
 		c->user = NULL;
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
-	return more;
+	return n;
+}
+
+/* Unmap all empty chunks now: others need the room. Return: any? */
+bool hal_pool_shrink(struct hal *hal)
+{
+	bool young;
+
+	return reap(hal, NULL, 0, &young);
 }
 
 static void reap_work(struct work_struct *work)
 {
-	struct hal *hal = container_of(to_delayed_work(work), struct hal,
-				       pool.reap);
+	struct hal *hal =
+		container_of(to_delayed_work(work), struct hal, pool.reap);
 	bool more = hal_devices_bury(hal);
 
-	if (hal->pool.vaddr)
-		more |= reap(hal, NULL, IDLE_MS);
+	reap(hal, NULL, IDLE_MS, &more);
 	if (more)
 		schedule_delayed_work(&hal->pool.reap,
 				      msecs_to_jiffies(IDLE_MS));
@@ -218,20 +231,22 @@ static int take_from_new(struct hal_dev *hd, const struct hal_want *w,
 			c->user = NULL;
 			if (status != VD_HAL_S_MASK &&
 			    status != VD_HAL_S_DISCONTIG)
-				break;	/* so will the others be */
+				break; /* so will the others be */
 			continue;
 		}
 		c->bus = bus;
 		c->idle = jiffies;
-		smp_store_release(&c->owner, hd);	/* after bus, kind */
+		smp_store_release(&c->owner, hd); /* after bus, kind */
 		taken = take_run(p, c, w, run);
-		if (!taken)	/* an odd alignment: leave it to the reaper */
+		if (!taken) /* an odd alignment: leave it to the reaper */
 			break;
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (status == VD_HAL_S_MASK)
 		hd->narrow[w->kind] = jiffies + msecs_to_jiffies(NARROW_MS);
-	return taken ? 0 : status == VD_HAL_S_OK ? -EAGAIN : -EIO;
+	if (taken)
+		return 0;
+	return status == VD_HAL_S_OK ? -EAGAIN : hal_errno(status);
 }
 
 /* --- for the rest of the module -------------------------------------- */
@@ -246,8 +261,8 @@ static int take_from_new(struct hal_dev *hd, const struct hal_want *w,
  * hal_pool_free(). Any context.
  *
  * Return: 0, or
- *  -ENOMEM the pool is full, or has no place that will do
- *  -EIO    the host refuses to map a chunk
+ *  -ENOSPC    the pool is full, or has no place that will do
+ *  as hal_errno() if the host refuses to map a chunk
  */
 int hal_pool_alloc(struct hal_dev *hd, const struct hal_want *want,
 		   struct hal_run *run)
@@ -259,24 +274,24 @@ int hal_pool_alloc(struct hal_dev *hd, const struct hal_want *want,
 	int err;
 
 	if (!p->vaddr || want->npages > chunk_pages(p))
-		return -ENOMEM;
+		return -ENOSPC;
 	spin_lock_irqsave(&p->lock, flags);
 	taken = take_from_own(hd, want, run);
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (taken)
 		return 0;
 	if (narrow && time_before(jiffies, narrow))
-		return -EIO;
+		return hal_errno(VD_HAL_S_MASK);
 
 	err = take_from_new(hd, want, run);
-	if (err == -EAGAIN) {	/* none free: those that idle will do */
-		reap(hd->hal, NULL, 0);
+	if (err == -EAGAIN) { /* none free: those that idle will do */
+		hal_pool_shrink(hd->hal);
 		err = take_from_new(hd, want, run);
 	}
 	if (err == -EAGAIN) {
 		hal_count(&hd->stats, HAL_N_POOL_FULL, 1);
 		schedule_delayed_work(&p->reap, msecs_to_jiffies(IDLE_MS));
-		err = -ENOMEM;
+		err = -ENOSPC;
 	}
 	return err;
 }
@@ -331,11 +346,10 @@ static void forget_runs(struct hal_pool *p, struct hal_dev *hd)
 void hal_pool_release(struct hal_dev *hd)
 {
 	struct hal_pool *p = &hd->hal->pool;
+	bool young;
 
-	if (!p->vaddr)
-		return;
 	forget_runs(p, hd);
-	reap(hd->hal, hd, 0);
+	reap(hd->hal, hd, 0, &young);
 	while (is_user(p, hd))
 		schedule_timeout_uninterruptible(1);
 }
