@@ -56,7 +56,7 @@ static void describe(struct hal_dev *hd, phys_addr_t phys, u32 len,
 	want->page = phys >> PAGE_SHIFT;
 	want->boundary = boundary;
 	if ((phys ^ (phys + len - 1)) & ~boundary || boundary < PAGE_SIZE - 1)
-		want->boundary = U64_MAX;	/* the original crosses it too */
+		want->boundary = U64_MAX; /* the original crosses it too */
 }
 
 /**
@@ -131,8 +131,7 @@ static struct hal_origin *find_origin(struct hal_dev *hd, dma_addr_t bus,
 
 bool hal_is_bounced(struct hal_dev *hd, dma_addr_t bus)
 {
-	return atomic_read(&hd->nbounced) &&
-	       hal_pool_find(hd, bus, HAL_BOUNCE);
+	return atomic_read(&hd->nbounced) && hal_pool_find(hd, bus, HAL_BOUNCE);
 }
 
 void hal_bounce_unmap(struct hal_dev *hd, dma_addr_t bus, u32 len,

@@ -20,8 +20,8 @@
 
 #include "hal.h"
 
-#define GONE_MS		50	/* look again for leftovers */
-#define GRACE_MS	10000	/* how long the HAL waits for them */
+#define GONE_MS	 50    /* look again for leftovers */
+#define GRACE_MS 10000 /* how long the HAL waits for them */
 
 /* --- the set --------------------------------------------------------- */
 
@@ -153,8 +153,7 @@ static void detach(struct hal *hal, struct pci_dev *pdev)
 	if (hd) {
 		hide(hd);
 		list_move_tail(&hd->link, &hal->gone);
-		pci_dbg(pdev, "gone, %ld live\n",
-			atomic_long_read(&hd->live));
+		pci_dbg(pdev, "gone, %ld live\n", atomic_long_read(&hd->live));
 	}
 	mutex_unlock(&hal->lock);
 	if (hd)

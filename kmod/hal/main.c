@@ -75,9 +75,9 @@ static void update_bus(struct hal *hal)
 	if (err) {
 		hal_off(hal);
 		hal_calls_stop(hal);
-		pci_err(hal->pdev, "turned off: %s\n", err == -EEXIST ?
-			"an assigned function was on the bus before the HAL" :
-			"no answer from the device");
+		pci_err(hal->pdev, "turned off: %s\n",
+			err == -EEXIST ? "functions came before the HAL" :
+					 "no answer from the device");
 		return;
 	}
 	hal_devices_drop_lost(hal);
@@ -112,7 +112,7 @@ static void queue_bus_work(struct hal *hal)
 {
 	hal_get(hal);
 	if (!queue_work(hal_wq, &hal->bus_work))
-		hal_put(hal);	/* queued already; never the last */
+		hal_put(hal); /* queued already; never the last */
 }
 
 static irqreturn_t hal_irq(int irq, void *data)
@@ -222,12 +222,11 @@ static int start_irq(struct hal *hal)
 {
 	int err;
 
-	pci_set_master(hal->pdev);	/* for the MSI */
+	pci_set_master(hal->pdev); /* for the MSI */
 	err = pci_alloc_irq_vectors(hal->pdev, 1, 1, PCI_IRQ_MSI);
 	if (err < 0)
 		return err;
-	err = pci_request_irq(hal->pdev, 0, hal_irq, NULL, hal,
-			      KBUILD_MODNAME);
+	err = pci_request_irq(hal->pdev, 0, hal_irq, NULL, hal, KBUILD_MODNAME);
 	if (err)
 		pci_free_irq_vectors(hal->pdev);
 	return err;
@@ -279,7 +278,8 @@ static int hal_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	/* Nothing below can fail. */
 	atomic_notifier_chain_register(&panic_notifier_list, &hal->panic_nb);
 	if (IS_ENABLED(CONFIG_KEXEC_CORE) && kexec_crash_loaded())
-		pci_warn(pdev, "a crash kernel needs crash_kexec_post_notifiers=1\n");
+		pci_warn(pdev,
+			 "a crash kernel needs crash_kexec_post_notifiers=1\n");
 	queue_bus_work(hal);
 	return 0;
 
@@ -325,8 +325,7 @@ static int hal_prepare(struct device *dev)
 static const struct dev_pm_ops hal_pm_ops = { .prepare = hal_prepare };
 
 static const struct pci_device_id hal_ids[] = {
-	{ PCI_DEVICE(VD_HAL_PCI_VENDOR, VD_HAL_PCI_DEVICE) },
-	{ }
+	{ PCI_DEVICE(VD_HAL_PCI_VENDOR, VD_HAL_PCI_DEVICE) }, {}
 };
 MODULE_DEVICE_TABLE(pci, hal_ids);
 
@@ -368,7 +367,8 @@ module_exit(hal_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The Viaduct developers");
-MODULE_DESCRIPTION("Viaduct HAL: DMA of assigned devices on hosts without an IOMMU");
+MODULE_DESCRIPTION(
+	"Viaduct HAL: DMA of assigned devices on hosts without an IOMMU");
 #ifdef VIADUCT_VERSION
 MODULE_VERSION(VIADUCT_VERSION);
 #endif

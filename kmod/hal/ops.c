@@ -39,7 +39,7 @@
 #include "hal.h"
 
 #define LUCK_LOSSES 8
-#define LUCK_EVERY 64
+#define LUCK_EVERY  64
 
 static bool luck = true;
 module_param(luck, bool, 0644);

@@ -17,7 +17,7 @@
 
 struct dev_attr {
 	struct attribute attr;
-	int which;	/* counter, or HAL_NCOUNTERS + gauge */
+	int which; /* counter, or HAL_NCOUNTERS + gauge */
 };
 
 static u64 read_one(struct hal_dev *hd, int which)
@@ -43,6 +43,7 @@ static ssize_t dev_attr_show(struct kobject *kobj, struct attribute *attr,
 
 static const struct sysfs_ops dev_sysfs_ops = { .show = dev_attr_show };
 
+/* clang-format off */
 #define DEV_COUNTER(upper, lower)				\
 	static struct dev_attr dev_##lower = {			\
 		.attr = { .name = #lower, .mode = 0444 },	\
@@ -63,6 +64,7 @@ static struct attribute *dev_attrs[] = {
 	HAL_GAUGES(DEV_REF)
 	NULL
 };
+/* clang-format on */
 ATTRIBUTE_GROUPS(dev);
 
 static void dev_release(struct kobject *kobj)
@@ -100,10 +102,11 @@ static ssize_t total_show(struct device *dev, struct device_attribute *attr,
 	struct dev_ext_attribute *a =
 		container_of(attr, struct dev_ext_attribute, attr);
 
-	return sysfs_emit(buf, "%llu\n", read_all(dev_get_drvdata(dev),
-						  (long)a->var));
+	return sysfs_emit(buf, "%llu\n",
+			  read_all(dev_get_drvdata(dev), (long)a->var));
 }
 
+/* clang-format off */
 #define HAL_COUNTER(upper, lower)					\
 	static struct dev_ext_attribute hal_##lower = {			\
 		.attr = __ATTR(lower, 0444, total_show, NULL),		\
@@ -118,9 +121,10 @@ static ssize_t total_show(struct device *dev, struct device_attribute *attr,
 
 HAL_COUNTERS(HAL_COUNTER)
 HAL_GAUGES(HAL_GAUGE)
+/* clang-format on */
 
-static ssize_t pool_size_show(struct device *dev,
-			      struct device_attribute *attr, char *buf)
+static ssize_t pool_size_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
 {
 	struct hal_pool *p = &((struct hal *)dev_get_drvdata(dev))->pool;
 
@@ -155,6 +159,7 @@ static ssize_t status_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(status);
 
+/* clang-format off */
 static struct attribute *hal_attrs[] = {
 	HAL_COUNTERS(HAL_REF)
 	HAL_GAUGES(HAL_REF)
@@ -164,6 +169,7 @@ static struct attribute *hal_attrs[] = {
 	&dev_attr_status.attr,
 	NULL
 };
+/* clang-format on */
 
 static const struct attribute_group hal_group = { .attrs = hal_attrs };
 
