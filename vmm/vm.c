@@ -104,6 +104,15 @@ static int make_chips(struct vm *vm)
 	return call(vm->vm_fd, KVM_CREATE_PIT2, &pit);
 }
 
+/* A signal of whatever kind ends the call without a machine made. */
+static int make_vm_fd(struct vm *vm)
+{
+	do
+		vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	while (vm->vm_fd < 0 && errno == EINTR);
+	return vm->vm_fd < 0 ? -errno : 0;
+}
+
 static int take_birth(struct vm *vm)
 {
 	struct vm_birth *b = calloc(1, sizeof(*b));
@@ -135,8 +144,9 @@ int vm_create(struct vm *vm, unsigned int nvcpus, const char **why)
 	if (err)
 		goto err_destroy;
 	*why = "KVM cannot make a virtual machine";
-	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
-	err = vm->vm_fd < 0 ? -errno : make_chips(vm);
+	err = make_vm_fd(vm);
+	if (!err)
+		err = make_chips(vm);
 	if (!err)
 		err = take_birth(vm);
 	if (!err)
