@@ -128,6 +128,19 @@ static int check_intx(struct check *c)
 	return -EOPNOTSUPP;
 }
 
+/* The keeper's condition: what it could not stop it does not take. */
+static int check_reset(struct check *c)
+{
+	if (c->d->can_reset)
+		return 0;
+	snprintf(c->why, c->len,
+		 "%s cannot be reset on its own (no FLR, no PM reset, other "
+		 "functions on its bus), so its DMA could not be stopped for "
+		 "certain",
+		 c->d->bdf);
+	return -EOPNOTSUPP;
+}
+
 static int check_module(const struct sysfs *s, const char *bdf, char *why,
 			size_t len)
 {
@@ -164,11 +177,6 @@ static void warn(struct check *c)
 			 "the host loses a network interface "
 			 "with %s: %s",
 			 c->d->bdf, who);
-	else if (!c->d->can_reset)
-		snprintf(c->why, c->len,
-			 "%s cannot be reset alone, so it "
-			 "may keep its pins when its guest ends",
-			 c->d->bdf);
 	else if (has_unassigned(c->d))
 		snprintf(c->why, c->len,
 			 "a BAR of %s has no address on this "
@@ -180,8 +188,8 @@ int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
 			 char *why, size_t len)
 {
 	static int (*const checks[])(struct check * c) = {
-		check_bridge,	check_claim, check_disks,
-		check_siblings, check_iommu, check_intx,
+		check_bridge, check_claim, check_disks, check_siblings,
+		check_iommu,  check_intx,  check_reset,
 	};
 	struct check c = { .s = s, .d = d, .why = why, .len = len };
 	int err;
