@@ -27,7 +27,8 @@ skip() {
 }
 
 # guest_initrd KERNEL <SCRIPT [OPTIONS OF lab/initrd]: the kernel and an initial
-# file system whose /guest is the script, as vmlinuz and initrd in $E2E_DIR.
+# file system whose /guest is the script, as vmlinuz and initrd in $E2E_DIR. It
+# is appended to $guest_base, or to what lab/guest has made for the kernel.
 guest_initrd() {
 	local kernel=$1 work
 	shift
@@ -35,7 +36,7 @@ guest_initrd() {
 	cat >"$work/guest"
 	"$lab_dir/initrd" -o "$work/own" -f "$work/guest=guest" \
 		-b "$lab_build/tests/e2e/prog/verify" "$@"
-	cat "$lab_build/lab/guest/initrd-$kernel" "$work/own" \
+	cat "${guest_base:-$lab_build/lab/guest/initrd-$kernel}" "$work/own" \
 		>"$E2E_DIR/initrd"
 	cp "$lab_build/lab/guest/vmlinuz-$kernel" "$E2E_DIR/vmlinuz"
 	rm -rf "$work"
