@@ -312,9 +312,9 @@ static void test_device(void **state)
 	shows("is a bridge");
 	shows("This device cannot be assigned.");
 	tree_drop(&f.t, "bus/pci/devices/0000:03:00.0/reset");
-	assert_int_equal(doctor("03:00.0", NULL), CLI_OK);
-	shows("warn 0000:03:00.0");
-	shows("-> 0000:03:00.0 cannot be reset alone");
+	assert_int_equal(doctor("03:00.0", NULL), CLI_FAILED);
+	shows("0000:03:00.0 cannot be reset on its own");
+	shows("This device cannot be assigned.");
 }
 
 static void test_usage(void **state)
