@@ -115,6 +115,43 @@ int vd_domain_copy_out(struct vd_domain *d, vd_gpa gpa, const void *from,
 		       size_t len);
 
 /**
+ * struct vd_discard - how to give up memory, and what came of it
+ * @give:   takes the memory at @hva out of the process, so that it reads as
+ *          zeros from now on (MADV_DONTNEED). Called with the domain's lock
+ *          held: it must not call into the library. 0 goes on.
+ * @opaque: passed to @give
+ * @given:  out: bytes that @give took
+ * @pinned: out: bytes that were refused because they have a pin
+ */
+struct vd_discard {
+	int (*give)(void *opaque, void *hva, uint64_t len);
+	void *opaque;
+	uint64_t given, pinned;
+};
+
+/**
+ * vd_domain_discard() - give up guest memory that no device can reach
+ * @gpa: first guest address, page aligned
+ * @len: bytes, a non-zero multiple of the page size
+ * @how: in and out
+ *
+ * What a balloon or a free page report asks for. Memory with a pin is left as
+ * it is and counted: DMA under way never meets a new page. No map comes
+ * between the look at the pins and @give. A granule of 2 MiB is pinned as a
+ * whole, but parts of one without a pin may be given.
+ *
+ * Locking: takes the domain's lock, and drops it every 2 MiB.
+ *
+ * Return: 0, or
+ *  -EINVAL     @len is 0, or something is not page aligned
+ *  -EOVERFLOW  @gpa + @len wraps
+ *  -EFAULT     part of it is not guest memory: nothing was given
+ *  other       what @give returned; @given and @pinned say how far it came
+ */
+int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
+		      struct vd_discard *how);
+
+/**
  * vd_domain_set_budget() - change the limit; 0 means none
  *
  * A budget below what is pinned now revokes nothing; it refuses what is new.

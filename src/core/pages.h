@@ -36,6 +36,13 @@ static inline bool pages_over_budget(const struct pages *p)
 	return p->npinned > p->budget;
 }
 
+/* Does the granule of @gpa have a pin? */
+static inline bool pages_are_held(const struct pages *p,
+				  const struct stretch *s, uint64_t gpa)
+{
+	return s->pins[(gpa - s->gpa) >> p->shift] != 0;
+}
+
 /* What is held now is really pinned. */
 void pages_commit(struct pages *p);
 

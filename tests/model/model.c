@@ -33,7 +33,7 @@ struct world {
 	} dev[RIVAL_DEVICES];
 	uint64_t seed, op;
 	uint64_t last_iova[16], last_len[16]; /* of recent maps */
-	uint64_t tally[12];
+	uint64_t tally[13];
 };
 
 static void fail(struct world *w, const char *what)
@@ -233,6 +233,32 @@ static int do_budget(struct world *w)
 	return 0;
 }
 
+/* Which pages were given, a bit each. */
+static int note_given(void *opaque, void *hva, uint64_t len)
+{
+	size_t page = (size_t)((char *)hva - BASE) / PAGE;
+	uint64_t *given = opaque;
+
+	for (; len; len -= PAGE)
+		*given |= 1ull << page++;
+	return 0;
+}
+
+/* Exactly the pages that no device can reach are given. */
+static int do_discard(struct world *w)
+{
+	uint64_t first = rnd(w, RIVAL_PAGES), n = 1 + rnd(w, RIVAL_PAGES - first);
+	uint64_t range = (1ull << n) - 1, pins = rival_pins(&w->r), given = 0;
+	struct vd_discard how = { .give = note_given, .opaque = &given };
+
+	range <<= first;
+	check(w, vd_domain_discard(w->d, (vd_gpa){ first * PAGE }, n * PAGE, &how) == 0);
+	check(w, given == (range & ~pins));
+	check(w, how.given == (uint64_t)__builtin_popcountll(given) * PAGE);
+	check(w, how.pinned == (uint64_t)__builtin_popcountll(range & pins) * PAGE);
+	return given == range ? 0 : -EBUSY;
+}
+
 /* Deny, revoke, permit, detach; quiesce fails now and then. */
 static int do_state(struct world *w)
 {
@@ -287,13 +313,14 @@ static void check_invariants(struct world *w)
 static void step(struct world *w)
 {
 	static int (*const ops[])(struct world *) = {
-		do_map,	    do_map,  do_map,	     do_unmap, do_unmap_some, do_translate,
-		do_reverse, do_move, do_map_failing, do_state, do_attach,     do_budget,
+		do_map,	      do_map,	  do_map,     do_unmap,	      do_unmap_some,
+		do_translate, do_reverse, do_move,    do_map_failing, do_state,
+		do_attach,    do_budget,  do_discard,
 	};
 	size_t i = rnd(w, 64);
 
-	/* The last four are rare. */
-	i = i < 56 ? i % 8 : 8 + i % 4;
+	/* The last five are rare. */
+	i = i < 56 ? i % 8 : 8 + rnd(w, 5);
 	w->tally[i] += ops[i](w) == 0;
 	check_invariants(w);
 	w->op++;
