@@ -100,6 +100,7 @@ static void prune(struct index *x, uint64_t page)
 	struct index_node *node = x->root;
 	unsigned int level = x->height;
 
+	x->leaf = NULL;
 	while (level > 0 && node) {
 		way[--level] = node;
 		node = level ? node->slot[slot_of(page, level)] : NULL;
@@ -115,11 +116,27 @@ static void prune(struct index *x, uint64_t page)
 	}
 }
 
+/* Where the last call was, if @page belongs there. */
+static struct index_node *at_leaf(const struct index *x, uint64_t page)
+{
+	return x->leaf_key == page >> INDEX_BITS ? x->leaf : NULL;
+}
+
+static struct index_node *stay_at(struct index *x, uint64_t page,
+				  struct index_node *leaf)
+{
+	x->leaf = leaf;
+	x->leaf_key = page >> INDEX_BITS;
+	return leaf;
+}
+
 /* The lowest node on the way to @page, with all above it; or NULL. */
 static struct index_node *reach(struct index *x, uint64_t page)
 {
-	struct index_node *node;
+	struct index_node *node = at_leaf(x, page);
 
+	if (node)
+		return node;
 	if ((x->root ? grow(x, page) : plant(x, page)) != 0)
 		return NULL;
 	node = x->root;
@@ -134,18 +151,21 @@ static struct index_node *reach(struct index *x, uint64_t page)
 		}
 		node = next;
 	}
-	return node;
+	return stay_at(x, page, node);
 }
 
-static struct index_node *leaf_of(const struct index *x, uint64_t page)
+static struct index_node *leaf_of(struct index *x, uint64_t page)
 {
-	struct index_node *node = x->root;
+	struct index_node *node = at_leaf(x, page);
 
+	if (node)
+		return node;
 	if (x->height == 0 || !fits(page, x->height))
 		return NULL;
+	node = x->root;
 	for (unsigned int level = x->height - 1; level > 0 && node; level--)
 		node = node->slot[slot_of(page, level)];
-	return node;
+	return stay_at(x, page, node);
 }
 
 int index_insert(struct index *x, struct tree_node *n)
@@ -206,22 +226,21 @@ static uint64_t next_below(const struct index_node *node, unsigned int level,
 	return level ? next_below(node->slot[i], level - 1, page) : page;
 }
 
-static uint64_t next_page(const struct index *x, uint64_t page)
+static uint64_t next_page(struct index *x, uint64_t page)
 {
 	if (x->height == 0 || !fits(page, x->height))
 		return NO_PAGE;
 	return next_below(x->root, x->height - 1, page);
 }
 
-static struct tree tree_at(const struct index *x, uint64_t page)
+static struct tree tree_at(struct index *x, uint64_t page)
 {
 	const struct index_node *leaf = leaf_of(x, page);
 
 	return (struct tree){ leaf ? leaf->slot[slot_of(page, 0)] : NULL };
 }
 
-struct tree_node *index_find(const struct index *x, uint64_t first,
-			     uint64_t last)
+struct tree_node *index_find(struct index *x, uint64_t first, uint64_t last)
 {
 	const struct tree t = tree_at(x, first >> PAGE_BITS);
 
@@ -229,7 +248,7 @@ struct tree_node *index_find(const struct index *x, uint64_t first,
 }
 
 /* The first page in which a range may begin that reaches into @page. */
-static uint64_t first_page(const struct index *x, uint64_t page)
+static uint64_t first_page(struct index *x, uint64_t page)
 {
 	uint64_t back = 0;
 
@@ -238,8 +257,7 @@ static uint64_t first_page(const struct index *x, uint64_t page)
 	return page > back ? page - back : 0;
 }
 
-struct tree_node *index_overlap(const struct index *x, uint64_t first,
-				uint64_t last)
+struct tree_node *index_overlap(struct index *x, uint64_t first, uint64_t last)
 {
 	uint64_t page = first_page(x, first >> PAGE_BITS);
 	uint64_t end = last >> PAGE_BITS;
@@ -258,14 +276,14 @@ struct tree_node *index_overlap(const struct index *x, uint64_t first,
 	return n;
 }
 
-struct tree_node *index_first(const struct index *x)
+struct tree_node *index_first(struct index *x)
 {
 	const struct tree t = tree_at(x, next_page(x, 0));
 
 	return tree_first(&t);
 }
 
-struct tree_node *index_next(const struct index *x, const struct tree_node *n)
+struct tree_node *index_next(struct index *x, const struct tree_node *n)
 {
 	struct tree t = tree_at(x, page_of(n));
 	struct tree_node *next = tree_next(&t, n);

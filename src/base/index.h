@@ -4,7 +4,7 @@
  * an array look-up while few ranges begin in the same page.
  *
  * Insertion may need memory. Removal does not, so it cannot fail. The caller
- * locks.
+ * locks, for looking too: it remembers where it was.
  */
 #ifndef BASE_INDEX_H
 #define BASE_INDEX_H
@@ -22,6 +22,10 @@ struct index {
 	struct index_node *root;
 	unsigned int height; /* levels; 0: empty */
 	struct pool *pool;   /* of index_node_size bytes; borrowed */
+	/* The lowest node that was last gone to, and its page >> INDEX_BITS:
+	 * who looks mostly changes next, and neighbours come together. */
+	struct index_node *leaf;
+	uint64_t leaf_key;
 	/* How many ranges touch at most 2^class pages, and more than half. */
 	uint64_t live[INDEX_CLASSES];
 	uint64_t classes; /* a bit for each that is not 0 */
@@ -36,11 +40,9 @@ int index_insert(struct index *x, struct tree_node *n);
 void index_remove(struct index *x, struct tree_node *n);
 
 /* As in tree.h. */
-struct tree_node *index_find(const struct index *x, uint64_t first,
-			     uint64_t last);
-struct tree_node *index_overlap(const struct index *x, uint64_t first,
-				uint64_t last);
-struct tree_node *index_first(const struct index *x);
-struct tree_node *index_next(const struct index *x, const struct tree_node *n);
+struct tree_node *index_find(struct index *x, uint64_t first, uint64_t last);
+struct tree_node *index_overlap(struct index *x, uint64_t first, uint64_t last);
+struct tree_node *index_first(struct index *x);
+struct tree_node *index_next(struct index *x, const struct tree_node *n);
 
 #endif

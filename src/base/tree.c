@@ -87,8 +87,15 @@ static struct tree_node *join(struct tree_node *a, struct tree_node *b)
 void tree_insert(struct tree *t, struct tree_node *n)
 {
 	struct tree_node **link = &t->root;
-	uint64_t mine = priority(n);
+	uint64_t mine;
 
+	if (!t->root) { /* nearly always, in an index */
+		n->max_last = n->last;
+		n->left = n->right = NULL;
+		t->root = n;
+		return;
+	}
+	mine = priority(n);
 	while (*link && priority(*link) >= mine) {
 		struct tree_node *at = *link;
 

@@ -43,7 +43,7 @@ static int check_segs(const struct vd_seg *segs, size_t nsegs)
 	return 0;
 }
 
-static int check_state(const struct device *dev)
+static int check_state(struct device *dev)
 {
 	static const int refusal[VD_DEVICE_STATES] = {
 		[VD_DEVICE_DENIED] = -EPERM,
@@ -116,7 +116,7 @@ int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
  * The mapping that lets the device do @prot at @iova. Several may hold that
  * byte, all for the same guest byte (X3), but with different rights.
  */
-static int find_allowed(const struct device *dev, uint64_t iova,
+static int find_allowed(struct device *dev, uint64_t iova,
 			unsigned int prot, vd_gpa *out)
 {
 	const struct tree_node *n = index_overlap(&dev->by_bus, iova, iova);
@@ -194,7 +194,7 @@ int vd_device_reverse(struct vd_domain *d, uint32_t guest_id, vd_gpa gpa,
 	return err;
 }
 
-static size_t list_mappings(const struct device *dev, size_t from,
+static size_t list_mappings(struct device *dev, size_t from,
 			    struct vd_mapping *out, size_t max)
 {
 	const struct tree_node *n = index_first(&dev->by_bus);

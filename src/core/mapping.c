@@ -128,7 +128,7 @@ static int check_run(const struct vd_pin *pin)
  * X3: where the device already sees something it must be the same memory. An
  * honest host cannot break this, because both are pinned.
  */
-static int check_alias(const struct device *dev, const struct mapping *m)
+static int check_alias(struct device *dev, const struct mapping *m)
 {
 	uint64_t first = align_down(m->bus.first, VD_PAGE_SHIFT);
 	uint64_t last = m->bus.last | (VD_PAGE_SIZE - 1);
@@ -151,7 +151,7 @@ static int check_alias(const struct device *dev, const struct mapping *m)
 }
 
 /* Where the host has put a segment, if that is a place for it. */
-static int place_seg(const struct device *dev, struct mapping *m,
+static int place_seg(struct device *dev, struct mapping *m,
 		     const struct vd_pin *pin, uint64_t mask)
 {
 	int err = check_run(pin);
@@ -310,7 +310,7 @@ static void unpin_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 	free_segs(d, n);
 }
 
-static struct mapping *find_exact(const struct device *dev,
+static struct mapping *find_exact(struct device *dev,
 				  const struct vd_seg *seg)
 {
 	struct tree_node *n;
@@ -322,7 +322,7 @@ static struct mapping *find_exact(const struct device *dev,
 	return n ? from_bus(n) : NULL;
 }
 
-static bool is_quiet_enough(const struct device *dev)
+static bool is_quiet_enough(struct device *dev)
 {
 	/* The driver of a permitted device says that it is done with this
 	 * buffer. Of a device that is being taken away nobody knows. */

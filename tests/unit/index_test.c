@@ -36,7 +36,7 @@ static void assert_same(struct tree_node *a, struct tree_node *b)
 	}
 }
 
-static void check_walk(const struct index *x, const struct tree *rival)
+static void check_walk(struct index *x, const struct tree *rival)
 {
 	struct tree_node *a = index_first(x), *b = tree_first(rival);
 
