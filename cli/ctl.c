@@ -9,6 +9,7 @@
 #include "ctl_client.h"
 #include "ctl_print.h"
 #include "exit.h"
+#include "size.h"
 #include "verb.h"
 #include <getopt.h>
 #include <stdarg.h>
@@ -20,13 +21,13 @@ struct ctl {
 	const char *dir, *name, *socket;
 	bool json, count, wants_help;
 	const struct ctl_verb *verb;
-	const char *device;
+	const char *device; /* the operand, whatever the verb takes */
 	struct ctl_client client;
 	FILE *out;
 	char why[512];
 };
 
-enum wants_device { NO_DEVICE, MAY_DEVICE, MUST_DEVICE };
+enum wants_device { NO_DEVICE, MAY_DEVICE, MUST_DEVICE, MAY_SIZE };
 
 struct ctl_verb {
 	const char *name;
@@ -55,6 +56,18 @@ static int ask_device(struct ctl *c, json_t **result)
 {
 	return ask(c, c->verb->name, json_pack("{s:s}", "device", c->device),
 		   result);
+}
+
+/* Without an operand the verb only looks. */
+static int ask_size(struct ctl *c, json_t **result)
+{
+	uint64_t bytes;
+
+	if (!c->device)
+		return ask_plain(c, result);
+	size_parse(c->device, &bytes); /* take_operand() has seen it is one */
+	return ask(c, c->verb->name,
+		   json_pack("{s:I}", "bytes", (json_int_t)bytes), result);
 }
 
 /* All mappings of one device, page after page. */
@@ -164,6 +177,11 @@ static void print_changed(struct ctl *c, const json_t *j)
 	ctl_print_state(c->out, j);
 }
 
+static void print_balloon(struct ctl *c, const json_t *j)
+{
+	ctl_print_balloon(c->out, j);
+}
+
 static void print_nothing(struct ctl *c, const json_t *j)
 {
 	(void)c, (void)j;
@@ -230,6 +248,17 @@ static const struct ctl_verb verbs[] = {
 "Example:\n"
 "  viaduct ctl deny 0000:03:00.0\n",
 	  .device = MUST_DEVICE, .run = ask_device, .print = print_changed },
+	{ .name = "balloon", .args = " [SIZE]",
+	  .help = "memory that the guest gives back",
+	  .more =
+"Asks the guest to give back SIZE of its memory (0: take all again), then or\n"
+"without SIZE shows how far it is. The guest's virtio_balloon driver does it in\n"
+"its own time. Pages in which DMA may be under way are not taken from it.\n"
+"SIZE is a number of bytes, or one followed by K, M, G or T.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl --name web balloon 512M\n",
+	  .device = MAY_SIZE, .run = ask_size, .print = print_balloon },
 	{ .name = "quit", .args = "", .help = "end the machine",
 	  .more =
 "Asks the machine to end, as the escape key does. Devices are stopped and go\n"
@@ -261,7 +290,7 @@ static const char options_help[] =
 static void print_help(FILE *to)
 {
 	fputs("usage: viaduct ctl [--name NAME | --socket PATH] [--json] VERB "
-	      "[DEVICE]\n"
+	      "[DEVICE|SIZE]\n"
 	      "\n"
 	      "Ask or steer a running virtual machine.\n"
 	      "\n",
@@ -332,7 +361,15 @@ static int find_verb(struct ctl *c, const char *name)
 	return c->verb ? CLI_OK : usage("no such verb: %s", name);
 }
 
-static int take_device(struct ctl *c, int argc, char **argv)
+/* JSON has no larger numbers. */
+static bool is_size(const char *text)
+{
+	uint64_t bytes;
+
+	return !size_parse(text, &bytes) && bytes <= INT64_MAX;
+}
+
+static int take_operand(struct ctl *c, int argc, char **argv)
 {
 	const struct ctl_verb *v = c->verb;
 
@@ -345,6 +382,8 @@ static int take_device(struct ctl *c, int argc, char **argv)
 		return usage("unexpected argument: %s", argv[0]);
 	if (v->device == MUST_DEVICE && !c->device)
 		return usage("%s wants a DEVICE", v->name);
+	if (v->device == MAY_SIZE && c->device && !is_size(c->device))
+		return usage("%s is no size", c->device);
 	if (c->count && !v->takes_count)
 		return usage("%s takes no --count", v->name);
 	return CLI_OK;
@@ -361,7 +400,7 @@ static int parse(struct ctl *c, int argc, char **argv)
 	status = find_verb(c, argv[optind]);
 	if (status != CLI_OK || c->wants_help)
 		return status;
-	return take_device(c, argc - optind - 1, argv + optind + 1);
+	return take_operand(c, argc - optind - 1, argv + optind + 1);
 }
 
 static int print_result(struct ctl *c, const json_t *result)

@@ -196,3 +196,24 @@ void ctl_print_faults(FILE *to, const json_t *j)
 	fprintf(to, "%" JSON_INTEGER_FORMAT " faults since the start\n",
 		number(j, "total"));
 }
+
+void ctl_print_balloon(FILE *to, const json_t *j)
+{
+	bool driver = json_is_true(json_object_get(j, "driver"));
+
+	fprintf(to, "%-14s %s\n", "driver",
+		!driver ? "none: nothing can be given" :
+		json_is_true(json_object_get(j, "reporting")) ?
+			  "there, reports free pages" :
+			  "there");
+	fprintf(to, "%-14s %s of %s asked for\n", "given",
+		size_of(j, "actual_bytes").text,
+		size_of(j, "target_bytes").text);
+	fprintf(to, "%-14s %s\n", "reported free",
+		size_of(j, "reported_bytes").text);
+	fprintf(to, "%-14s %s\n", "discarded",
+		size_of(j, "discarded_bytes").text);
+	fprintf(to, "%-14s %s pinned, %s other\n", "refused",
+		size_of(j, "refused_pinned_bytes").text,
+		size_of(j, "refused_other_bytes").text);
+}

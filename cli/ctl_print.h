@@ -15,5 +15,6 @@ void ctl_print_faults(FILE *to, const json_t *j);
 
 /* A list of answers of "mappings", one per device. */
 void ctl_print_mappings(FILE *to, const json_t *j, bool count);
+void ctl_print_balloon(FILE *to, const json_t *j);
 
 #endif

@@ -557,6 +557,8 @@ static const struct control_command commands[] = {
 	{ "faults", "take the recorded faults: max", run_faults },
 	{ "permit", "let a device do DMA: device", run_permit },
 	{ "deny", "forbid it and revoke its mappings: device", run_deny },
+	{ "balloon", "memory that the guest gives back: bytes",
+	  control_run_balloon },
 	{ "quit", "end the machine", run_quit },
 };
 

@@ -14,6 +14,7 @@
 #ifndef VMM_CONTROL_VERBS_H
 #define VMM_CONTROL_VERBS_H
 
+#include "balloon.h"
 #include "control.h"
 #include "usage.h"
 #include <viaduct/viaduct.h>
@@ -34,6 +35,10 @@ struct control_vm_ops {
 		      void *ctx);
 	/* Microseconds from start to the first guest instruction; 0: not yet. */
 	uint64_t (*start_us)(void *opaque);
+	/* Set the balloon if @target is not NULL, then look at it. As
+	 * balloon_set(). */
+	int (*balloon)(void *opaque, const uint64_t *target,
+		       struct balloon_stats *out);
 };
 
 /**
@@ -63,6 +68,10 @@ struct control_vm {
  */
 void control_vm_cfg(struct control_vm *v, const char *path,
 		    struct control_cfg *cfg);
+
+/* Commands with a file of their own. */
+int control_run_balloon(void *ctx, const json_t *args, json_t **result,
+			struct control_error *e);
 
 /* The command table, for tests. */
 struct control_table control_vm_table(struct control_vm *v);

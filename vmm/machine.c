@@ -467,6 +467,8 @@ static const struct part parts[] = {
 	{ boot_create, boot_create, boot_destroy },
 	{ pci_create, pci_reset, pci_destroy },
 	{ machine_dma_create, machine_dma_reset, machine_dma_destroy },
+	{ machine_balloon_create, machine_balloon_reset,
+	  machine_balloon_destroy },
 	{ power_create, power_reset, power_destroy },
 	{ serial_create, serial_part_reset, serial_destroy },
 	{ machine_control_create, reset_nothing, machine_control_destroy },

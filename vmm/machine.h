@@ -14,6 +14,7 @@
 #ifndef VMM_MACHINE_H
 #define VMM_MACHINE_H
 
+#include "balloon.h"
 #include "boot.h"
 #include "console.h"
 #include "control_verbs.h"
@@ -81,6 +82,7 @@ struct machine {
 	struct console console;
 	struct pm pm;
 	struct dma dma;
+	struct balloon balloon;
 	struct control *control;
 	struct control_vm control_vm;
 	struct vcpus vcpus;

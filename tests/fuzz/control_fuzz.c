@@ -8,6 +8,7 @@
 #include "control_verbs.h"
 #include "fuzz.h"
 #include "stub_domain.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,23 @@ static uint64_t start_us(void *opaque)
 	return 0;
 }
 
-static const struct control_vm_ops ops = { change, change, quit, exits, start_us };
+static struct balloon_stats balloon_says;
+
+static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out)
+{
+	(void)opaque;
+	balloon_says.largest = 1 << 29;
+	if (target && *target > balloon_says.largest) {
+		*out = balloon_says;
+		return -ERANGE;
+	}
+	if (target)
+		balloon_says.target = *target;
+	*out = balloon_says;
+	return 0;
+}
+
+static const struct control_vm_ops ops = { change, change, quit, exits, start_us, do_balloon };
 
 static void check_answer(const char *line, size_t len, char *answer)
 {

@@ -57,7 +57,24 @@ static uint64_t do_start_us(void *opaque)
 	return 4321;
 }
 
-static const struct control_vm_ops ops = { do_permit, do_deny, do_quit, do_exits, do_start_us };
+static struct balloon_stats balloon_says;
+
+static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out)
+{
+	(void)opaque;
+	balloon_says.largest = 1 << 29;
+	if (target && *target > balloon_says.largest) {
+		*out = balloon_says;
+		return -ERANGE;
+	}
+	if (target)
+		balloon_says.target = *target;
+	*out = balloon_says;
+	return 0;
+}
+
+static const struct control_vm_ops ops = { do_permit, do_deny,	   do_quit,
+					   do_exits,  do_start_us, do_balloon };
 
 static int setup(void **state)
 {
@@ -341,6 +358,45 @@ static void test_faults(void **state)
 	json_decref(j);
 }
 
+static void test_balloon(void **state)
+{
+	json_t *j;
+
+	(void)state;
+	balloon_says = (struct balloon_stats){
+		.driver = true,
+		.actual = 1,
+		.inflated = 2,
+		.deflated = 3,
+		.reported = 4,
+		.discarded = 5,
+		.refused_pinned = 6,
+		.refused_other = 7,
+		.broken = 8,
+	};
+	j = ask_good("balloon", "{\"bytes\": 4096}");
+	assert_true(json_is_true(json_object_get(j, "driver")));
+	assert_true(json_is_false(json_object_get(j, "reporting")));
+	is_number(j, "target_bytes", 4096);
+	is_number(j, "actual_bytes", 1);
+	is_number(j, "largest_bytes", 1 << 29);
+	is_number(j, "inflated_bytes", 2);
+	is_number(j, "deflated_bytes", 3);
+	is_number(j, "reported_bytes", 4);
+	is_number(j, "discarded_bytes", 5);
+	is_number(j, "refused_pinned_bytes", 6);
+	is_number(j, "refused_other_bytes", 7);
+	is_number(j, "broken_queues", 8);
+	json_decref(j);
+	ask_bad("balloon", "{\"bytes\": -1}", "BadArguments");
+	ask_bad("balloon", "{\"bytes\": \"1M\"}", "BadArguments");
+	ask_bad("balloon", "{\"bytes\": 536870913}", "BadArguments");
+	ask_bad("balloon", "{\"size\": 1}", "BadArguments");
+	j = ask_good("balloon", "{}"); /* looks only */
+	is_number(j, "target_bytes", 4096);
+	json_decref(j);
+}
+
 static void test_quit(void **state)
 {
 	(void)state;
@@ -364,9 +420,9 @@ static void test_no_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_status), T(test_devices),  T(test_names),
-		T(test_change), T(test_mappings), T(test_counters),
-		T(test_faults), T(test_quit),	  T(test_no_arguments),
+		T(test_status),	  T(test_devices),	T(test_names),	T(test_change),
+		T(test_mappings), T(test_counters),	T(test_faults), T(test_balloon),
+		T(test_quit),	  T(test_no_arguments),
 	};
 
 	return cmocka_run_group_tests_name("control_verbs", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "ctl.h"
 #include "exit.h"
 #include "stub_domain.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,7 +64,24 @@ static uint64_t do_start_us(void *opaque)
 	return 4321;
 }
 
-static const struct control_vm_ops ops = { do_permit, do_deny, do_quit, do_exits, do_start_us };
+static struct balloon_stats balloon_says;
+
+static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out)
+{
+	(void)opaque;
+	balloon_says.largest = 1 << 29;
+	if (target && *target > balloon_says.largest) {
+		*out = balloon_says;
+		return -ERANGE;
+	}
+	if (target)
+		balloon_says.target = *target;
+	*out = balloon_says;
+	return 0;
+}
+
+static const struct control_vm_ops ops = { do_permit, do_deny,	   do_quit,
+					   do_exits,  do_start_us, do_balloon };
 
 static void start(int i, const char *name)
 {
@@ -182,6 +200,9 @@ static void test_usage(void **state)
 		{ "status --count", "takes no --count" },
 		{ "--name a/b status", "impossible name: a/b" },
 		{ "status -x", "no such option" },
+		{ "balloon 12x", "12x is no size" },
+		{ "balloon 1M 2M", "unexpected argument: 2M" },
+		{ "balloon 9999999T", "is no size" },
 	};
 
 	(void)state;
@@ -192,7 +213,8 @@ static void test_usage(void **state)
 static void test_help(void **state)
 {
 	static const char *const verbs[] = {
-		"status", "devices", "mappings", "counters", "faults", "permit", "deny", "quit",
+		"status", "devices", "mappings", "counters", "faults",
+		"permit", "deny",    "balloon",	 "quit",
 	};
 	char line[64];
 
@@ -274,6 +296,25 @@ static void test_others(void **state)
 	assert_int_equal(f.quits, 1);
 }
 
+static void test_balloon(void **state)
+{
+	json_t *j;
+
+	(void)state;
+	balloon_says = (struct balloon_stats){ .actual = 3 << 20, .refused_pinned = 8192 };
+	good("balloon", "driver         none");
+	good("balloon 16M", "given          3.0 MiB of 16.0 MiB asked for");
+	says(f.out, "refused        8.0 KiB pinned, 0 B other");
+	balloon_says.driver = balloon_says.reporting = true;
+	good("balloon", "there, reports free pages");
+	j = good_json("balloon --json 0");
+	assert_int_equal(json_integer_value(json_object_get(j, "target_bytes")), 0);
+	assert_int_equal(json_integer_value(json_object_get(j, "refused_pinned_bytes")), 8192);
+	json_decref(j);
+	fails("balloon 513M", CLI_FAILED, "at most 536870912 bytes");
+	assert_int_equal(balloon_says.target, 0);
+}
+
 static void test_several(void **state)
 {
 	char line[128];
@@ -339,8 +380,9 @@ static void test_strangers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_usage),	  T(test_help),	  T(test_status),  T(test_devices),
-		T(test_mappings), T(test_others), T(test_several), T(test_strangers),
+		T(test_usage),	 T(test_help),	   T(test_status),
+		T(test_devices), T(test_mappings), T(test_others),
+		T(test_balloon), T(test_several),  T(test_strangers),
 	};
 
 	return cmocka_run_group_tests_name("ctl", tests, NULL, NULL);
