@@ -53,6 +53,10 @@ typedef struct {
  *  EBUSY      something else is changing this device, or it is in use
  *  EIO        the device could not be quiesced; its pins are kept
  *  ENOTSUP    the host cannot do this (no io_uring, no pagemap)
+ *  EREMOTEIO  a remote device refused an access
+ *  EPIPE      a remote peer is gone
+ *  ETIMEDOUT  a remote peer did not answer in time
+ *  EPROTO     a remote peer said what its protocol does not allow
  */
 
 #ifdef __cplusplus
