@@ -39,9 +39,12 @@ static const char help[] =
 	"                      (4K)\n"
 	"  --budget SIZE       how much guest memory may be pinned at once (no "
 	"limit)\n"
-	"  --pin METHOD        io_uring (real pins) or mlock (resident, but "
-	"the kernel\n"
-	"                      may still move pages: the weaker promise)\n"
+	"  --pin METHOD        io_uring (real pins of what is in flight), all "
+	"(of guest\n"
+	"                      RAM, from start to end) or mlock (resident, but "
+	"the\n"
+	"                      kernel may still move pages: the weaker "
+	"promise)\n"
 	"  --pool SIZE         contiguous memory for the guest's HAL (8M with\n"
 	"                      --assign, otherwise none)\n"
 	"  --name NAME         name in the status (viaduct)\n"
@@ -163,7 +166,8 @@ static int set_budget(struct options *o, const char *arg)
 static int set_pin(struct options *o, const char *arg)
 {
 	o->cfg.pin = VD_PIN_IO_URING;
-	if (!strcmp(arg, "io_uring"))
+	o->cfg.pin_all = !strcmp(arg, "all");
+	if (o->cfg.pin_all || !strcmp(arg, "io_uring"))
 		return 0;
 	o->cfg.pin = VD_PIN_MLOCK;
 	return strcmp(arg, "mlock") ? -EINVAL : 0;

@@ -225,6 +225,9 @@ int dma_create(struct dma *d, struct vm *vm, struct pci_bus *bus, char *why,
 {
 	int err = create_host(d, why, len);
 
+	if (!err && d->cfg.pin_all)
+		err = pinall_create(&d->pinall, d->host, vm->ram, vm->ram_len,
+				    why, len);
 	if (!err && d->cfg.nassign)
 		err = create_pool(d, vm, why, len);
 	if (!err)
@@ -255,6 +258,7 @@ int dma_destroy(struct dma *d)
 			err = -EIO;
 	vd_domain_destroy(d->domain);
 	d->domain = NULL;
+	pinall_destroy(&d->pinall);
 	vd_host_destroy(d->host);
 	d->host = NULL;
 	if (d->has_keeper && keeper_finish(&d->keeper))

@@ -16,6 +16,7 @@
 #include "assign.h"
 #include "haldev.h"
 #include "keeper.h"
+#include "pinall.h"
 #include "pool.h"
 #include <viaduct/viaduct.h>
 
@@ -25,6 +26,7 @@ struct dma_cfg {
 	const char *const *assign; /* BDFs as the user wrote them */
 	unsigned int nassign;
 	enum vd_pin_method pin;
+	bool pin_all; /* of guest memory, for as long as it lives */
 	unsigned int granule_shift;
 	uint64_t budget;		   /* bytes; 0: no limit */
 	uint64_t pool_len;		   /* bytes */
@@ -39,6 +41,7 @@ struct dma {
 	struct vd_host *host;
 	struct vd_domain *domain;
 	struct pool pool;
+	struct pinall pinall;
 	struct haldev hal;
 	struct assign *assigned[DMA_MAX_ASSIGNED];
 	unsigned int nassigned;

@@ -44,6 +44,7 @@ struct machine_cfg {
 	uint64_t budget;	    /* 0: no limit */
 	uint64_t pool;		    /* 0: none */
 	enum vd_pin_method pin;
+	bool pin_all;
 	const char *const *assign; /* host PCI addresses, as given */
 	size_t nassign;
 	const char *control; /* socket path; NULL: by name */

@@ -21,6 +21,7 @@ int machine_dma_begin(struct machine *m)
 		.assign = m->cfg.assign,
 		.nassign = (unsigned int)m->cfg.nassign,
 		.pin = m->cfg.pin,
+		.pin_all = m->cfg.pin_all,
 		.granule_shift = m->cfg.granule_shift,
 		.budget = m->cfg.budget,
 		.pool_len = m->cfg.pool,
