@@ -24,6 +24,12 @@ demo: all
 bench: all
 	./scripts/bench
 
+# Two guests that have more memory than the host, for SECONDS (two hours).
+SECONDS := 7200
+soak: all
+	OVERCOMMIT_SECONDS=$(SECONDS) E2E_TIMEOUT=$$(($(SECONDS) + 600)) \
+		./tests/e2e/run overcommit
+
 lab: all
 	./lab/host --shell
 
@@ -33,4 +39,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all setup check demo bench lab install clean
+.PHONY: all setup check demo bench soak lab install clean
