@@ -8,6 +8,7 @@
 #include <viaduct/fake.h>
 #include <viaduct/hal.h>
 #include <viaduct/host.h>
+#include <viaduct/policy.h>
 #include <viaduct/remote.h>
 #include <viaduct/types.h>
 
