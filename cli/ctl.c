@@ -27,7 +27,7 @@ struct ctl {
 	char why[512];
 };
 
-enum wants_device { NO_DEVICE, MAY_DEVICE, MUST_DEVICE, MAY_SIZE };
+enum wants_device { NO_DEVICE, MAY_DEVICE, MUST_DEVICE, MAY_SIZE, MAY_LIMIT };
 
 struct ctl_verb {
 	const char *name;
@@ -65,6 +65,9 @@ static int ask_size(struct ctl *c, json_t **result)
 
 	if (!c->device)
 		return ask_plain(c, result);
+	if (!strcmp(c->device, "none"))
+		return ask(c, c->verb->name, json_pack("{s:n}", "bytes"),
+			   result);
 	size_parse(c->device, &bytes); /* take_operand() has seen it is one */
 	return ask(c, c->verb->name,
 		   json_pack("{s:I}", "bytes", (json_int_t)bytes), result);
@@ -182,6 +185,16 @@ static void print_balloon(struct ctl *c, const json_t *j)
 	ctl_print_balloon(c->out, j);
 }
 
+static void print_budget(struct ctl *c, const json_t *j)
+{
+	ctl_print_budget(c->out, j);
+}
+
+static void print_pressure(struct ctl *c, const json_t *j)
+{
+	ctl_print_pressure(c->out, j);
+}
+
 static void print_nothing(struct ctl *c, const json_t *j)
 {
 	(void)c, (void)j;
@@ -259,6 +272,26 @@ static const struct ctl_verb verbs[] = {
 "Example:\n"
 "  viaduct ctl --name web balloon 512M\n",
 	  .device = MAY_SIZE, .run = ask_size, .print = print_balloon },
+	{ .name = "budget", .args = " [SIZE]",
+	  .help = "how much may be pinned",
+	  .more =
+"Sets how much guest memory may be pinned at once, or without SIZE shows it.\n"
+"SIZE is a number of bytes, or one followed by K, M, G or T; or none, for no\n"
+"limit. A limit below what is pinned takes nothing away: it refuses what is\n"
+"new, and the guest's drivers see that as an error of their own.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl --name web budget 64M\n",
+	  .device = MAY_LIMIT, .run = ask_size, .print = print_budget },
+	{ .name = "pressure", .args = "",
+	  .help = "memory pressure on the host",
+	  .more =
+"Who watches for memory pressure (psi, cgroup-psi, cgroup-events) and how often\n"
+"it came, how often room was made, and what was paged out.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl pressure --json | jq .paged_out_bytes\n",
+	  .run = ask_plain, .print = print_pressure },
 	{ .name = "quit", .args = "", .help = "end the machine",
 	  .more =
 "Asks the machine to end, as the escape key does. Devices are stopped and go\n"
@@ -361,12 +394,15 @@ static int find_verb(struct ctl *c, const char *name)
 	return c->verb ? CLI_OK : usage("no such verb: %s", name);
 }
 
-/* JSON has no larger numbers. */
-static bool is_size(const char *text)
+/* JSON has no larger numbers. A limit can be none, but not 0. */
+static bool is_size(const struct ctl_verb *v, const char *text)
 {
 	uint64_t bytes;
 
-	return !size_parse(text, &bytes) && bytes <= INT64_MAX;
+	if (v->device == MAY_LIMIT && !strcmp(text, "none"))
+		return true;
+	return !size_parse(text, &bytes) && bytes <= INT64_MAX &&
+	       (bytes || v->device == MAY_SIZE);
 }
 
 static int take_operand(struct ctl *c, int argc, char **argv)
@@ -382,7 +418,7 @@ static int take_operand(struct ctl *c, int argc, char **argv)
 		return usage("unexpected argument: %s", argv[0]);
 	if (v->device == MUST_DEVICE && !c->device)
 		return usage("%s wants a DEVICE", v->name);
-	if (v->device == MAY_SIZE && c->device && !is_size(c->device))
+	if (v->device >= MAY_SIZE && c->device && !is_size(v, c->device))
 		return usage("%s is no size", c->device);
 	if (c->count && !v->takes_count)
 		return usage("%s takes no --count", v->name);

@@ -217,3 +217,34 @@ void ctl_print_balloon(FILE *to, const json_t *j)
 		size_of(j, "refused_pinned_bytes").text,
 		size_of(j, "refused_other_bytes").text);
 }
+
+void ctl_print_budget(FILE *to, const json_t *j)
+{
+	const json_t *budget = json_object_get(j, "budget_bytes");
+
+	fprintf(to, "%-14s %s\n", "budget",
+		json_is_integer(budget) ? size_of(j, "budget_bytes").text :
+					  "no limit");
+	print_peak(to, "pinned", j, "pinned_bytes", "pinned_peak_bytes");
+	fprintf(to, "%-14s %" JSON_INTEGER_FORMAT " map calls\n", "refused",
+		number(j, "refused_budget"));
+}
+
+void ctl_print_pressure(FILE *to, const json_t *j)
+{
+	const char *kind;
+	json_t *n;
+
+	if (!json_is_true(json_object_get(j, "on"))) {
+		fputs("not watched\n", to);
+		return;
+	}
+	json_object_foreach(json_object_get(j, "events"), kind, n)
+		fprintf(to, "%-14s %" JSON_INTEGER_FORMAT " times\n", kind,
+			json_integer_value(n));
+	fprintf(to, "%-14s %" JSON_INTEGER_FORMAT " times\n", "room made",
+		number(j, "requests"));
+	fprintf(to, "%-14s %s\n", "paged out",
+		size_of(j, "paged_out_bytes").text);
+	fprintf(to, "%-14s %s\n", "left as hot", size_of(j, "hot_bytes").text);
+}

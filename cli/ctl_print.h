@@ -16,5 +16,7 @@ void ctl_print_faults(FILE *to, const json_t *j);
 /* A list of answers of "mappings", one per device. */
 void ctl_print_mappings(FILE *to, const json_t *j, bool count);
 void ctl_print_balloon(FILE *to, const json_t *j);
+void ctl_print_budget(FILE *to, const json_t *j);
+void ctl_print_pressure(FILE *to, const json_t *j);
 
 #endif

@@ -51,6 +51,8 @@ static const char help[] =
 	"  --control PATH      control socket for viaduct ctl\n"
 	"  --console MODE      stdio or none (stdio)\n"
 	"  --no-console        the same as --console none\n"
+	"  --no-relief         do not page out cold guest memory when the host "
+	"is short\n"
 	"  --no-reboot         end when the guest resets itself\n"
 	"  --help              this text\n"
 	"\n"
@@ -211,6 +213,13 @@ static int set_no_reboot(struct options *o, const char *arg)
 	return 0;
 }
 
+static int set_no_relief(struct options *o, const char *arg)
+{
+	(void)arg;
+	o->cfg.no_relief = true;
+	return 0;
+}
+
 static int set_help(struct options *o, const char *arg)
 {
 	(void)arg;
@@ -238,6 +247,7 @@ static const struct {
 	{ "control", required_argument, set_control },
 	{ "console", required_argument, set_console },
 	{ "no-console", no_argument, set_no_console },
+	{ "no-relief", no_argument, set_no_relief },
 	{ "no-reboot", no_argument, set_no_reboot },
 	{ "help", no_argument, set_help },
 };

@@ -559,6 +559,9 @@ static const struct control_command commands[] = {
 	{ "deny", "forbid it and revoke its mappings: device", run_deny },
 	{ "balloon", "memory that the guest gives back: bytes",
 	  control_run_balloon },
+	{ "budget", "how much may be pinned: bytes", control_run_budget },
+	{ "pressure", "memory pressure on the host, and what came of it",
+	  control_run_pressure },
 	{ "quit", "end the machine", run_quit },
 };
 

@@ -16,6 +16,7 @@
 
 #include "balloon.h"
 #include "control.h"
+#include "relief.h"
 #include "usage.h"
 #include <viaduct/viaduct.h>
 
@@ -39,6 +40,7 @@ struct control_vm_ops {
 	 * balloon_set(). */
 	int (*balloon)(void *opaque, const uint64_t *target,
 		       struct balloon_stats *out);
+	void (*relief)(void *opaque, struct relief_stats *out);
 };
 
 /**
@@ -72,6 +74,10 @@ void control_vm_cfg(struct control_vm *v, const char *path,
 /* Commands with a file of their own. */
 int control_run_balloon(void *ctx, const json_t *args, json_t **result,
 			struct control_error *e);
+int control_run_budget(void *ctx, const json_t *args, json_t **result,
+		       struct control_error *e);
+int control_run_pressure(void *ctx, const json_t *args, json_t **result,
+			 struct control_error *e);
 
 /* The command table, for tests. */
 struct control_table control_vm_table(struct control_vm *v);

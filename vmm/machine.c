@@ -9,6 +9,7 @@
  */
 #include "machine.h"
 #include "machine_dma.h"
+#include "machine_memory.h"
 #include "ram.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -469,6 +470,7 @@ static const struct part parts[] = {
 	{ machine_dma_create, machine_dma_reset, machine_dma_destroy },
 	{ machine_balloon_create, machine_balloon_reset,
 	  machine_balloon_destroy },
+	{ machine_relief_create, reset_nothing, machine_relief_destroy },
 	{ power_create, power_reset, power_destroy },
 	{ serial_create, serial_part_reset, serial_destroy },
 	{ machine_control_create, reset_nothing, machine_control_destroy },

@@ -22,6 +22,7 @@
 #include "loop.h"
 #include "pci.h"
 #include "pm.h"
+#include "relief.h"
 #include "serial.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -48,6 +49,7 @@ struct machine_cfg {
 	const char *const *assign; /* host PCI addresses, as given */
 	size_t nassign;
 	const char *control; /* socket path; NULL: by name */
+	bool no_relief;	     /* pressure on the host is not our business */
 	bool console;	     /* standard input and output */
 	bool no_reboot;	     /* a guest reset ends the run */
 };
@@ -84,6 +86,7 @@ struct machine {
 	struct pm pm;
 	struct dma dma;
 	struct balloon balloon;
+	struct relief relief;
 	struct control *control;
 	struct control_vm control_vm;
 	struct vcpus vcpus;

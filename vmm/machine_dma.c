@@ -58,26 +58,6 @@ void machine_dma_destroy(struct machine *m)
 	dma_destroy(&m->dma);
 }
 
-int machine_balloon_create(struct machine *m)
-{
-	int err = balloon_create(&m->balloon, &m->vm, &m->pci, m->dma.domain);
-
-	return err ? machine_fail(m, err, "no balloon device: %s",
-				  strerror(-err)) :
-		     0;
-}
-
-int machine_balloon_reset(struct machine *m)
-{
-	balloon_reset(&m->balloon);
-	return 0;
-}
-
-void machine_balloon_destroy(struct machine *m)
-{
-	balloon_destroy(&m->balloon);
-}
-
 static struct assign *by_id(struct machine *m, uint32_t guest_id)
 {
 	for (unsigned int i = 0; i < m->dma.nassigned; i++)
@@ -131,6 +111,13 @@ static int on_balloon(void *opaque, const uint64_t *target,
 	return err;
 }
 
+static void on_relief(void *opaque, struct relief_stats *out)
+{
+	struct machine *m = opaque;
+
+	relief_stats(&m->relief, out);
+}
+
 static const struct control_vm_ops control_ops = {
 	.permit = on_permit,
 	.deny = on_deny,
@@ -138,6 +125,7 @@ static const struct control_vm_ops control_ops = {
 	.exits = on_exits,
 	.start_us = on_start_us,
 	.balloon = on_balloon,
+	.relief = on_relief,
 };
 
 static void describe(struct machine *m)

@@ -16,11 +16,6 @@ int machine_dma_create(struct machine *m);
 int machine_dma_reset(struct machine *m);
 void machine_dma_destroy(struct machine *m);
 
-/* The memory balloon. */
-int machine_balloon_create(struct machine *m);
-int machine_balloon_reset(struct machine *m);
-void machine_balloon_destroy(struct machine *m);
-
 /* The control socket. */
 int machine_control_create(struct machine *m);
 void machine_control_destroy(struct machine *m);

@@ -60,7 +60,21 @@ static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats
 	return 0;
 }
 
-static const struct control_vm_ops ops = { change, change, quit, exits, start_us, do_balloon };
+static void do_relief(void *opaque, struct relief_stats *out)
+{
+	(void)opaque;
+	*out = (struct relief_stats){
+		.on = true,
+		.source = { true, false, true },
+		.events = { 3, 0, 4 },
+		.requests = 5,
+		.paged_out = 6 << 20,
+		.hot = 2 << 20,
+	};
+}
+
+static const struct control_vm_ops ops = { change,   change,	 quit,	   exits,
+					   start_us, do_balloon, do_relief };
 
 static void check_answer(const char *line, size_t len, char *answer)
 {

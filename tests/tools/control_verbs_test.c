@@ -73,8 +73,21 @@ static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats
 	return 0;
 }
 
-static const struct control_vm_ops ops = { do_permit, do_deny,	   do_quit,
-					   do_exits,  do_start_us, do_balloon };
+static void do_relief(void *opaque, struct relief_stats *out)
+{
+	(void)opaque;
+	*out = (struct relief_stats){
+		.on = true,
+		.source = { true, false, true },
+		.events = { 3, 0, 4 },
+		.requests = 5,
+		.paged_out = 6 << 20,
+		.hot = 2 << 20,
+	};
+}
+
+static const struct control_vm_ops ops = { do_permit,	do_deny,    do_quit,  do_exits,
+					   do_start_us, do_balloon, do_relief };
 
 static int setup(void **state)
 {
@@ -397,6 +410,41 @@ static void test_balloon(void **state)
 	json_decref(j);
 }
 
+static void test_budget(void **state)
+{
+	json_t *j;
+
+	(void)state;
+	j = ask_good("budget", "{\"bytes\": 8192}");
+	is_number(j, "budget_bytes", 8192);
+	is_number(j, "pinned_bytes", 8192);
+	json_decref(j);
+	ask_bad("budget", "{\"bytes\": 0}", "BadArguments");
+	ask_bad("budget", "{\"bytes\": -4096}", "BadArguments");
+	ask_bad("budget", "{\"bytes\": \"none\"}", "BadArguments");
+	j = ask_good("budget", "{}");
+	is_number(j, "budget_bytes", 8192);
+	json_decref(j);
+	j = ask_good("budget", "{\"bytes\": null}");
+	assert_true(json_is_null(json_object_get(j, "budget_bytes")));
+	json_decref(j);
+}
+
+static void test_pressure(void **state)
+{
+	json_t *j = ask_good("pressure", "{}"), *events = json_object_get(j, "events");
+
+	(void)state;
+	assert_true(json_is_true(json_object_get(j, "on")));
+	is_number(events, "psi", 3);
+	is_number(events, "cgroup-events", 4);
+	assert_int_equal(json_object_size(events), 2); /* no cgroup-psi here */
+	is_number(j, "requests", 5);
+	is_number(j, "paged_out_bytes", 6 << 20);
+	is_number(j, "hot_bytes", 2 << 20);
+	json_decref(j);
+}
+
 static void test_quit(void **state)
 {
 	(void)state;
@@ -420,9 +468,9 @@ static void test_no_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_status),	  T(test_devices),	T(test_names),	T(test_change),
-		T(test_mappings), T(test_counters),	T(test_faults), T(test_balloon),
-		T(test_quit),	  T(test_no_arguments),
+		T(test_status),	  T(test_devices),  T(test_names),  T(test_change),
+		T(test_mappings), T(test_counters), T(test_faults), T(test_balloon),
+		T(test_budget),	  T(test_pressure), T(test_quit),   T(test_no_arguments),
 	};
 
 	return cmocka_run_group_tests_name("control_verbs", tests, NULL, NULL);

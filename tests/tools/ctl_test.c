@@ -80,8 +80,21 @@ static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats
 	return 0;
 }
 
-static const struct control_vm_ops ops = { do_permit, do_deny,	   do_quit,
-					   do_exits,  do_start_us, do_balloon };
+static void do_relief(void *opaque, struct relief_stats *out)
+{
+	(void)opaque;
+	*out = (struct relief_stats){
+		.on = true,
+		.source = { true, false, true },
+		.events = { 3, 0, 4 },
+		.requests = 5,
+		.paged_out = 6 << 20,
+		.hot = 2 << 20,
+	};
+}
+
+static const struct control_vm_ops ops = { do_permit,	do_deny,    do_quit,  do_exits,
+					   do_start_us, do_balloon, do_relief };
 
 static void start(int i, const char *name)
 {
@@ -203,6 +216,9 @@ static void test_usage(void **state)
 		{ "balloon 12x", "12x is no size" },
 		{ "balloon 1M 2M", "unexpected argument: 2M" },
 		{ "balloon 9999999T", "is no size" },
+		{ "balloon none", "none is no size" },
+		{ "budget 0", "0 is no size" },
+		{ "pressure 1M", "unexpected argument: 1M" },
 	};
 
 	(void)state;
@@ -213,8 +229,8 @@ static void test_usage(void **state)
 static void test_help(void **state)
 {
 	static const char *const verbs[] = {
-		"status", "devices", "mappings", "counters", "faults",
-		"permit", "deny",    "balloon",	 "quit",
+		"status", "devices", "mappings", "counters", "faults", "permit",
+		"deny",	  "balloon", "budget",	 "pressure", "quit",
 	};
 	char line[64];
 
@@ -315,6 +331,20 @@ static void test_balloon(void **state)
 	assert_int_equal(balloon_says.target, 0);
 }
 
+static void test_budget_and_pressure(void **state)
+{
+	(void)state;
+	good("budget 64M", "budget         64.0 MiB");
+	says(f.out, "pinned         8.0 KiB (at most 1.0 MiB)");
+	good("budget", "budget         64.0 MiB");
+	good("budget none", "budget         no limit");
+	good("pressure", "psi            3 times");
+	says(f.out, "cgroup-events  4 times");
+	assert_null(strstr(f.out, "cgroup-psi"));
+	says(f.out, "room made      5 times");
+	says(f.out, "paged out      6.0 MiB");
+}
+
 static void test_several(void **state)
 {
 	char line[128];
@@ -380,9 +410,9 @@ static void test_strangers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_usage),	 T(test_help),	   T(test_status),
-		T(test_devices), T(test_mappings), T(test_others),
-		T(test_balloon), T(test_several),  T(test_strangers),
+		T(test_usage),	  T(test_help),	     T(test_status),  T(test_devices),
+		T(test_mappings), T(test_others),    T(test_balloon), T(test_budget_and_pressure),
+		T(test_several),  T(test_strangers),
 	};
 
 	return cmocka_run_group_tests_name("ctl", tests, NULL, NULL);

@@ -42,6 +42,13 @@ void stub_domain_init(struct vd_domain *d, struct vd_hal *h)
 			      } };
 }
 
+void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes)
+{
+	pthread_mutex_lock(&d->lock);
+	d->stats.budget = bytes ? bytes : UINT64_MAX;
+	pthread_mutex_unlock(&d->lock);
+}
+
 void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
 {
 	pthread_mutex_lock(&d->lock);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine's parts that give memory back: rows of the table in machine.c.
+ */
+#ifndef VMM_MACHINE_MEMORY_H
+#define VMM_MACHINE_MEMORY_H
+
+struct machine;
+
+/* The memory balloon. */
+int machine_balloon_create(struct machine *m);
+int machine_balloon_reset(struct machine *m);
+void machine_balloon_destroy(struct machine *m);
+
+/* Pressure on the host. */
+int machine_relief_create(struct machine *m);
+void machine_relief_destroy(struct machine *m);
+
+#endif
