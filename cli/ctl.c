@@ -9,7 +9,9 @@
 #include "ctl_client.h"
 #include "ctl_print.h"
 #include "exit.h"
+#include "metrics.h"
 #include "size.h"
+#include "snapshot.h"
 #include "verb.h"
 #include <getopt.h>
 #include <stdarg.h>
@@ -50,6 +52,11 @@ static int ask(struct ctl *c, const char *command, json_t *args,
 static int ask_plain(struct ctl *c, json_t **result)
 {
 	return ask(c, c->verb->name, NULL, result);
+}
+
+static int ask_snapshot(struct ctl *c, json_t **result)
+{
+	return snapshot_take(&c->client, result, c->why, sizeof(c->why));
 }
 
 static int ask_device(struct ctl *c, json_t **result)
@@ -195,6 +202,11 @@ static void print_pressure(struct ctl *c, const json_t *j)
 	ctl_print_pressure(c->out, j);
 }
 
+static void print_metrics(struct ctl *c, const json_t *j)
+{
+	metrics_print(c->out, j);
+}
+
 static void print_nothing(struct ctl *c, const json_t *j)
 {
 	(void)c, (void)j;
@@ -292,6 +304,16 @@ static const struct ctl_verb verbs[] = {
 "Example:\n"
 "  viaduct ctl pressure --json | jq .paged_out_bytes\n",
 	  .run = ask_plain, .print = print_pressure },
+	{ .name = "metrics", .args = "", .help = "all numbers for Prometheus",
+	  .more =
+"Everything that the machine counts in Prometheus's text format, each sample\n"
+"with the machine's name as label vm. Write it to a .prom file for the\n"
+"node exporter's textfile collector. The names are stable. With --json: the\n"
+"answers that it is made of.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl --name web metrics >web.prom.new && mv web.prom.new web.prom\n",
+	  .run = ask_snapshot, .print = print_metrics },
 	{ .name = "quit", .args = "", .help = "end the machine",
 	  .more =
 "Asks the machine to end, as the escape key does. Devices are stopped and go\n"

@@ -229,8 +229,8 @@ static void test_usage(void **state)
 static void test_help(void **state)
 {
 	static const char *const verbs[] = {
-		"status", "devices", "mappings", "counters", "faults", "permit",
-		"deny",	  "balloon", "budget",	 "pressure", "quit",
+		"status", "devices", "mappings", "counters", "faults",	"permit",
+		"deny",	  "balloon", "budget",	 "pressure", "metrics", "quit",
 	};
 	char line[64];
 
