@@ -116,8 +116,8 @@ int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
  * The mapping that lets the device do @prot at @iova. Several may hold that
  * byte, all for the same guest byte (X3), but with different rights.
  */
-static int find_allowed(struct device *dev, uint64_t iova,
-			unsigned int prot, vd_gpa *out)
+static int find_allowed(struct device *dev, uint64_t iova, unsigned int prot,
+			vd_gpa *out)
 {
 	const struct tree_node *n = index_overlap(&dev->by_bus, iova, iova);
 

@@ -310,8 +310,7 @@ static void unpin_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 	free_segs(d, n);
 }
 
-static struct mapping *find_exact(struct device *dev,
-				  const struct vd_seg *seg)
+static struct mapping *find_exact(struct device *dev, const struct vd_seg *seg)
 {
 	struct tree_node *n;
 	uint64_t last;

@@ -170,8 +170,8 @@ static void t1_2_the_address_names_the_page(void **state)
 		map_pages(&r, i, 1, seg);
 		/* The kernel knows this frame as mapped exactly once: by us. Read
 		 * anew each time: a neighbour's count may be older than its pin. */
-		assert_int_equal(
-			pread(kpagecount, &count, 8, (off_t)(seg[0].iova.v / 4096 * 8)), 8);
+		assert_int_equal(pread(kpagecount, &count, 8, (off_t)(seg[0].iova.v / 4096 * 8)),
+				 8);
 		assert_int_equal(count, 1);
 	}
 	close(kpagecount);

@@ -29,7 +29,9 @@ static void unpin(struct vd_host *h, const struct vd_pin *p, size_t npins)
 		count.npages -= p[i].npages;
 }
 
-static const struct vd_host_ops ops = { .name = "count", .pin = pin, .unpin = unpin };
+static const struct vd_host_ops ops = { .name = "count",
+					.pin = pin,
+					.unpin = unpin };
 static struct vd_host host = { &ops };
 static uint8_t *const ram = (uint8_t *)((uint64_t)1 << 40); /* never touched */
 
@@ -61,7 +63,8 @@ static void test_failure(void **state)
 	(void)state;
 	count.calls = count.npages = 0;
 	count.fail_at = 1;
-	assert_int_equal(pinall_create(&p, &host, ram, (uint64_t)2 << 30, why, sizeof(why)),
+	assert_int_equal(pinall_create(&p, &host, ram, (uint64_t)2 << 30, why,
+				       sizeof(why)),
 			 -ENOSPC);
 	assert_non_null(strstr(why, "cannot pin all of guest memory"));
 	assert_int_equal(count.npages, 0);
@@ -74,7 +77,8 @@ static void test_no_room(void **state)
 
 	(void)state;
 	count.calls = 0;
-	assert_int_equal(pinall_create(&p, &host, ram, (uint64_t)1 << 50, why, sizeof(why)),
+	assert_int_equal(pinall_create(&p, &host, ram, (uint64_t)1 << 50, why,
+				       sizeof(why)),
 			 -ENOMEM);
 	assert_non_null(strstr(why, "--pin all needs all 1073741824 MiB"));
 	assert_int_equal(count.calls, 0);
@@ -83,7 +87,9 @@ static void test_no_room(void **state)
 static void test_meminfo(void **state)
 {
 	(void)state;
-	assert_int_equal(pinall_available("MemTotal: 5 kB\nMemAvailable:    2048 kB\n"), 2 << 20);
+	assert_int_equal(
+		pinall_available("MemTotal: 5 kB\nMemAvailable:    2048 kB\n"),
+		2 << 20);
 	assert_int_equal(pinall_available("MemTotal: 5 kB\n"), 0);
 	assert_int_equal(pinall_available(""), 0);
 }
