@@ -272,20 +272,6 @@ void vm_slot_remove(struct vm *vm, int slot)
 	pthread_mutex_unlock(&vm->slot_lock);
 }
 
-void *vm_ram(const struct vm *vm, uint64_t gpa, uint64_t len)
-{
-	uint64_t low =
-		vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
-	uint64_t high = vm->ram_len - low;
-
-	if (gpa < low && len <= low - gpa)
-		return vm->ram + gpa;
-	if (gpa >= vm->ram_high && gpa - vm->ram_high < high &&
-	    len <= high - (gpa - vm->ram_high))
-		return vm->ram + low + (gpa - vm->ram_high);
-	return NULL;
-}
-
 int vm_irq_line(struct vm *vm, unsigned int gsi, bool level)
 {
 	struct kvm_irq_level l = { .irq = gsi, .level = level };

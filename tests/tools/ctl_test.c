@@ -6,6 +6,7 @@
 #include "stub_domain.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -64,20 +65,30 @@ static uint64_t do_start_us(void *opaque)
 	return 4321;
 }
 
+/* The server's thread answers while the test sets what it is to say. */
 static struct balloon_stats balloon_says;
+static pthread_mutex_t balloon_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void set_balloon(struct balloon_stats s)
+{
+	pthread_mutex_lock(&balloon_lock);
+	balloon_says = s;
+	pthread_mutex_unlock(&balloon_lock);
+}
 
 static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out)
 {
+	bool fine;
+
 	(void)opaque;
+	pthread_mutex_lock(&balloon_lock);
 	balloon_says.largest = 1 << 29;
-	if (target && *target > balloon_says.largest) {
-		*out = balloon_says;
-		return -ERANGE;
-	}
-	if (target)
+	fine = !target || *target <= balloon_says.largest;
+	if (target && fine)
 		balloon_says.target = *target;
 	*out = balloon_says;
-	return 0;
+	pthread_mutex_unlock(&balloon_lock);
+	return fine ? 0 : -ERANGE;
 }
 
 static void do_relief(void *opaque, struct relief_stats *out)
@@ -314,21 +325,26 @@ static void test_others(void **state)
 
 static void test_balloon(void **state)
 {
+	struct balloon_stats said = { .actual = 3 << 20, .refused_pinned = 8192 };
 	json_t *j;
 
 	(void)state;
-	balloon_says = (struct balloon_stats){ .actual = 3 << 20, .refused_pinned = 8192 };
+
+	set_balloon(said);
 	good("balloon", "driver         none");
 	good("balloon 16M", "given          3.0 MiB of 16.0 MiB asked for");
 	says(f.out, "refused        8.0 KiB pinned, 0 B other");
-	balloon_says.driver = balloon_says.reporting = true;
+	said.driver = said.reporting = true;
+	set_balloon(said);
 	good("balloon", "there, reports free pages");
 	j = good_json("balloon --json 0");
 	assert_int_equal(json_integer_value(json_object_get(j, "target_bytes")), 0);
 	assert_int_equal(json_integer_value(json_object_get(j, "refused_pinned_bytes")), 8192);
 	json_decref(j);
 	fails("balloon 513M", CLI_FAILED, "at most 536870912 bytes");
+	pthread_mutex_lock(&balloon_lock);
 	assert_int_equal(balloon_says.target, 0);
+	pthread_mutex_unlock(&balloon_lock);
 }
 
 static void test_budget_and_pressure(void **state)
