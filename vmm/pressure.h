@@ -39,7 +39,7 @@ enum pressure_kind {
 
 struct pressure_source {
 	enum pressure_kind kind;
-	int fd;
+	atomic_int fd; /* -1: it has died */
 	uint64_t seen; /* cgroup-events: what was counted so far */
 };
 
