@@ -165,6 +165,8 @@ enum vd_fault_reason {
 	VD_FAULT_UNMAPPED,  /* no mapping holds this bus address */
 	VD_FAULT_DIRECTION, /* the mapping does not allow it */
 	VD_FAULT_DENIED,    /* the device is denied */
+	VD_FAULT_EXTENT,    /* past the end of a window */
+	VD_FAULT_NO_WINDOW, /* no window begins at or below it */
 	VD_FAULT_REASONS,
 };
 

@@ -42,14 +42,17 @@ typedef struct {
  *  EFAULT     not guest memory
  *  ENODEV     no such device in this domain
  *  EEXIST     the id or the range is taken
- *  EPERM      the operator denied this device, or the host refuses the right
+ *  EPERM      the operator denied this device, the host refuses the right, or
+ *             the window is somebody else's
  *  EACCES     the mapping does not allow this direction
- *  EDQUOT     over the domain's budget
+ *  EDQUOT     over the domain's budget, or what an adapter's tables may take
  *  ENOSPC     a table is full
  *  ENOMEM     out of host memory
- *  ENOENT     no such mapping
- *  EXDEV      a segment is not contiguous on the bus
- *  ERANGE     a bus address lies above the device's mask
+ *  ENOENT     no such mapping, window, table entry or owner
+ *  ENXIO      no window at this bus address
+ *  EXDEV      a segment is not contiguous on the bus; two owners do not have
+ *             the same memory
+ *  ERANGE     a bus address lies above the device's mask or outside a window
  *  EBUSY      something else is changing this device, or it is in use
  *  EIO        the device could not be quiesced; its pins are kept
  *  ENOTSUP    the host cannot do this (no io_uring, no pagemap)

@@ -3,6 +3,7 @@
 #ifndef VIADUCT_H
 #define VIADUCT_H
 
+#include <viaduct/adapter.h>
 #include <viaduct/device.h>
 #include <viaduct/domain.h>
 #include <viaduct/fake.h>
@@ -10,6 +11,8 @@
 #include <viaduct/host.h>
 #include <viaduct/policy.h>
 #include <viaduct/remote.h>
+#include <viaduct/translate.h>
 #include <viaduct/types.h>
+#include <viaduct/window.h>
 
 #endif

@@ -28,6 +28,8 @@ const char *vd_fault_reason_name(enum vd_fault_reason r)
 		[VD_FAULT_UNMAPPED] = "unmapped",
 		[VD_FAULT_DIRECTION] = "direction",
 		[VD_FAULT_DENIED] = "denied",
+		[VD_FAULT_EXTENT] = "extent",
+		[VD_FAULT_NO_WINDOW] = "no-window",
 	};
 
 	return (unsigned int)r < VD_FAULT_REASONS ? names[r] : "unknown";

@@ -18,8 +18,10 @@ void memory_init(struct memory *m, unsigned int granule_shift)
 
 void memory_end(struct memory *m)
 {
-	for (unsigned int i = 0; i < m->n; i++)
+	for (unsigned int i = 0; i < m->n; i++) {
+		mem_free(m->at[i].held);
 		mem_free(m->at[i].pins);
+	}
 	m->n = 0;
 }
 
@@ -67,7 +69,7 @@ int memory_add(struct memory *m, uint64_t gpa, void *hva, uint64_t len)
 		return -ENOMEM;
 
 	/* Nothing below can fail. */
-	*s = (struct stretch){ gpa, gpa + len - 1, hva, pins };
+	*s = (struct stretch){ gpa, gpa + len - 1, hva, pins, NULL };
 	m->n++;
 	m->len += len;
 	return 0;

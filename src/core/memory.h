@@ -9,12 +9,15 @@
 
 #include <stdint.h>
 
+struct held;
+
 #define MEMORY_MAX 64u
 
 struct stretch {
 	uint64_t gpa, last; /* inclusive */
 	unsigned char *hva; /* borrowed */
 	uint32_t *pins;	    /* pages.h: of each granule; owned */
+	struct held *held;  /* held.h: the same; owned; NULL: not yet */
 };
 
 struct memory {

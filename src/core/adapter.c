@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Adapters: what create and destroy own, devices, faults, counters.
+ */
+#include "engine.h"
+
+#include <mem.h>
+#include <errno.h>
+
+#define DEFAULT_REGS	16u
+#define DEFAULT_DEVICES 64u
+#define DEFAULT_READERS 64u
+#define DEFAULT_BYTES	((uint64_t)1 << 30)
+
+static int check_cfg(const struct vd_adapter_cfg *cfg)
+{
+	if (!cfg || cfg->size != sizeof(*cfg) || !cfg->ops ||
+	    (cfg->flags & ~VD_ADAPTER_POWERS_OF_TWO) != 0 ||
+	    cfg->nregs > VD_ADAPTER_MAX_REGS ||
+	    cfg->max_devices > VD_ADAPTER_MAX_DEVICES ||
+	    cfg->max_readers > VD_ADAPTER_MAX_READERS)
+		return -EINVAL;
+	return 0;
+}
+
+static uint32_t or_default(uint32_t v, uint32_t otherwise)
+{
+	return v ? v : otherwise;
+}
+
+static struct vd_adapter *adapter_new(const struct vd_adapter_cfg *cfg)
+{
+	struct vd_adapter *a = mem_zalloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->nregs = or_default(cfg->nregs, DEFAULT_REGS);
+	a->max_devices = or_default(cfg->max_devices, DEFAULT_DEVICES);
+	if (epoch_init(&a->epoch,
+		       or_default(cfg->max_readers, DEFAULT_READERS)))
+		goto err_adapter;
+	a->window = mem_zalloc(a->nregs, sizeof(*a->window));
+	if (!a->window)
+		goto err_epoch;
+	a->device = mem_zalloc(a->max_devices, sizeof(*a->device));
+	if (!a->device)
+		goto err_window;
+	return a;
+
+err_window:
+	mem_free(a->window);
+err_epoch:
+	epoch_end(&a->epoch);
+err_adapter:
+	mem_free(a);
+	return NULL;
+}
+
+int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
+{
+	struct vd_adapter *a;
+	int err = check_cfg(cfg);
+
+	if (err)
+		return err;
+	a = adapter_new(cfg);
+	if (!a)
+		return -ENOMEM;
+
+	/* Nothing below can fail. */
+	a->ops = cfg->ops;
+	a->opaque = cfg->opaque;
+	a->flags = cfg->flags;
+	a->budget.max = cfg->max_bytes ? cfg->max_bytes : DEFAULT_BYTES;
+	lock_init(&a->change);
+	lock_init(&a->lock);
+	lock_init(&a->fault_lock);
+	*out = a;
+	return 0;
+}
+
+int adapter_drain(struct vd_adapter *a, const struct vd_drain *what)
+{
+	return a->ops->drain(a->opaque, what) ? -EIO : 0;
+}
+
+/* Pins drop only behind devices that came to rest. */
+static void end_owner(struct vd_adapter *a, struct owner *o)
+	MUST_HOLD(a->change)
+{
+	const struct vd_drain all = {
+		o->id, VD_EVERY_DEVICE, { 0 }, { UINT64_MAX }
+	};
+
+	for (uint32_t i = 0; i < a->nregs; i++)
+		window_hide(&a->window[i], o);
+	owner_publish(a, o);
+	if (o->ndevices && adapter_drain(a, &all) != 0)
+		return;
+	lock_take(&a->lock);
+	for (uint32_t i = 0; i < a->nregs; i++) {
+		struct window *w = &a->window[i];
+		const struct part p = { w, w->first, w->len, NULL };
+
+		if (w->table && w->via == o)
+			entry_revoke(a, &p);
+	}
+	lock_drop(&a->lock);
+}
+
+void vd_adapter_destroy(struct vd_adapter *a)
+{
+	if (!a)
+		return;
+	lock_take(&a->change);
+	for (uint32_t i = 0; i < a->nowners; i++) {
+		if (a->owner[i]->provider == a->owner[i])
+			end_owner(a, a->owner[i]);
+	}
+	lock_drop(&a->change);
+	while (a->tables) {
+		struct vd_table *t = a->tables;
+
+		a->tables = t->next;
+		table_destroy(t);
+	}
+	for (uint32_t i = 0; i < a->ndevices; i++)
+		mem_free(a->device[i]);
+	for (uint32_t i = 0; i < a->nowners; i++)
+		owner_end(a->owner[i]);
+	lock_end(&a->fault_lock);
+	lock_end(&a->lock);
+	lock_end(&a->change);
+	mem_free(a->device);
+	mem_free(a->window);
+	epoch_end(&a->epoch);
+	mem_free(a);
+}
+
+struct adevice *adapter_device(struct vd_adapter *a, uint32_t id)
+{
+	for (uint32_t i = 0; i < a->ndevices; i++) {
+		if (a->device[i]->id == id)
+			return a->device[i];
+	}
+	return NULL;
+}
+
+static int check_attach(struct vd_adapter *a, uint32_t device,
+			const struct owner *o) MUST_HOLD(a->lock)
+{
+	if (!o)
+		return -ENOENT;
+	if (o->provider != o)
+		return -EINVAL;
+	if (adapter_device(a, device))
+		return -EEXIST;
+	return a->ndevices < a->max_devices ? 0 : -ENOSPC;
+}
+
+int vd_adapter_attach(struct vd_adapter *a, uint32_t device, uint32_t owner)
+{
+	struct adevice *dev;
+	struct owner *o;
+	int err;
+
+	if (device == VD_EVERY_DEVICE)
+		return -EINVAL;
+	dev = mem_zalloc(1, sizeof(*dev));
+	if (!dev)
+		return -ENOMEM;
+	lock_take(&a->lock);
+	o = owner_find(a, owner);
+	err = check_attach(a, device, o);
+	if (!err) {
+		dev->id = device;
+		dev->owner = o;
+		o->ndevices++;
+		a->device[a->ndevices++] = dev;
+	}
+	lock_drop(&a->lock);
+	if (err)
+		mem_free(dev);
+	return err;
+}
+
+static void set_denied(struct vd_adapter *a, uint32_t device, uint32_t denied,
+		       struct adevice **out)
+{
+	lock_take(&a->lock);
+	*out = adapter_device(a, device);
+	if (*out)
+		atom_store32(&(*out)->denied, denied);
+	lock_drop(&a->lock);
+}
+
+/* Devices go under the change lock only, so @dev stays. */
+static int bring_to_rest(struct vd_adapter *a, struct adevice *dev)
+	MUST_HOLD(a->change)
+{
+	const struct vd_drain all = {
+		dev->owner->id, dev->id, { 0 }, { UINT64_MAX }
+	};
+
+	epoch_wait(&a->epoch);
+	return adapter_drain(a, &all);
+}
+
+int vd_adapter_deny(struct vd_adapter *a, uint32_t device)
+{
+	struct adevice *dev;
+	int err = -ENODEV;
+
+	lock_take(&a->change);
+	set_denied(a, device, 1, &dev);
+	if (dev)
+		err = bring_to_rest(a, dev);
+	lock_drop(&a->change);
+	return err;
+}
+
+int vd_adapter_permit(struct vd_adapter *a, uint32_t device)
+{
+	struct adevice *dev;
+
+	lock_take(&a->change);
+	set_denied(a, device, 0, &dev);
+	lock_drop(&a->change);
+	return dev ? 0 : -ENODEV;
+}
+
+static int leave_device(struct vd_adapter *a, struct adevice *dev)
+	MUST_HOLD(a->lock)
+{
+	uint32_t i = 0;
+
+	if (dev->nreaders)
+		return -EBUSY;
+	while (a->device[i] != dev)
+		i++;
+	a->device[i] = a->device[--a->ndevices];
+	dev->owner->ndevices--;
+	return 0;
+}
+
+int vd_adapter_detach(struct vd_adapter *a, uint32_t device)
+{
+	struct adevice *dev;
+	int err = -ENODEV;
+
+	lock_take(&a->change);
+	lock_take(&a->lock);
+	dev = adapter_device(a, device);
+	if (dev)
+		err = dev->nreaders ? -EBUSY : 0;
+	lock_drop(&a->lock);
+	if (!err)
+		err = bring_to_rest(a, dev);
+	if (!err) {
+		lock_take(&a->lock);
+		err = leave_device(a, dev);
+		lock_drop(&a->lock);
+		if (!err)
+			mem_free(dev);
+	}
+	lock_drop(&a->change);
+	return err;
+}
+
+int vd_adapter_next_fault(struct vd_adapter *a, struct vd_fault *out)
+{
+	int err;
+
+	lock_take(&a->fault_lock);
+	err = faults_take(&a->faults, out);
+	lock_drop(&a->fault_lock);
+	return err;
+}
+
+void vd_adapter_stats(struct vd_adapter *a, struct vd_adapter_stats *out)
+{
+	lock_take(&a->lock);
+	*out = a->count;
+	out->nregs = a->nregs;
+	out->ndevices = a->ndevices;
+	out->nowners = a->nowners;
+	out->table_bytes = a->budget.bytes;
+	lock_drop(&a->lock);
+	lock_take(&a->fault_lock);
+	out->nfaults = a->faults.put;
+	lock_drop(&a->fault_lock);
+}

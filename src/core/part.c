@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order in which entries leave an owner (X4):
+ *	hide	 writes are refused, the next view does not show them
+ *	publish	 no reader is inside that saw them
+ *	drain	 the adapter forgets cached ones, DMA in flight has ended
+ *	revoke	 entries become invalid and pins drop, if the caller wants that
+ * Up to the drain each step can be undone.
+ */
+#include "engine.h"
+
+#include <errno.h>
+
+struct part part_all(struct window *w, struct owner *to)
+{
+	if (!w)
+		return (struct part){ .w = NULL };
+	return (struct part){ w, w->first, w->len, to };
+}
+
+/* May it go? */
+static int check_live(const struct part *p, enum vd_live live)
+{
+	switch (live) {
+	case VD_LIVE_REFUSE:
+		return table_is_live(p->w->table, p->first, p->len) ? -EBUSY :
+								      0;
+	case VD_LIVE_REVOKE:
+		return 0;
+	case VD_LIVE_TRANSFER:
+		if (p->to && ram_is_same(&p->w->owner->ram, &p->to->ram))
+			return 0;
+		return -EXDEV;
+	}
+	return -EINVAL;
+}
+
+static int hide(struct vd_adapter *a, const struct part *p, enum vd_live live)
+{
+	int err;
+
+	lock_take(&a->lock);
+	err = check_live(p, live);
+	if (!err) {
+		p->w->hidden = p->first;
+		p->w->nhidden = p->len;
+	}
+	lock_drop(&a->lock);
+	return err;
+}
+
+void part_open(struct vd_adapter *a, const struct part *p)
+{
+	lock_take(&a->lock);
+	p->w->nhidden = 0;
+	lock_drop(&a->lock);
+	owner_publish(a, p->w->via);
+}
+
+int part_close(struct vd_adapter *a, const struct part *p, enum vd_live live)
+{
+	const struct window *w = p->w;
+	const struct vd_drain what = {
+		.owner = w->via->id,
+		.device = VD_EVERY_DEVICE,
+		.bus = { window_bus(w, p->first) },
+		.last = { window_bus(w, p->first) +
+			  (((p->len - 1) << w->table->shift) |
+			   (((uint64_t)1 << w->table->shift) - 1)) },
+	};
+	int err = hide(a, p, live);
+
+	if (err)
+		return err;
+	owner_publish(a, w->via);
+	err = adapter_drain(a, &what);
+	if (err)
+		part_open(a, p);
+	return err;
+}
+
+void part_hand_over(struct vd_adapter *a, const struct part *p,
+		    enum vd_live live)
+{
+	if (live == VD_LIVE_REVOKE)
+		entry_revoke(a, p);
+	p->w->nhidden = 0;
+}

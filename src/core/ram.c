@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory of a domain is looked up in the domain once and copied here: a look
+ * that finds nothing asks the domain again, which may have got more.
+ */
+#include "ram.h"
+
+#include <checked.h>
+#include <errno.h>
+#include <string.h>
+
+#define SPANS 64u /* for one call of an owner's hold or release */
+
+static int check_span(const struct vd_span *s)
+{
+	uint64_t last;
+
+	if (s->len == 0 || !s->hva ||
+	    !is_aligned(s->gpa.v | (uintptr_t)s->hva | s->len, VD_PAGE_SHIFT) ||
+	    !checked_last(s->gpa.v, s->len, &last) ||
+	    !checked_last((uintptr_t)s->hva, s->len, &last))
+		return -EINVAL;
+	return 0;
+}
+
+static int add_span(struct ram *r, const struct ram_span *s)
+{
+	for (uint64_t i = 0; i < r->n; i++) {
+		const struct ram_span *o = &r->at[i];
+
+		if (ranges_overlap(o->gpa, o->gpa + o->len - 1, s->gpa,
+				   s->gpa + s->len - 1))
+			return -EEXIST;
+	}
+	if (r->n == RAM_MAX)
+		return -EINVAL;
+	r->at[r->n] = *s;
+	atom_store(&r->n, r->n + 1);
+	return 0;
+}
+
+/* What the domain has and we do not. */
+static int catch_up(struct ram *r)
+{
+	struct stretch *s;
+	int err;
+
+	while ((err = held_open(r->domain, r->n, &s)) == 0) {
+		const struct ram_span span = { s->gpa, s->last - s->gpa + 1,
+					       s->hva, s };
+
+		err = add_span(r, &span);
+		if (err)
+			return err;
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
+{
+	*r = (struct ram){ .domain = cfg->domain,
+			   .ops = cfg->ops,
+			   .opaque = cfg->opaque };
+	if (r->domain)
+		return cfg->nmemory || cfg->ops ? -EINVAL : catch_up(r);
+	if (cfg->nmemory > RAM_MAX || (cfg->nmemory && !cfg->memory))
+		return -EINVAL;
+	for (size_t i = 0; i < cfg->nmemory; i++) {
+		const struct vd_span *m = &cfg->memory[i];
+		const struct ram_span s = { m->gpa.v, m->len, m->hva, NULL };
+		int err = check_span(m);
+
+		if (!err)
+			err = add_span(r, &s);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool is_same_span(const struct ram_span *a, const struct ram_span *b)
+{
+	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva;
+}
+
+bool ram_is_same(const struct ram *a, const struct ram *b)
+{
+	if (a->domain || b->domain)
+		return a->domain == b->domain;
+	if (a->ops != b->ops || a->opaque != b->opaque || a->n != b->n)
+		return false;
+	for (uint64_t i = 0; i < a->n; i++) {
+		if (!is_same_span(&a->at[i], &b->at[i]))
+			return false;
+	}
+	return true;
+}
+
+int ram_look(struct ram *r, uint64_t gpa, uint64_t len)
+{
+	int err;
+
+	if (ram_find(r, gpa, len))
+		return 0;
+	err = r->domain ? catch_up(r) : 0;
+	if (err)
+		return err;
+	return ram_find(r, gpa, len) ? 0 : -EFAULT;
+}
+
+static bool is_valid(uint64_t entry)
+{
+	return (entry & (VD_READ | VD_WRITE)) != 0;
+}
+
+static struct held_run run_of(const struct ram *r, uint64_t entry,
+			      unsigned int shift)
+{
+	uint64_t gpa = align_down(entry, shift);
+	uint64_t len = (uint64_t)1 << shift;
+
+	return (struct held_run){ ram_find(r, gpa, len)->stretch, gpa,
+				  gpa + len - 1 };
+}
+
+/* The domain's way: each page by itself, most of them with one instruction. */
+static void release_held(struct ram *r, const struct ram_pages *p, size_t n,
+			 int64_t *pinned)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t e = ram_page(p, i);
+		struct held_run run;
+
+		if (!is_valid(e))
+			continue;
+		run = run_of(r, e, p->shift);
+		held_release(r->domain, &run, pinned);
+	}
+}
+
+static int hold_held(struct ram *r, const struct ram_pages *p, int64_t *pinned)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		uint64_t e = ram_page(p, i);
+		struct held_run run;
+		int err;
+
+		if (!is_valid(e))
+			continue;
+		run = run_of(r, e, p->shift);
+		err = held_hold(r->domain, &run, pinned);
+		if (err) {
+			release_held(r, p, i, pinned);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* The owner's own way: spans in some calls. */
+static size_t fill_spans(const struct ram *r, const struct ram_pages *p,
+			 size_t *from, struct vd_span *span)
+{
+	uint64_t len = (uint64_t)1 << p->shift;
+	size_t n = 0;
+
+	for (; *from < p->n && n < SPANS; ++*from) {
+		uint64_t e = ram_page(p, *from);
+		uint64_t gpa = align_down(e, p->shift);
+		const struct ram_span *s;
+
+		if (!is_valid(e))
+			continue;
+		s = ram_find(r, gpa, len);
+		span[n++] = (struct vd_span){ { gpa },
+					      s->hva + (gpa - s->gpa),
+					      len };
+	}
+	return n;
+}
+
+static void release_spans(const struct ram *r, const struct ram_pages *p)
+{
+	struct vd_span span[SPANS];
+	size_t from = 0, n;
+
+	while ((n = fill_spans(r, p, &from, span)))
+		r->ops->release(r->opaque, span, n);
+}
+
+static int hold_spans(const struct ram *r, const struct ram_pages *p)
+{
+	struct vd_span span[SPANS];
+	struct ram_pages done = *p;
+	size_t from = 0, n;
+
+	for (done.n = 0; (n = fill_spans(r, p, &from, span)); done.n = from) {
+		int err = r->ops->hold(r->opaque, span, n);
+
+		if (err) {
+			release_spans(r, &done);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int ram_hold(struct ram *r, const struct ram_pages *p, int64_t *pinned)
+{
+	if (r->domain)
+		return hold_held(r, p, pinned);
+	return r->ops ? hold_spans(r, p) : 0;
+}
+
+void ram_release(struct ram *r, const struct ram_pages *p, int64_t *pinned)
+{
+	if (r->domain)
+		release_held(r, p, p->n, pinned);
+	else if (r->ops)
+		release_spans(r, p);
+}

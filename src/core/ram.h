@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An owner's guest memory as readers see it: spans are added and never taken
+ * away, so a reader needs no lock. Who adds one holds the entry lock.
+ */
+#ifndef CORE_RAM_H
+#define CORE_RAM_H
+
+#include "held.h"
+#include <atom.h>
+#include <stddef.h>
+#include <viaduct/adapter.h>
+
+#define RAM_MAX 64u
+
+struct ram_span {
+	uint64_t gpa, len;
+	unsigned char *hva;	 /* borrowed */
+	struct stretch *stretch; /* of the domain; NULL without one */
+};
+
+struct ram {
+	uint64_t n;
+	struct ram_span at[RAM_MAX];
+	struct vd_domain *domain;	/* borrowed; or NULL, and then */
+	const struct vd_owner_ops *ops; /* borrowed, or NULL */
+	void *opaque;
+};
+
+/* 0, -EINVAL, -EEXIST, -ENOMEM. */
+int ram_init(struct ram *r, const struct vd_owner_cfg *cfg);
+
+/* Do entries of the one mean the same as entries of the other? */
+bool ram_is_same(const struct ram *a, const struct ram *b);
+
+/* The span that holds all of @gpa .. @gpa + @len - 1, or NULL. */
+static inline const struct ram_span *ram_find(const struct ram *r, uint64_t gpa,
+					      uint64_t len)
+{
+	uint64_t n = atom_load(&r->n);
+
+	for (uint64_t i = 0; i < n; i++) {
+		const struct ram_span *s = &r->at[i];
+
+		if (gpa - s->gpa < s->len && len <= s->len - (gpa - s->gpa))
+			return s;
+	}
+	return NULL;
+}
+
+/* The same, after a look at what the domain has got since. Or an error. */
+int ram_look(struct ram *r, uint64_t gpa, uint64_t len);
+
+/*
+ * Keep the pages of valid entries in memory, all or none; let them go again.
+ * Invalid entries are skipped. *pinned changes by what the domain has pinned
+ * more, or less.
+ */
+struct ram_pages {
+	const uint64_t *entry; /* NULL: @first, and what follows it */
+	uint64_t first, step;
+	size_t n;
+	unsigned int shift;
+};
+
+static inline uint64_t ram_page(const struct ram_pages *p, size_t i)
+{
+	return p->entry ? p->entry[i] : p->first + i * p->step;
+}
+
+int ram_hold(struct ram *r, const struct ram_pages *p, int64_t *pinned);
+void ram_release(struct ram *r, const struct ram_pages *p, int64_t *pinned);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A window is seen as what lies between its loans, and the loans, which may
+ * have loans of their own. Each loan takes a register and adds at most two
+ * runs, as does a hidden part; so twice as many runs as registers, and two,
+ * are enough.
+ */
+#include "engine.h"
+
+#include <mem.h>
+#include <errno.h>
+
+int view_init(struct view *v, uint32_t nregs)
+{
+	size_t size = sizeof(struct view_runs) +
+		      (2 * (size_t)nregs + 3) * sizeof(struct view_run);
+
+	for (size_t i = 0; i < 2; i++) {
+		v->runs[i] = mem_zalloc(1, size);
+		if (!v->runs[i]) {
+			view_end(v);
+			return -ENOMEM;
+		}
+	}
+	view_show(v, v->runs[0]);
+	return 0;
+}
+
+void view_end(struct view *v)
+{
+	mem_free(v->runs[0]);
+	mem_free(v->runs[1]);
+}
+
+struct view_runs *view_other(struct view *v)
+{
+	return v->runs[view_shown(v) == v->runs[0]];
+}
+
+void view_show(struct view *v, struct view_runs *r)
+{
+	r->run[r->n] = (struct view_run){ .n = 0 };
+	atom_store(&v->shown, (uintptr_t)r);
+}
+
+static void add_run(struct view_runs *r, const struct window *w, uint64_t first,
+		    uint64_t end)
+{
+	struct vd_table *t = w->table;
+
+	if (first == end)
+		return;
+	r->run[r->n++] = (struct view_run){
+		.bus = window_bus(w, first),
+		.n = end - first,
+		.flat = t->levels ? NULL : t->top + first,
+		.top = t->top,
+		.first = first,
+		.ram = &w->owner->ram,
+		.owner = w->owner->id,
+		.format = (uint8_t)t->format,
+		.shift = (uint8_t)t->shift,
+		.levels = (uint8_t)t->levels,
+		.rights = (uint8_t)w->rights,
+	};
+}
+
+/* The first loan of @w from entry @at on, or NULL. */
+static const struct window *next_loan(const struct window *all, uint32_t n,
+				      const struct window *w, uint64_t at)
+{
+	const struct window *best = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct window *l = &all[i];
+
+		if (l->table && l->lender == w && l->first >= at &&
+		    (!best || l->first < best->first))
+			best = l;
+	}
+	return best;
+}
+
+/* What is to be seen between two loans: all but the hidden part. */
+static void add_gap(struct view_runs *r, const struct window *w, uint64_t first,
+		    uint64_t end)
+{
+	uint64_t hidden = w->hidden, after = w->hidden + w->nhidden;
+
+	if (w->nhidden == 0 || after <= first || end <= hidden) {
+		add_run(r, w, first, end);
+		return;
+	}
+	if (first < hidden)
+		add_run(r, w, first, hidden);
+	if (after < end)
+		add_run(r, w, after, end);
+}
+
+void view_add(struct view_runs *r, const struct window *all, uint32_t n,
+	      const struct window *w)
+{
+	uint64_t at = w->first;
+	const struct window *l;
+
+	while ((l = next_loan(all, n, w, at))) {
+		add_gap(r, w, at, l->first);
+		view_add(r, all, n, l);
+		at = l->first + l->len;
+	}
+	add_gap(r, w, at, w->first + w->len);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the devices of a provider see: runs of bus addresses, each with the
+ * entries that translate it. Made anew at each change of a window, beside the
+ * one that readers use, and then shown in its place.
+ */
+#ifndef CORE_VIEW_H
+#define CORE_VIEW_H
+
+#include "ram.h"
+#include "table.h"
+
+struct window;
+
+/* No two runs of a view share a bus address. */
+struct view_run {
+	uint64_t bus;	/* first address */
+	uint64_t n;	/* pages; 0: matches nothing */
+	uint64_t *flat; /* its first entry, if the table is one array */
+	const uint64_t *top;
+	uint64_t first; /* entry in the table */
+	const struct ram *ram;
+	uint32_t owner;
+	uint8_t format, shift, levels, rights;
+};
+
+/* There is always one more run than @n, which matches nothing. */
+struct view_runs {
+	uint64_t n;
+	struct view_run run[];
+};
+
+struct view {
+	uint64_t shown; /* which of the two, as a pointer for readers */
+	struct view_runs *runs[2];
+};
+
+/* Room for the runs of @nregs registers: 0 or -ENOMEM. */
+int view_init(struct view *v, uint32_t nregs);
+void view_end(struct view *v);
+
+static inline const struct view_runs *view_shown(const struct view *v)
+{
+	return (const struct view_runs *)(uintptr_t)atom_load(&v->shown);
+}
+
+/* The copy that no reader uses; show it. */
+struct view_runs *view_other(struct view *v);
+void view_show(struct view *v, struct view_runs *r);
+
+/* Add what is to be seen of a window, loans in it included. */
+void view_add(struct view_runs *r, const struct window *all, uint32_t n,
+	      const struct window *w);
+
+#endif
