@@ -45,13 +45,15 @@ struct vd_domain_cfg {
  * All in bytes but for the counts. *_peak is the highest value since the
  * domain was made. @mapped counts each mapping's bytes, so it can exceed
  * @pinned only where pages are mapped more than once, and be less than
- * @pinned because pages are pinned whole.
+ * @pinned because pages are pinned whole. @cached is pinned by the pin table
+ * (pins.h), whose mappings are in no count here.
  */
 struct vd_domain_stats {
 	uint64_t memory;
 	uint64_t budget; /* UINT64_MAX: no limit */
 	uint64_t pinned, pinned_peak;
 	uint64_t mapped, mapped_peak;
+	uint64_t cached;
 	uint64_t nmappings;
 	uint64_t ndevices;
 	uint64_t maps, unmaps; /* segments, since the start */
@@ -154,7 +156,8 @@ int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
 /**
  * vd_domain_set_budget() - change the limit; 0 means none
  *
- * A budget below what is pinned now revokes nothing; it refuses what is new.
+ * A budget below what is pinned now revokes nothing: it unpins what is only
+ * cached and held by nobody, and refuses what is new.
  */
 void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes);
 

@@ -47,6 +47,9 @@ struct vd_hal_ops {
  * @pool:          guest address of the pool, which is memory of @domain
  * @pool_len:      bytes; 0: no pool
  * @chunk_shift:   log2 of the pool's chunks in bytes
+ * @npins:         words of the domain's pin table (vd_domain_share_pins()),
+ *                 which the VMM shows as BAR 2; 0: none, every map and unmap
+ *                 is a request
  */
 struct vd_hal_cfg {
 	size_t size;
@@ -58,6 +61,7 @@ struct vd_hal_cfg {
 	vd_gpa pool;
 	uint64_t pool_len;
 	unsigned int chunk_shift;
+	uint32_t npins;
 };
 
 /** vd_hal_create() - Return: 0, -EINVAL, -ENOMEM; @out not written on error */
@@ -69,8 +73,8 @@ void vd_hal_destroy(struct vd_hal *hal);
 /**
  * vd_hal_reset() - back to the state after create (guest reset)
  *
- * Ends charge: in_charge(false), then every device is revoked, slots are
- * forgotten.
+ * Ends charge: in_charge(false), slots are forgotten, every device is revoked,
+ * the pin table is dropped.
  *
  * Return: 0, or -EIO if a device could not be quiesced (its pins are kept)
  */
@@ -94,7 +98,7 @@ struct vd_hal_stats {
 	bool in_charge;
 	uint64_t hellos;
 	uint64_t requests; /* doorbells that ran a request */
-	uint64_t map_requests, unmap_requests;
+	uint64_t map_requests, unmap_requests, pin_requests;
 	uint64_t segs;	       /* segments in those */
 	uint64_t bad_access;   /* width, alignment, no such register */
 	uint64_t bad_doorbell; /* not in charge, no such slot, slot unset */

@@ -11,6 +11,7 @@
 #include <viaduct/host.h>
 #include <viaduct/policy.h>
 #include <viaduct/remote.h>
+#include <viaduct/pins.h>
 #include <viaduct/translate.h>
 #include <viaduct/types.h>
 #include <viaduct/window.h>

@@ -9,6 +9,7 @@
 #include "fault.h"
 #include "memory.h"
 #include "pages.h"
+#include "pintable.h"
 #include <index.h>
 #include <lock.h>
 #include <pool.h>
@@ -48,6 +49,8 @@ struct scratch {
 	struct vd_pin pin[VD_MAP_MAX_SEGS];
 	struct mapping *mapping[VD_MAP_MAX_SEGS];
 	vd_hpa page[VD_MAP_MAX_PAGES];
+	uint64_t taken[VD_MAP_MAX_SEGS]; /* pages on their way into the table */
+	struct vd_pin out[VD_MAP_MAX_SEGS]; /* and out of it */
 };
 
 struct vd_domain {
@@ -58,6 +61,7 @@ struct vd_domain {
 	struct lock_event settled; /* a device left state quiescing */
 	struct memory memory;
 	struct pages pages;
+	struct pintable pins;
 	struct faults faults;
 	struct device **device; /* by ascending guest id; owned */
 	uint32_t ndevices;
@@ -89,6 +93,12 @@ bool mapping_drop_some(struct vd_domain *d, struct device *dev)
  * not. */
 void mapping_abandon(struct vd_domain *d, struct device *dev)
 	MUST_HOLD(d->lock);
+
+/* pin.c */
+
+/* As vd_device_pin(), for a permitted device and checked segments. */
+int pin_make(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
+	     size_t nsegs, uint64_t mask) MUST_HOLD(d->lock);
 
 /* device.c */
 

@@ -15,7 +15,7 @@
  * thread that quiesces it; to all others it is busy, so it cannot go away
  * while the lock is dropped.
  */
-#include "core.h"
+#include "evict.h"
 
 #include <checked.h>
 #include <container.h>
@@ -189,8 +189,10 @@ int vd_device_deny(struct vd_domain *d, uint32_t guest_id)
 	count_deny(d, dev, before);
 	if (before != VD_DEVICE_DENIED)
 		err = quiesce_and_drop(d, dev);
-	if (!err)
+	if (!err) {
 		set_state(d, dev, VD_DEVICE_DENIED);
+		evict_if_denied(d);
+	}
 	return err;
 }
 
@@ -228,6 +230,7 @@ int vd_device_detach(struct vd_domain *d, uint32_t guest_id)
 	lock_wake_all(&d->settled);
 	lock_drop(&d->lock);
 	mem_free(dev);
+	evict_if_denied(d);
 	return 0;
 }
 
@@ -265,6 +268,8 @@ int vd_device_permit(struct vd_domain *d, uint32_t guest_id)
 
 void device_destroy_all(struct vd_domain *d)
 {
+	bool quiet = true;
+
 	for (uint32_t i = 0; i < d->ndevices; i++) {
 		struct device *dev = d->device[i];
 
@@ -273,10 +278,13 @@ void device_destroy_all(struct vd_domain *d)
 			lock_take(&d->lock);
 			mapping_abandon(d, dev);
 			lock_drop(&d->lock);
+			quiet = false;
 		}
 		mem_free(dev);
 	}
 	d->ndevices = 0;
+	if (quiet) /* else the pins stay, whoever of them it reaches */
+		evict_if_denied(d);
 }
 
 static void fill_info(struct vd_device_info *out, const struct device *dev)

@@ -7,11 +7,14 @@
  * granule has a pin is decided, and the memory is given up, under one hold of
  * the domain's lock, which every map takes: no pin can come in between.
  *
+ * Pages that are pinned because they are cached, and that nobody holds, are let
+ * go first. A guest that says it holds them keeps them.
+ *
  * The lock is dropped after each slice, so that maps do not wait for a long
  * range. Memory is never taken away from a domain: what was checked once stays
  * guest memory.
  */
-#include "core.h"
+#include "evict.h"
 
 #include <checked.h>
 #include <errno.h>
@@ -66,6 +69,7 @@ static int discard_slice(struct vd_domain *d, struct vd_discard *how,
 	int err = 0;
 
 	lock_take(&d->lock);
+	evict_range(d, first >> VD_PAGE_SHIFT, (last >> VD_PAGE_SHIFT) + 1);
 	while (!err && first <= last) {
 		struct run r = find_run(d, first, last);
 

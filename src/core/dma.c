@@ -9,6 +9,7 @@
 #include <checked.h>
 #include <container.h>
 #include <errno.h>
+#include <viaduct/pins.h>
 
 static int check_seg(const struct vd_seg *seg, uint64_t *npages)
 {
@@ -80,6 +81,25 @@ int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 		err = check_state(dev);
 	if (!err)
 		err = mapping_make(d, dev, segs, nsegs, mask);
+	if (err)
+		count_refusal(d, dev, err);
+	lock_drop(&d->lock);
+	return err;
+}
+
+int vd_device_pin(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
+		  size_t nsegs, uint64_t mask)
+{
+	struct device *dev;
+	int err;
+
+	lock_take(&d->lock);
+	dev = device_find(d, guest_id);
+	err = check_segs(segs, nsegs);
+	if (!err)
+		err = check_state(dev);
+	if (!err)
+		err = pin_make(d, guest_id, segs, nsegs, mask);
 	if (err)
 		count_refusal(d, dev, err);
 	lock_drop(&d->lock);
@@ -173,6 +193,19 @@ int vd_device_translate(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
 	return err;
 }
 
+/* A cached page is within reach of every device that is permitted. */
+static int find_cached(struct vd_domain *d, const struct device *dev,
+		       vd_gpa gpa, vd_iova *out) MUST_HOLD(d->lock)
+{
+	const struct pin_record *r =
+		pintable_find(&d->pins, gpa.v >> VD_PAGE_SHIFT);
+
+	if (!r || dev->state != VD_DEVICE_PERMITTED)
+		return -ENOENT;
+	out->v = r->bus + gpa.v % VD_PAGE_SIZE;
+	return 0;
+}
+
 int vd_device_reverse(struct vd_domain *d, uint32_t guest_id, vd_gpa gpa,
 		      vd_iova *out)
 {
@@ -184,7 +217,7 @@ int vd_device_reverse(struct vd_domain *d, uint32_t guest_id, vd_gpa gpa,
 	dev = device_find(d, guest_id);
 	if (dev) {
 		n = index_overlap(&dev->by_mem, gpa.v, gpa.v);
-		err = n ? 0 : -ENOENT;
+		err = n ? 0 : find_cached(d, dev, gpa, out);
 		if (n)
 			out->v = container_of(n, const struct mapping, mem)
 					 ->bus.first +

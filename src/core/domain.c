@@ -3,7 +3,7 @@
  * Domains: what create and destroy own, and the calls that concern all
  * devices. Locks: the domain's, and under it the host's own.
  */
-#include "core.h"
+#include "evict.h"
 
 #include <checked.h>
 #include <mem.h>
@@ -90,6 +90,7 @@ void vd_domain_destroy(struct vd_domain *d)
 	if (!d)
 		return;
 	device_destroy_all(d);
+	pintable_end(&d->pins);
 	pool_end(&d->mappings);
 	pool_end(&d->nodes);
 	memory_end(&d->memory);
@@ -194,6 +195,8 @@ void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes)
 {
 	lock_take(&d->lock);
 	pages_set_budget(&d->pages, bytes);
+	if (pages_over_budget(&d->pages))
+		evict_for(d, d->pages.npinned - d->pages.budget);
 	lock_drop(&d->lock);
 }
 
@@ -208,6 +211,7 @@ void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
 						    pages_bytes(p, p->budget);
 	out->pinned = pages_bytes(p, p->npinned);
 	out->pinned_peak = pages_bytes(p, p->peak);
+	out->cached = d->pins.ncached << VD_PAGE_SHIFT;
 	out->ndevices = d->ndevices;
 	out->nfaults = d->faults.put;
 	lock_drop(&d->lock);

@@ -5,7 +5,8 @@
  * A map goes through these steps; each undoes itself if a later one fails:
  *	allocate the mappings
  *	resolve	 guest addresses to stretches and process addresses
- *	hold	 count the granules, compare with the budget
+ *	hold	 count the granules, compare with the budget; cached pages
+ *		 that nobody holds make room
  *	enter	 the mappings in the index by guest address
  *	pin	 all segments in one call of the host
  *	place	 in the index by bus address: each segment is one run there,
@@ -19,7 +20,7 @@
  *    between bus and guest address (X3);
  *  - ending a mapping needs no memory, so it cannot fail.
  */
-#include "core.h"
+#include "evict.h"
 
 #include <checked.h>
 #include <container.h>
@@ -105,6 +106,8 @@ static int hold_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 
 		pages_hold(&d->pages, m->stretch, m->mem.first, m->mem.last);
 	}
+	if (pages_over_budget(&d->pages))
+		evict_for(d, d->pages.npinned - d->pages.budget);
 	if (!pages_over_budget(&d->pages))
 		return 0;
 	release_segs(d, n);
@@ -232,6 +235,16 @@ static void commit_segs(struct vd_domain *d, struct device *dev,
 	pages_commit(&d->pages);
 }
 
+/* The host may have no room for what nobody holds but the pin table. */
+static int pin_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
+{
+	int err = d->host->ops->pin(d->host, d->scratch->pin, n);
+
+	if ((err == -ENOSPC || err == -ENOMEM) && evict_for(d, n))
+		err = d->host->ops->pin(d->host, d->scratch->pin, n);
+	return err;
+}
+
 int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
 		 size_t nsegs, uint64_t mask)
 {
@@ -252,7 +265,7 @@ int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
 	err = enter_segs(d, dev, nsegs);
 	if (err)
 		goto err_release;
-	err = host->ops->pin(host, d->scratch->pin, nsegs);
+	err = pin_segs(d, nsegs);
 	if (err)
 		goto err_leave;
 	err = place_segs(d, dev, nsegs, mask);

@@ -9,8 +9,9 @@
  *
  * OFF and reset end charge in this order: no new request begins; in_charge()
  * hides the functions and stops their bus mastering; requests that had begun
- * end, and the slots are forgotten; every device is revoked. So nothing can be
- * mapped after the revocation.
+ * end, and the slots are forgotten; every device is revoked; the pin table is
+ * dropped. So nothing can be mapped after the revocation, and whoever comes into
+ * charge next begins with counts of 0, whatever the last one left in them.
  */
 #include "hal_slot.h"
 
@@ -19,6 +20,7 @@
 #include <mem.h>
 #include <errno.h>
 #include <viaduct/hal.h>
+#include <viaduct/pins.h>
 
 #define MOST_SLOTS 1024u
 #define ALL_ONES   UINT64_MAX
@@ -154,6 +156,7 @@ static void clear_registers(struct vd_hal *h) MUST_HOLD(h->lock)
 static int end_charge(struct vd_hal *h) MUST_HOLD(h->charge)
 {
 	bool was;
+	int err;
 
 	lock_take(&h->lock);
 	was = h->count.in_charge;
@@ -162,7 +165,10 @@ static int end_charge(struct vd_hal *h) MUST_HOLD(h->charge)
 	if (was)
 		h->cfg.ops->in_charge(h->cfg.opaque, false);
 	forget_slots(h);
-	return revoke_all(h);
+	err = revoke_all(h);
+	if (vd_domain_drop_pins(h->cfg.domain) != 0)
+		err = -EIO;
+	return err;
 }
 
 int vd_hal_reset(struct vd_hal *h)
@@ -177,7 +183,8 @@ int vd_hal_reset(struct vd_hal *h)
 
 static uint32_t offered(const struct vd_hal *h)
 {
-	return h->cfg.pool_len ? VD_HAL_F_POOL : 0;
+	return (h->cfg.pool_len ? VD_HAL_F_POOL : 0) |
+	       (h->cfg.npins ? VD_HAL_F_PINS : 0);
 }
 
 static void hello(struct vd_hal *h) MUST_HOLD(h->charge)
@@ -255,6 +262,17 @@ static bool is_in_charge(struct vd_hal *h)
 	return yes;
 }
 
+/* WANTED does not change while the HAL is in charge. */
+static bool has_pins(struct vd_hal *h)
+{
+	bool yes;
+
+	lock_take(&h->lock);
+	yes = (h->wanted & VD_HAL_F_PINS) != 0;
+	lock_drop(&h->lock);
+	return yes;
+}
+
 static void count_request(struct vd_hal *h, const struct hal_result *r)
 {
 	struct vd_hal_stats *c = &h->count;
@@ -267,6 +285,8 @@ static void count_request(struct vd_hal *h, const struct hal_result *r)
 		c->map_requests++;
 	if (r->op == VD_HAL_OP_UNMAP)
 		c->unmap_requests++;
+	if (r->op == VD_HAL_OP_PIN)
+		c->pin_requests++;
 	lock_drop(&h->lock);
 }
 
@@ -289,6 +309,7 @@ static void write_doorbell(struct vd_hal *h, uint32_t i)
 		/* Under the slot's lock, which end_charge() takes after it
 		 * has cleared it. */
 		if (s->set && is_in_charge(h)) {
+			s->pins = has_pins(h);
 			result = hal_slot_run(s, h->cfg.domain);
 			ran = true;
 		}
@@ -359,6 +380,9 @@ static bool read_constant(const struct vd_hal *h, uint64_t off, uint32_t *value)
 		return true;
 	case VD_HAL_REG_POOL_CHUNK:
 		*value = pool ? cfg->chunk_shift : 0;
+		return true;
+	case VD_HAL_REG_PINS_LEN:
+		*value = cfg->npins;
 		return true;
 	default:
 		return false;

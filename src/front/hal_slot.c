@@ -4,7 +4,7 @@
  *
  * The guest may change its page at any moment, so the page is copied once and
  * only the copy is looked at. Of the answer only what the guest may read is
- * written back: status and done, and for MAP and DEVICES the segments.
+ * written back: status and done, and for MAP, PIN and DEVICES the segments.
  *
  * Whatever the guest writes ends in a status. A request's cost is bounded by
  * its 254 segments and VD_MAP_MAX_PAGES.
@@ -15,6 +15,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <stddef.h>
+#include <viaduct/pins.h>
 
 struct errno_row {
 	int err;
@@ -57,7 +58,10 @@ struct request {
 	uint32_t done;
 };
 
-static int run_map(struct request *r)
+typedef int map_fn(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
+		   size_t nsegs, uint64_t mask);
+
+static int map_by(struct request *r, map_fn *map)
 {
 	struct vd_seg *seg = r->slot->scratch.seg;
 	struct vd_hal_seg *wire = r->slot->copy.seg;
@@ -68,13 +72,23 @@ static int run_map(struct request *r)
 		seg[i].len = le32toh(wire[i].len);
 		seg[i].prot = le32toh(wire[i].prot);
 	}
-	err = vd_device_map(r->domain, r->device, seg, r->count, r->mask);
+	err = map(r->domain, r->device, seg, r->count, r->mask);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < r->count; i++)
 		wire[i].addr = htole64(seg[i].iova.v);
 	r->done = r->count;
 	return 0;
+}
+
+static int run_map(struct request *r)
+{
+	return map_by(r, vd_device_map);
+}
+
+static int run_pin(struct request *r)
+{
+	return map_by(r, vd_device_pin);
 }
 
 /* How many of the first segments are well formed. */
@@ -133,12 +147,14 @@ static int run_devices(struct request *r)
 struct request_op {
 	int (*run)(struct request *r);
 	bool answers_segs; /* writes segments back */
+	bool needs_pins;   /* the guest has accepted VD_HAL_F_PINS */
 };
 
 static const struct request_op request_ops[] = {
-	[VD_HAL_OP_MAP] = { run_map, true },
-	[VD_HAL_OP_UNMAP] = { run_unmap, false },
-	[VD_HAL_OP_DEVICES] = { run_devices, true },
+	[VD_HAL_OP_MAP] = { run_map, true, false },
+	[VD_HAL_OP_UNMAP] = { run_unmap, false, false },
+	[VD_HAL_OP_DEVICES] = { run_devices, true, false },
+	[VD_HAL_OP_PIN] = { run_pin, true, true },
 };
 
 static const struct request_op *find_op(uint32_t op)
@@ -152,7 +168,7 @@ static uint32_t run(struct request *r, const struct request_op *op)
 {
 	const struct vd_hal_head *head = &r->slot->copy.head;
 
-	if (!op)
+	if (!op || (op->needs_pins && !r->slot->pins))
 		return VD_HAL_S_UNSUPP;
 	if (r->count == 0 || r->count > VD_HAL_NSEGS || head->reserved != 0)
 		return VD_HAL_S_INVAL;

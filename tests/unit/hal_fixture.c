@@ -22,7 +22,7 @@ static void interrupt(void *opaque)
 
 static const struct vd_hal_ops ops = { in_charge, interrupt };
 
-int hal_setup(void **state)
+static struct hal_fx *make(uint32_t npins)
 {
 	const struct vd_domain_cfg domain = { .size = sizeof(domain), .granule_shift = 12 };
 	struct hal_fx *h = calloc(1, sizeof(*h));
@@ -35,13 +35,30 @@ int hal_setup(void **state)
 		.pool = { (uint64_t)1 << 33 },
 		.pool_len = 1 << 20,
 		.chunk_shift = 16,
+		.npins = npins,
 	};
 
 	assert_non_null(h);
 	fx_make(&h->fx, &domain);
 	cfg.domain = h->fx.d;
+	if (npins) {
+		h->word = calloc(npins, sizeof(*h->word));
+		assert_non_null(h->word);
+		assert_int_equal(vd_domain_share_pins(h->fx.d, h->word, npins), 0);
+	}
 	assert_int_equal(vd_hal_create(&cfg, &h->hal), 0);
-	*state = h;
+	return h;
+}
+
+int hal_setup(void **state)
+{
+	*state = make(0);
+	return 0;
+}
+
+int hal_pins_setup(void **state)
+{
+	*state = make(FX_GPA / PAGE + FX_PAGES);
 	return 0;
 }
 
@@ -51,6 +68,7 @@ int hal_teardown(void **state)
 
 	vd_hal_destroy(h->hal);
 	fx_unmake(&h->fx);
+	free(h->word);
 	free(h);
 	return 0;
 }
@@ -95,7 +113,7 @@ struct vd_hal_slot *hal_request(struct hal_fx *h, uint32_t op, uint32_t count)
 	p->head.op = op;
 	p->head.device = op == VD_HAL_OP_DEVICES ? 0 : FX_DEV;
 	p->head.count = count;
-	if (op == VD_HAL_OP_MAP)
+	if (op == VD_HAL_OP_MAP || op == VD_HAL_OP_PIN)
 		p->head.mask = UINT64_MAX;
 	for (uint32_t i = 0; i < count && i < VD_HAL_NSEGS; i++)
 		p->seg[i] = (struct vd_hal_seg){ fx_gpa(i).v, VD_PAGE_SIZE, RW };

@@ -11,11 +11,13 @@
 struct hal_fx {
 	struct fx fx;
 	struct vd_hal *hal;
+	uint64_t *word;		      /* the pin table, if there is one */
 	unsigned int nin, nout, nirq; /* in_charge(true), (false), interrupts */
 	size_t mapped_at_out;	      /* mappings when in_charge(false) came */
 };
 
 int hal_setup(void **state);
+int hal_pins_setup(void **state); /* with a pin table */
 int hal_teardown(void **state);
 
 uint32_t hal_get(struct hal_fx *h, uint64_t reg);
@@ -35,6 +37,7 @@ struct vd_hal_slot *hal_request(struct hal_fx *h, uint32_t op, uint32_t count);
 
 struct vd_hal_stats hal_count(struct hal_fx *h);
 
-#define hal_test(t) cmocka_unit_test_setup_teardown(t, hal_setup, hal_teardown)
+#define hal_test(t)	 cmocka_unit_test_setup_teardown(t, hal_setup, hal_teardown)
+#define hal_pins_test(t) cmocka_unit_test_setup_teardown(t, hal_pins_setup, hal_teardown)
 
 #endif

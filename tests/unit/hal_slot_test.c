@@ -216,6 +216,52 @@ static void request_that_names_its_own_page(void **state)
 	assert_int_equal(p->seg[0].addr, VD_FAKE_BASE + (FX_PAGES - 1) * PAGE);
 }
 
+/* PIN is MAP by the words; without the feature it is no operation. */
+static void pin(void **state)
+{
+	struct hal_fx *h = *state;
+	uint64_t *word = &h->word[FX_GPA / PAGE];
+	struct vd_hal_slot *p;
+
+	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
+	hal_hello(h);
+	p = hal_request(h, VD_HAL_OP_PIN, 3);
+	p->seg[1].addr += 10;
+	p->seg[1].len = 5;
+	assert_int_equal(hal_ring(h), VD_HAL_S_OK);
+	assert_int_equal(p->head.done, 3);
+	assert_int_equal(p->seg[1].addr, VD_FAKE_BASE + PAGE + 10);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(word[i] & VD_HAL_WORD_COUNT, 1);
+	assert_int_equal(hal_count(h).pin_requests, 1);
+	assert_int_equal(fx_stats(&h->fx).nmappings, 0);
+
+	p = hal_request(h, VD_HAL_OP_PIN, 1);
+	p->seg[0].addr = 1 << 30;
+	assert_int_equal(hal_ring(h), VD_HAL_S_FAULT);
+	assert_int_equal(p->head.done, 0);
+	p = hal_request(h, VD_HAL_OP_PIN, 1);
+	p->head.mask = 1;
+	assert_int_equal(hal_ring(h), VD_HAL_S_MASK);
+	p = hal_request(h, VD_HAL_OP_PIN, 1);
+	p->head.reserved = 1;
+	assert_int_equal(hal_ring(h), VD_HAL_S_INVAL);
+}
+
+static void pin_needs_the_feature(void **state)
+{
+	struct hal_fx *h = *state;
+	uint64_t *word = &h->word[FX_GPA / PAGE];
+
+	hal_hello(h);
+	hal_request(h, VD_HAL_OP_PIN, 1);
+	assert_int_equal(hal_ring(h), VD_HAL_S_UNSUPP);
+	assert_int_equal(word[0], 0);
+	hal_request(h, VD_HAL_OP_MAP, 1); /* strict, as ever */
+	assert_int_equal(hal_ring(h), VD_HAL_S_OK);
+	assert_int_equal(word[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -227,6 +273,8 @@ int main(void)
 		hal_test(unmap_reports_how_far_it_came),
 		hal_test(devices),
 		hal_test(request_that_names_its_own_page),
+		hal_pins_test(pin),
+		hal_pins_test(pin_needs_the_feature),
 	};
 
 	return run_all(tests);

@@ -159,7 +159,8 @@ static const struct reg_row reg_rows[] = {
 	{ VD_HAL_REG_SLOT_LO, UINT64_MAX, false },
 	{ VD_HAL_REG_DOORBELL, UINT64_MAX, false },
 	{ VD_HAL_REG_EVENTS, 0, true },
-	{ 0x48, UINT64_MAX, true },
+	{ VD_HAL_REG_PINS_LEN, 0, true },
+	{ 0x4c, UINT64_MAX, true },
 	{ VD_HAL_BAR_LEN, UINT64_MAX, true },
 	{ UINT64_MAX - 3, UINT64_MAX, true },
 };
@@ -322,6 +323,46 @@ static void denied_stays_denied_over_reset(void **state)
 	assert_int_equal(fx_info(&h->fx, FX_DEV).state, VD_DEVICE_DENIED);
 }
 
+/* A guest that crashes, unloads or reboots with counts above 0 leaves none. */
+static void counts_end_with_charge(void **state)
+{
+	struct hal_fx *h = *state;
+	uint64_t *word = &h->word[FX_GPA / PAGE];
+
+	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES), VD_HAL_F_POOL | VD_HAL_F_PINS);
+	assert_int_equal(hal_get(h, VD_HAL_REG_PINS_LEN), FX_GPA / PAGE + FX_PAGES);
+	for (int i = 0; i < 4; i++) {
+		hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
+		hal_hello(h);
+		for (int twice = 0; twice < 2; twice++) {
+			hal_request(h, VD_HAL_OP_PIN, 5);
+			assert_int_equal(hal_ring(h), VD_HAL_S_OK);
+		}
+		assert_int_equal(word[4] & VD_HAL_WORD_COUNT, 2);
+		assert_int_equal(fx_pinned(&h->fx), 5);
+		h->word[0] = UINT64_MAX; /* where nothing is, too */
+		if (i % 2)
+			hal_put(h, VD_HAL_REG_STATUS, VD_HAL_STATUS_OFF);
+		else
+			assert_int_equal(vd_hal_reset(h->hal), 0);
+		assert_int_equal(h->fx.pinned_at_quiesce, 5);
+		assert_int_equal(fx_pinned(&h->fx), 0);
+		assert_int_equal(word[4], 0);
+		assert_int_equal(h->word[0], 0);
+	}
+}
+
+static void no_table_no_feature(void **state)
+{
+	struct hal_fx *h = *state;
+
+	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES), VD_HAL_F_POOL);
+	assert_int_equal(hal_get(h, VD_HAL_REG_PINS_LEN), 0);
+	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
+	hal_hello(h);
+	assert_int_equal(hal_get(h, VD_HAL_REG_STATUS), VD_HAL_STATUS_REFUSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +379,8 @@ int main(void)
 		hal_test(events),
 		hal_test(reset_with_a_stuck_device),
 		hal_test(denied_stays_denied_over_reset),
+		hal_pins_test(counts_end_with_charge),
+		hal_test(no_table_no_feature),
 	};
 
 	return run_all(tests);

@@ -22,7 +22,11 @@
  *     A slot is used by one CPU at a time; the guest sees to that.
  *  5. STATUS = OFF, a reset of the guest or of the HAL function, or the end of
  *     the VM take every assigned function away again: its bus mastering is
- *     off, it has been quiesced, and no mapping is left.
+ *     off, it has been quiesced, no mapping is left, and every word of the pin
+ *     table is 0.
+ *
+ * With VD_HAL_F_PINS there is a second memory BAR (BAR 2), which is the pin
+ * table: memory, not registers; see below. Minor version 1 has it.
  *
  * The device stays in the order above whatever the guest writes. It copies a
  * request once, checks the copy, and answers with a status.
@@ -47,7 +51,7 @@ typedef uint64_t vd_le64;
 
 #define VD_HAL_MAGIC	      0x4c484456 /* "VDHL" */
 #define VD_HAL_VERSION_MAJOR  1
-#define VD_HAL_VERSION_MINOR  0
+#define VD_HAL_VERSION_MINOR  1
 #define VD_HAL_VERSION	      ((VD_HAL_VERSION_MAJOR << 16) | VD_HAL_VERSION_MINOR)
 
 /* Registers in BAR 0: byte offsets. RO, WO, RW as seen by the guest. */
@@ -67,10 +71,12 @@ typedef uint64_t vd_le64;
 #define VD_HAL_REG_SLOT_HI    0x38 /* WO high; this write sets the slot */
 #define VD_HAL_REG_DOORBELL   0x40 /* WO slot number: run its request */
 #define VD_HAL_REG_EVENTS     0x44 /* RO VD_HAL_EV_*; a read clears them */
+#define VD_HAL_REG_PINS_LEN   0x48 /* RO words in the pin table; 0: none */
 #define VD_HAL_BAR_LEN	      0x1000
 
 /* Feature bits. */
 #define VD_HAL_F_POOL	      (1u << 0) /* there is a pool */
+#define VD_HAL_F_PINS	      (1u << 1) /* there is a pin table */
 
 #define VD_HAL_STATUS_OFF     0
 #define VD_HAL_STATUS_HELLO   1
@@ -133,6 +139,13 @@ struct vd_hal_slot {
  * UNMAP: end mappings, each named by exactly the bus address and length that
  * MAP gave. In order; stops at the first that fails; done says how many ended.
  *
+ * PIN: as MAP, but the mapping is one in the pin table: with OK every page of
+ * the segments is pinned, its word says where it is, and its count is one more
+ * for each segment that touches the page. There is no record of it and no
+ * UNMAP: the guest takes the counts off again. With any other status no count
+ * has changed. UNSUPP unless VD_HAL_F_PINS was accepted; FAULT also for
+ * memory that has no word; BUSY also if a count is too high.
+ *
  * DEVICES: the functions that the HAL answers for. count is the room in
  * segments; done says how many were written. Of each, addr is the guest id
  * and prot is 1 if the device is permitted, 0 if it is denied (and not on the
@@ -141,6 +154,7 @@ struct vd_hal_slot {
 #define VD_HAL_OP_MAP	   1
 #define VD_HAL_OP_UNMAP	   2
 #define VD_HAL_OP_DEVICES  3
+#define VD_HAL_OP_PIN	   4
 
 #define VD_HAL_S_OK	   0
 #define VD_HAL_S_UNSUPP	   1  /* no such operation */
@@ -155,5 +169,30 @@ struct vd_hal_slot {
 #define VD_HAL_S_NOENT	   10 /* UNMAP: no such mapping */
 #define VD_HAL_S_NOMEM	   11 /* the host is out of memory */
 #define VD_HAL_S_BUSY	   12 /* the device is being quiesced */
+
+/*
+ * The pin table: word i, little endian, is about the page at guest address
+ * i << 12.
+ *
+ * PINNED: the page is pinned and PAGE says where it is on the bus, so the guest
+ * may map it by adding 1 to COUNT and setting USED, in one compare-and-swap
+ * that also sees PINNED. It unmaps by taking 1 off. Without PINNED, or with a
+ * COUNT of VD_HAL_WORD_MOST or more, it must ask (PIN) or do without.
+ *
+ * The host takes PINNED away by a compare-and-swap to 0 that fails while COUNT
+ * is above 0. It takes USED away from time to time; a page that nobody maps
+ * until the time after is unpinned. At OFF, at a reset, and when no function is
+ * permitted any more it clears words whatever their COUNT: an unmap that finds
+ * PINNED or its COUNT gone does nothing.
+ *
+ * A word is a promise to the guest, not to the host, which keeps books of its
+ * own. A mapping is one segment in one page: a longer one holds each of its
+ * pages, and is one on the bus only if their PAGEs are consecutive.
+ */
+#define VD_HAL_WORD_COUNT      0xfffffull
+#define VD_HAL_WORD_MOST       0x7ffffull
+#define VD_HAL_WORD_PINNED     0x100000ull
+#define VD_HAL_WORD_USED       0x200000ull
+#define VD_HAL_WORD_PAGE_SHIFT 24 /* bus address >> 12; what is between is 0 */
 
 #endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Letting cached pages go: the host's half of the protocol of the pin table
+ * (the guest's is to map and to unmap). Its transitions, named as in the model
+ * of tests/spin/pin_table.pml:
+ *
+ *	publish	 the page is pinned; its word says so		(pin.c)
+ *	spare	 USED is taken off: the page's second chance
+ *	evict	 the word goes from a count of 0 to 0, by one compare-and-swap
+ *	unpin	 after evict or drop, never before
+ *	drop	 the word is cleared whatever it says: no device runs
+ *
+ * The clock: a hand moves over the blocks of the table. Ageing spares what was
+ * used and evicts what was not; reclaim takes the unused first and, if that is
+ * not enough, what is used but not held.
+ *
+ * While a device is being stopped, or would not stop, nothing is evicted: the
+ * guest may say that it is done with a page, but of that device nobody knows.
+ *
+ * The words are the guest's to scribble on, so each is looked at once and
+ * changed by one try: what fails is left for the next round.
+ */
+#include "evict.h"
+
+#include <errno.h>
+#include <viaduct/abi/hal.h>
+#include <viaduct/pins.h>
+#include <word.h>
+
+#define BATCH	   VD_MAP_MAX_SEGS /* pages unpinned by one call of the host */
+#define PIECE	   256u		   /* blocks between two drops of the lock */
+#define WORDS_MOST ((uint64_t)1 << 20) /* looked at on behalf of a request */
+
+/* Pages on their way out: evicted, in the scratch, not yet unpinned. */
+struct batch {
+	uint64_t page[BATCH];
+	size_t n;
+	uint64_t enough; /* granules that may stay pinned */
+};
+
+static bool are_all_settled(struct vd_domain *d) MUST_HOLD(d->lock)
+{
+	for (uint32_t i = 0; i < d->ndevices; i++) {
+		if (d->device[i]->state == VD_DEVICE_QUIESCING ||
+		    d->device[i]->state == VD_DEVICE_STUCK)
+			return false;
+	}
+	return true;
+}
+
+static struct stretch *stretch_of(struct vd_domain *d, uint64_t page)
+	MUST_HOLD(d->lock)
+{
+	uint64_t gpa = page << VD_PAGE_SHIFT;
+
+	return memory_find(&d->memory, gpa, gpa);
+}
+
+/* Unpin and forget a batch. */
+static void flush(struct vd_domain *d, struct batch *b) MUST_HOLD(d->lock)
+{
+	struct vd_pin *pin = d->scratch->out;
+
+	if (b->n == 0)
+		return;
+	for (size_t i = 0; i < b->n; i++) {
+		uint64_t gpa = b->page[i] << VD_PAGE_SHIFT;
+		struct stretch *s = stretch_of(d, b->page[i]);
+
+		pin[i] = (struct vd_pin){
+			.hva = stretch_hva(s, gpa),
+			.npages = 1,
+			.handle = pintable_find(&d->pins, b->page[i])->handle,
+		};
+		pages_release(&d->pages, s, gpa, gpa);
+	}
+	d->host->ops->unpin(d->host, pin, b->n);
+	while (b->n > 0)
+		pintable_forget(&d->pins, b->page[--b->n]);
+}
+
+/* Its word is cleared: it goes with the batch. */
+static void put(struct vd_domain *d, struct batch *b, uint64_t page)
+	MUST_HOLD(d->lock)
+{
+	b->page[b->n++] = page;
+	if (b->n == BATCH)
+		flush(d, b);
+}
+
+/* One pinned page: true if it was evicted. */
+static bool try_evict(uint64_t *word, enum evict_mode mode)
+{
+	uint64_t w = word_get(word);
+
+	if (w & VD_HAL_WORD_COUNT)
+		return false;
+	if (mode != EVICT_ANY && (w & VD_HAL_WORD_USED)) {
+		if (mode == EVICT_AGE) /* spare */
+			word_swap(word, w, w & ~VD_HAL_WORD_USED);
+		return false;
+	}
+	return word_swap(word, w, 0); /* evict */
+}
+
+/* Which of 64 words have no count: most of a busy table is passed over here. */
+static uint64_t find_free(const uint64_t *word)
+{
+	uint64_t free = 0;
+
+	for (unsigned int i = 0; i < 64; i++) {
+		uint64_t none = (word_peek(&word[i]) & VD_HAL_WORD_COUNT) == 0;
+
+		free |= none << i;
+	}
+	return free;
+}
+
+/*
+ * Is it enough? What is in the batch counts once it is unpinned: a page may be
+ * mapped strictly as well, or share its granule.
+ */
+static bool is_done(struct vd_domain *d, struct batch *b) MUST_HOLD(d->lock)
+{
+	if (d->pages.npinned <= b->enough + b->n)
+		flush(d, b);
+	return d->pages.npinned <= b->enough;
+}
+
+/* The pages @bits of the 64 from @page on. */
+static void evict_bits(struct vd_domain *d, struct batch *b, uint64_t page,
+		       uint64_t bits, enum evict_mode mode) MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+
+	if (page + 64 <= t->nwords)
+		bits &= find_free(&t->word[page]);
+	for (; bits && !is_done(d, b); bits &= bits - 1) {
+		uint64_t at = page + (unsigned int)__builtin_ctzll(bits);
+
+		if (try_evict(&t->word[at], mode))
+			put(d, b, at);
+	}
+}
+
+/* The block goes with its last record, so it is looked up each time. */
+static void evict_block(struct vd_domain *d, uint64_t i, enum evict_mode mode,
+			uint64_t enough) MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+	struct batch b;
+
+	b.n = 0;
+	b.enough = enough;
+	for (unsigned int k = 0; k < PIN_BLOCK / 64; k++) {
+		uint64_t bits = t->block[i] ? t->block[i]->pinned[k] : 0;
+
+		if (bits)
+			evict_bits(d, &b, (i << PIN_BLOCK_SHIFT) + k * 64, bits,
+				   mode);
+	}
+	flush(d, &b);
+}
+
+/* From the hand on, at most @nblocks; true if there is more to look at. */
+static bool turn(struct vd_domain *d, enum evict_mode mode, uint64_t nblocks,
+		 uint64_t enough) MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+
+	if (!are_all_settled(d))
+		return false;
+	while (nblocks-- > 0 && d->pages.npinned > enough) {
+		if (t->block[t->hand])
+			evict_block(d, t->hand, mode, enough);
+		if (d->pages.npinned <= enough)
+			return false; /* the next call looks at the rest */
+		if (++t->hand == t->nblocks)
+			t->hand = 0;
+	}
+	return d->pages.npinned > enough;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+bool evict_for(struct vd_domain *d, uint64_t granules)
+{
+	struct pintable *t = &d->pins;
+	uint64_t before = d->pages.npinned, cached = t->ncached;
+	uint64_t enough = before > granules ? before - granules : 0;
+	uint64_t most = less(t->nblocks, WORDS_MOST >> PIN_BLOCK_SHIFT);
+
+	if (!cached)
+		return false;
+	if (turn(d, EVICT_UNUSED, most, enough))
+		turn(d, EVICT_ANY, most, enough);
+	t->reclaimed += cached - t->ncached;
+	return t->ncached < cached;
+}
+
+void evict_range(struct vd_domain *d, uint64_t page, uint64_t end)
+{
+	struct pintable *t = &d->pins;
+	uint64_t cached = t->ncached;
+	struct batch b;
+
+	b.n = 0;
+	if (!are_all_settled(d))
+		return;
+	while ((page = pintable_next(t, page, end)) != PIN_NOT) {
+		if (try_evict(&t->word[page], EVICT_ANY))
+			put(d, &b, page);
+		page++;
+	}
+	flush(d, &b);
+	t->reclaimed += cached - t->ncached;
+}
+
+/*
+ * A whole round, in pieces, so that others get the lock in between; until
+ * @want granules are free.
+ */
+static uint64_t round_of(struct vd_domain *d, enum evict_mode mode,
+			 uint64_t want)
+{
+	struct pintable *t = &d->pins;
+	uint64_t left, got = 0;
+
+	lock_take(&d->lock);
+	left = t->ncached ? t->nblocks : 0;
+	while (left > 0 && got < want) {
+		uint64_t n = less(left, PIECE), before = d->pages.npinned;
+		uint64_t cached = t->ncached;
+
+		turn(d, mode, n, before - less(before, want - got));
+		got += before - d->pages.npinned;
+		*(mode == EVICT_AGE ? &t->aged : &t->reclaimed) +=
+			cached - t->ncached;
+		left -= n;
+		lock_drop(&d->lock);
+		lock_take(&d->lock);
+	}
+	lock_drop(&d->lock);
+	return got;
+}
+
+uint64_t vd_domain_reclaim(struct vd_domain *d, uint64_t bytes)
+{
+	unsigned int shift = d->pages.shift;
+	uint64_t want = (bytes >> shift) + ((bytes & ((1u << shift) - 1)) != 0);
+	uint64_t got = round_of(d, EVICT_UNUSED, want);
+
+	if (got < want)
+		got += round_of(d, EVICT_ANY, want - got);
+	return got << shift;
+}
+
+uint64_t vd_domain_age(struct vd_domain *d, uint64_t now_ms)
+{
+	lock_take(&d->lock);
+	d->pins.now_ms = now_ms;
+	lock_drop(&d->lock);
+	return round_of(d, EVICT_AGE, UINT64_MAX) << d->pages.shift;
+}
+
+/* The guest may have written anywhere; what it never touched stays untouched. */
+static void clear_words(struct pintable *t)
+{
+	for (uint64_t i = 0; i < t->nwords; i++) {
+		if (word_peek(&t->word[i]) != 0)
+			word_set(&t->word[i], 0);
+	}
+}
+
+void evict_all(struct vd_domain *d)
+{
+	struct pintable *t = &d->pins;
+	uint64_t page = 0;
+	struct batch b;
+
+	b.n = 0;
+	clear_words(t);
+	t->dropped += t->ncached;
+	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++)
+		put(d, &b, page);
+	flush(d, &b);
+}
+
+int vd_domain_drop_pins(struct vd_domain *d)
+{
+	int err;
+
+	lock_take(&d->lock);
+	err = are_all_settled(d) ? 0 : -EIO;
+	if (err)
+		clear_words(&d->pins);
+	else
+		evict_all(d);
+	lock_drop(&d->lock);
+	return err;
+}
+
+static bool are_all_denied(struct vd_domain *d) MUST_HOLD(d->lock)
+{
+	for (uint32_t i = 0; i < d->ndevices; i++) {
+		if (d->device[i]->state != VD_DEVICE_DENIED)
+			return false;
+	}
+	return true;
+}
+
+void evict_if_denied(struct vd_domain *d)
+{
+	lock_take(&d->lock);
+	if (are_all_denied(d))
+		evict_all(d);
+	lock_drop(&d->lock);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Letting cached pages go; see evict.c. Private to src/core. */
+#ifndef CORE_EVICT_H
+#define CORE_EVICT_H
+
+#include "core.h"
+
+enum evict_mode {
+	EVICT_AGE,    /* spare what was used, evict what was not */
+	EVICT_UNUSED, /* evict what was not used, leave the others alone */
+	EVICT_ANY,    /* evict whatever has no count */
+};
+
+/*
+ * Make @granules less pinned if that can be done; a bounded search. Return:
+ * was anything unpinned?
+ */
+bool evict_for(struct vd_domain *d, uint64_t granules) MUST_HOLD(d->lock);
+
+/* What of pages page..end-1 nobody holds. */
+void evict_range(struct vd_domain *d, uint64_t page, uint64_t end)
+	MUST_HOLD(d->lock);
+
+/* drop: everything, whatever its count. No device does DMA. */
+void evict_all(struct vd_domain *d) MUST_HOLD(d->lock);
+
+/* The same if every device is denied, which may be none. */
+void evict_if_denied(struct vd_domain *d) MUST_NOT_HOLD(d->lock);
+
+#endif
