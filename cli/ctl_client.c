@@ -53,32 +53,45 @@ static bool is_live(const char *path)
 	return fd >= 0 || fd == -EACCES || fd == -EPERM;
 }
 
-static void look_at(struct found *f, const char *dir, const char *file)
+static int look_at(const char *dir, const char *file,
+		   int (*fn)(void *ctx, const char *name, const char *path),
+		   void *ctx)
 {
-	char name[CONTROL_NAME_MAX + 1], path[sizeof(f->path)];
-	size_t used = strlen(f->names);
+	char name[CONTROL_NAME_MAX + 1], path[256];
 
 	if (!is_socket_name(file, name, sizeof(name)) ||
 	    control_path(dir, name, path, sizeof(path)) || !is_live(path))
-		return;
-	memcpy(f->path, path, sizeof(path));
-	snprintf(f->names + used, sizeof(f->names) - used, "%s%s",
-		 f->n ? ", " : "", name);
-	f->n++;
+		return 0;
+	return fn(ctx, name, path);
 }
 
-static int find_only(const char *dir, struct found *f)
+int ctl_each(const char *dir,
+	     int (*fn)(void *ctx, const char *name, const char *path),
+	     void *ctx)
 {
 	struct dirent **list;
-	int n = scandir(dir, &list, NULL, alphasort);
+	int n = scandir(dir, &list, NULL, alphasort), end = 0;
 
 	if (n < 0)
 		return errno == ENOENT ? 0 : -errno;
 	for (int i = 0; i < n; i++) {
-		look_at(f, dir, list[i]->d_name);
+		if (!end)
+			end = look_at(dir, list[i]->d_name, fn, ctx);
 		free(list[i]);
 	}
 	free(list);
+	return end;
+}
+
+static int note_machine(void *ctx, const char *name, const char *path)
+{
+	struct found *f = ctx;
+	size_t used = strlen(f->names);
+
+	snprintf(f->path, sizeof(f->path), "%s", path);
+	snprintf(f->names + used, sizeof(f->names) - used, "%s%s",
+		 f->n ? ", " : "", name);
+	f->n++;
 	return 0;
 }
 
@@ -103,7 +116,7 @@ int ctl_find(const char *dir, const char *name, const char *socket, char *path,
 	}
 	if (name)
 		return find_name(dir, name, path, len, why, whylen);
-	err = find_only(dir, &f);
+	err = ctl_each(dir, note_machine, &f);
 	if (err)
 		return say_unreachable(err, dir, why, whylen);
 	if (f.n == 1) {

@@ -23,6 +23,15 @@ int ctl_find(const char *dir, const char *name, const char *socket, char *path,
 	     size_t len, char *why, size_t whylen);
 
 /*
+ * Call @fn for each machine in @dir, by name, until it does not return 0; that
+ * is returned. -errno if @dir cannot be read; that it is not there means that
+ * there is no machine.
+ */
+int ctl_each(const char *dir,
+	     int (*fn)(void *ctx, const char *name, const char *path),
+	     void *ctx);
+
+/*
  * Connect and read the greeting. CLI_OK, or CLI_UNREACHABLE or CLI_FAILED (it
  * speaks another protocol) and a sentence.
  */
