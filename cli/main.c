@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
 	{ "run", "start a virtual machine", verb_run },
 	{ "ctl", "ask or steer a running one", verb_ctl },
 	{ "top", "what running machines do, live", verb_top },
+	{ "report", "a recorded run as a page of HTML", verb_report },
 	{ "doctor", "what this host can do, and what it lacks", verb_doctor },
 };
 

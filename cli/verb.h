@@ -16,6 +16,7 @@ struct verb {
 int verb_run(int argc, char **argv);
 int verb_ctl(int argc, char **argv);
 int verb_top(int argc, char **argv);
+int verb_report(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
 
 #endif
