@@ -8,6 +8,7 @@
 #include "control.h"
 #include "ctl_client.h"
 #include "ctl_print.h"
+#include "ctl_window.h"
 #include "exit.h"
 #include "metrics.h"
 #include "size.h"
@@ -24,12 +25,20 @@ struct ctl {
 	bool json, count, wants_help;
 	const struct ctl_verb *verb;
 	const char *device; /* the operand, whatever the verb takes */
+	struct ctl_window window;
 	struct ctl_client client;
 	FILE *out;
 	char why[512];
 };
 
-enum wants_device { NO_DEVICE, MAY_DEVICE, MUST_DEVICE, MAY_SIZE, MAY_LIMIT };
+enum wants_device {
+	NO_DEVICE,
+	MAY_DEVICE,
+	MUST_DEVICE,
+	OWN_WORDS, /* verbs of its own */
+	MAY_SIZE,
+	MAY_LIMIT
+};
 
 struct ctl_verb {
 	const char *name;
@@ -207,6 +216,19 @@ static void print_metrics(struct ctl *c, const json_t *j)
 	metrics_print(c->out, j);
 }
 
+static int ask_window(struct ctl *c, json_t **result)
+{
+	json_t *args = c->window.args;
+
+	c->window.args = NULL;
+	return ask(c, c->window.command, args, result);
+}
+
+static void print_window(struct ctl *c, const json_t *j)
+{
+	ctl_window_print(c->out, j);
+}
+
 static void print_nothing(struct ctl *c, const json_t *j)
 {
 	(void)c, (void)j;
@@ -314,6 +336,28 @@ static const struct ctl_verb verbs[] = {
 "Example:\n"
 "  viaduct ctl --name web metrics >web.prom.new && mv web.prom.new web.prom\n",
 	  .run = ask_snapshot, .print = print_metrics },
+	{ .name = "window", .args = " list | show | split | merge | lend | take-back",
+	  .help = "DMA windows: show and change",
+	  .more =
+"  window list\n"
+"  window show WINDOW\n"
+"  window split WINDOW KEEP OWNER\n"
+"  window merge WINDOW WITH [OWNER]\n"
+"  window lend WINDOW FIRST ENTRIES OWNER\n"
+"  window take-back WINDOW\n"
+"\n"
+"All are numbers. A split leaves the first KEEP entries to WINDOW and gives\n"
+"the others to OWNER as a new window; merge is the inverse. Show also lists\n"
+"the changes with their causes. A machine on a host without an IOMMU has no\n"
+"DMA windows: exit status 7.\n"
+"\n"
+"  --live LIVE         what becomes of valid entries in the part that changes\n"
+"                      hands: refuse (default), revoke or transfer\n"
+"  --id ID             split, lend: the handle of the new window\n"
+"\n"
+"Example:\n"
+"  viaduct ctl --socket /run/adapter.sock window split 10 128 2\n",
+	  .device = OWN_WORDS, .run = ask_window, .print = print_window },
 	{ .name = "quit", .args = "", .help = "end the machine",
 	  .more =
 "Asks the machine to end, as the escape key does. Devices are stopped and go\n"
@@ -339,7 +383,8 @@ static const char options_help[] =
 "guest (a number).\n"
 "\n"
 "Exit status: 0 done; 1 the machine refused or failed; 2 wrong options, or\n"
-"several machines and no --name; 6 no machine answers.\n";
+"several machines and no --name; 6 no machine answers; 7 window: the machine\n"
+"has no DMA windows.\n";
 /* clang-format on */
 
 static void print_help(FILE *to)
@@ -380,6 +425,8 @@ static int take_options(struct ctl *c, int argc, char **argv)
 		{ "socket", required_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "count", no_argument, NULL, 'c' },
+		{ "live", required_argument, NULL, 'l' },
+		{ "id", required_argument, NULL, 'i' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -395,6 +442,10 @@ static int take_options(struct ctl *c, int argc, char **argv)
 			c->json = true;
 		else if (val == 'c')
 			c->count = true;
+		else if (val == 'l')
+			c->window.live = optarg;
+		else if (val == 'i')
+			c->window.id = optarg;
 		else if (val == 'h')
 			c->wants_help = true;
 		else if (val == ':')
@@ -427,10 +478,24 @@ static bool is_size(const struct ctl_verb *v, const char *text)
 	       (bytes || v->device == MAY_SIZE);
 }
 
+static int take_window(struct ctl *c, int argc, char **argv)
+{
+	if (ctl_window_parse(&c->window, argc, argv, c->why, sizeof(c->why)))
+		return usage("%s", c->why);
+	return CLI_OK;
+}
+
 static int take_operand(struct ctl *c, int argc, char **argv)
 {
 	const struct ctl_verb *v = c->verb;
 
+	if (c->count && !v->takes_count)
+		return usage("%s takes no --count", v->name);
+	if (v->device == OWN_WORDS)
+		return take_window(c, argc, argv);
+	if (c->window.live || c->window.id)
+		return usage("%s takes no --%s", v->name,
+			     c->window.live ? "live" : "id");
 	if (argc > 0 && v->device != NO_DEVICE) {
 		c->device = argv[0];
 		argc--;
@@ -442,8 +507,6 @@ static int take_operand(struct ctl *c, int argc, char **argv)
 		return usage("%s wants a DEVICE", v->name);
 	if (v->device >= MAY_SIZE && c->device && !is_size(v, c->device))
 		return usage("%s is no size", c->device);
-	if (c->count && !v->takes_count)
-		return usage("%s takes no --count", v->name);
 	return CLI_OK;
 }
 
@@ -510,6 +573,7 @@ int ctl_main(int argc, char **argv, const char *dir, FILE *out)
 		print_help(out);
 	else
 		status = execute(&c);
+	json_decref(c.window.args);
 	if (status != CLI_OK)
 		fprintf(stderr, "viaduct ctl: %s\n", c.why);
 	return status;

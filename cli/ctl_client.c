@@ -229,15 +229,17 @@ static int send_json(struct ctl_client *c, json_t *j)
 static int take_answer(struct ctl_client *c, json_t *answer, json_t **result,
 		       char *why, size_t len)
 {
-	const char *desc;
+	const char *desc, *class;
 	int status = CLI_OK;
 
 	*result = json_object_get(answer, "return");
 	if (*result) {
 		json_incref(*result);
-	} else if (!json_unpack(answer, "{s:{s:s}}", "error", "desc", &desc)) {
+	} else if (!json_unpack(answer, "{s:{s:s,s:s}}", "error", "desc", &desc,
+				"class", &class)) {
 		snprintf(why, len, "%s", desc);
-		status = CLI_FAILED;
+		status = strcmp(class, CONTROL_NO_WINDOWS) ? CLI_FAILED :
+							     CLI_NO_WINDOWS;
 	} else {
 		snprintf(why, len,
 			 "%s: the virtual machine went away or does "

@@ -40,8 +40,8 @@ void ctl_close(struct ctl_client *c);
 
 /*
  * Execute @command with @args, which is consumed; NULL: none. CLI_OK and
- * *@result (owned by the caller), or CLI_FAILED (the machine refused) or
- * CLI_UNREACHABLE (it went away), and a sentence.
+ * *@result (owned by the caller), or CLI_FAILED (the machine refused),
+ * CLI_NO_WINDOWS or CLI_UNREACHABLE (it went away), and a sentence.
  */
 int ctl_ask(struct ctl_client *c, const char *command, json_t *args,
 	    json_t **result, char *why, size_t len);

@@ -11,6 +11,7 @@ enum cli_exit {
 	CLI_DIED = 4,	/* run: the guest cannot go on (triple fault, ...) */
 	CLI_QUIT = 5,	/* run: ended from outside: escape key, signal, ctl */
 	CLI_UNREACHABLE = 6, /* ctl: no machine answers */
+	CLI_NO_WINDOWS = 7,  /* ctl window: the machine has no DMA windows */
 };
 
 #endif

@@ -25,6 +25,9 @@
 #define CONTROL_BUSY	      "DeviceBusy"
 #define CONTROL_NOT_QUIESCED  "NotQuiesced"
 #define CONTROL_TOO_MANY      "TooManyClients"
+#define CONTROL_NO_WINDOWS    "NoWindows"
+#define CONTROL_NO_WINDOW     "WindowNotFound"
+#define CONTROL_WINDOW_BUSY   "WindowBusy"
 #define CONTROL_FAILED	      "GenericError"
 
 struct control_error {

@@ -549,6 +549,16 @@ static int run_quit(void *ctx, const json_t *args, json_t **result,
 	return give(json_object(), result, e);
 }
 
+/* DMA windows are of translation hardware, and this machine has none. */
+static int run_no_windows(void *ctx, const json_t *args, json_t **result,
+			  struct control_error *e)
+{
+	(void)ctx, (void)args, (void)result;
+	return control_fail(e, CONTROL_NO_WINDOWS,
+			    "this machine has no DMA windows: it runs without "
+			    "an IOMMU");
+}
+
 static const struct control_command commands[] = {
 	{ "status", "memory, pins, exits", run_status },
 	{ "devices", "the assigned devices", run_devices },
@@ -562,6 +572,12 @@ static const struct control_command commands[] = {
 	{ "budget", "how much may be pinned: bytes", control_run_budget },
 	{ "pressure", "memory pressure on the host, and what came of it",
 	  control_run_pressure },
+	{ "windows", "none on this machine", run_no_windows },
+	{ "window-show", "none on this machine", run_no_windows },
+	{ "window-split", "none on this machine", run_no_windows },
+	{ "window-merge", "none on this machine", run_no_windows },
+	{ "window-lend", "none on this machine", run_no_windows },
+	{ "window-take-back", "none on this machine", run_no_windows },
 	{ "quit", "end the machine", run_quit },
 };
 

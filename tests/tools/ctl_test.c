@@ -230,6 +230,20 @@ static void test_usage(void **state)
 		{ "balloon none", "none is no size" },
 		{ "budget 0", "0 is no size" },
 		{ "pressure 1M", "unexpected argument: 1M" },
+		{ "window", "window wants list, show, split" },
+		{ "window frob", "no such verb: window frob" },
+		{ "window show", "window show wants 1 operands" },
+		{ "window show 1 2", "unexpected argument: 2" },
+		{ "window show x", "x is no number" },
+		{ "window show -1", "no such option" },
+		{ "window split 1 2", "window split wants 3 operands" },
+		{ "window split 1 2 9223372036854775808", "is no number" },
+		{ "window split 1 2 3 --live maybe", "--live is refuse, revoke or transfer" },
+		{ "window merge 1 2 3 4", "unexpected argument: 4" },
+		{ "window list --live revoke", "window list takes no --live" },
+		{ "window merge 1 2 --id 3", "window merge takes no --id" },
+		{ "status --live revoke", "status takes no --live" },
+		{ "status --id 1", "status takes no --id" },
 	};
 
 	(void)state;
@@ -240,8 +254,8 @@ static void test_usage(void **state)
 static void test_help(void **state)
 {
 	static const char *const verbs[] = {
-		"status", "devices", "mappings", "counters", "faults",	"permit",
-		"deny",	  "balloon", "budget",	 "pressure", "metrics", "quit",
+		"status",  "devices", "mappings", "counters", "faults", "permit", "deny",
+		"balloon", "budget",  "pressure", "metrics",  "window", "quit",
 	};
 	char line[64];
 
@@ -279,6 +293,20 @@ static void test_devices(void **state)
 	good("devices", "no device is assigned");
 	good("mappings", "no device is assigned");
 	fails("mappings 8", CLI_FAILED, "there is no device 8");
+}
+
+/* A machine without translation hardware: one sentence, a status of its own. */
+static void test_no_windows(void **state)
+{
+	static const char *const lines[] = {
+		"window list",	    "window show 1",	   "window split 1 2 3",
+		"window merge 1 2", "window lend 1 2 3 4", "window take-back 1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		fails(lines[i], CLI_NO_WINDOWS, "has no DMA windows");
+	assert_int_equal(CLI_NO_WINDOWS, 7);
 }
 
 static void test_mappings(void **state)
@@ -426,9 +454,10 @@ static void test_strangers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_usage),	  T(test_help),	     T(test_status),  T(test_devices),
-		T(test_mappings), T(test_others),    T(test_balloon), T(test_budget_and_pressure),
-		T(test_several),  T(test_strangers),
+		T(test_usage),	 T(test_help),	     T(test_status),
+		T(test_devices), T(test_no_windows), T(test_mappings),
+		T(test_others),	 T(test_balloon),    T(test_budget_and_pressure),
+		T(test_several), T(test_strangers),
 	};
 
 	return cmocka_run_group_tests_name("ctl", tests, NULL, NULL);
