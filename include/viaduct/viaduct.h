@@ -4,11 +4,13 @@
 #define VIADUCT_H
 
 #include <viaduct/adapter.h>
+#include <viaduct/calgary.h>
 #include <viaduct/device.h>
 #include <viaduct/domain.h>
 #include <viaduct/fake.h>
 #include <viaduct/hal.h>
 #include <viaduct/host.h>
+#include <viaduct/papr.h>
 #include <viaduct/policy.h>
 #include <viaduct/remote.h>
 #include <viaduct/pins.h>

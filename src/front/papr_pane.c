@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Panes: who may name which LIOBN.
+ *
+ * The engine knows windows; a pane says which partition calls one by its
+ * LIOBN. What a window is now (its base, length, page) is always asked of its
+ * register, because others split and merge windows meanwhile.
+ */
+#include "papr_state.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct papr_pane *papr_pane_any(struct vd_papr *p, uint64_t liobn)
+{
+	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++) {
+		if (p->pane[i].used && p->pane[i].liobn == liobn)
+			return &p->pane[i];
+	}
+	return NULL;
+}
+
+struct papr_pane *papr_pane_free(struct vd_papr *p)
+{
+	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++) {
+		if (!p->pane[i].used) {
+			p->pane[i] = (struct papr_pane){ .used = false };
+			return &p->pane[i];
+		}
+	}
+	return NULL;
+}
+
+/* Was @liobn a pane that was lent to @partition, and rescinded? */
+static bool is_rescinded(struct vd_papr *p, uint32_t partition, uint64_t liobn)
+	MUST_HOLD(p->lock)
+{
+	uint64_t i = liobn - p->cfg.grant_liobn;
+	const struct papr_grant *g;
+
+	if (liobn < p->cfg.grant_liobn || i >= VD_PAPR_MAX_GRANTS)
+		return false;
+	g = &p->grant[i];
+	return g->state == GRANT_RESCINDED && g->grantee == partition;
+}
+
+int64_t papr_pane_find(struct papr_call *c, uint64_t liobn,
+		       struct papr_pane **out)
+{
+	uint32_t who = c->who->cfg.id;
+	struct papr_pane *pane = papr_pane_any(c->p, liobn);
+
+	if (pane && pane->partition == who) {
+		*out = pane;
+		return VD_H_SUCCESS;
+	}
+	return is_rescinded(c->p, who, liobn) ? VD_H_RESCINDED : VD_H_PARAMETER;
+}
+
+/* A window of ours that somebody destroyed has length 0. */
+void papr_pane_info(const struct papr_pane *pane, struct vd_window_info *out)
+{
+	if (vd_window_query(pane->adapter, pane->liobn, out) != 0) {
+		memset(out, 0, sizeof(*out));
+		out->page_shift = VD_PAGE_SHIFT;
+	}
+}
+
+/* Are @n entries from @bus, which is page aligned, all in the window? */
+bool papr_pane_has(const struct vd_window_info *w, uint64_t bus, uint64_t n)
+{
+	uint64_t first = (bus - w->bus.v) >> w->page_shift;
+
+	return bus >= w->bus.v && first < w->len && n <= w->len - first;
+}
+
+bool papr_pane_is_granted(struct vd_papr *p, const struct papr_pane *pane)
+{
+	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
+		const struct papr_grant *g = &p->grant[i];
+
+		if (g->from == pane &&
+		    (g->state == GRANT_OFFERED || g->state == GRANT_ACCEPTED))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The owner that stands for a partition as a client of whoever's devices reach
+ * a pane. Made when it is first needed; lives as long as the platform.
+ */
+int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
+		   uint32_t partition, uint32_t *id)
+{
+	struct papr_partition *who = papr_partition(p, partition);
+	struct vd_owner_cfg cfg = { .size = sizeof(cfg) };
+	struct papr_client *k;
+	struct vd_window_info w;
+	int err;
+
+	papr_pane_info(pane, &w);
+	for (k = p->client; k < p->client + p->nclients; k++) {
+		if (k->adapter == pane->adapter && k->provider == w.via &&
+		    k->partition == partition) {
+			*id = k->id;
+			return 0;
+		}
+	}
+	if (p->nclients == PAPR_MAX_CLIENTS || !who)
+		return -ENOSPC;
+	cfg.id = VD_PAPR_FIRST_OWNER + p->nclients;
+	cfg.provider = w.via;
+	cfg.domain = who->cfg.domain;
+	err = vd_owner_add(pane->adapter, &cfg);
+	if (err)
+		return err;
+
+	/* Nothing below can fail. */
+	*k = (struct papr_client){ pane->adapter, w.via, partition, cfg.id };
+	p->nclients++;
+	*id = cfg.id;
+	return 0;
+}
+
+static int adopt(struct vd_papr *p, uint32_t partition,
+		 struct vd_adapter *adapter, uint32_t liobn) MUST_HOLD(p->lock)
+{
+	struct papr_pane *pane;
+	struct vd_window_info w;
+
+	if (!papr_partition(p, partition) ||
+	    vd_window_query(adapter, liobn, &w) != 0)
+		return -ENOENT;
+	if (papr_pane_any(p, liobn))
+		return -EEXIST;
+	pane = papr_pane_free(p);
+	if (!pane)
+		return -ENOSPC;
+
+	/* Nothing below can fail. */
+	*pane = (struct papr_pane){
+		.used = true,
+		.liobn = liobn,
+		.partition = partition,
+		.adapter = adapter,
+		.owner = w.owner,
+		.physical = true,
+		.adopted = true,
+	};
+	return 0;
+}
+
+int vd_papr_adopt(struct vd_papr *p, uint32_t partition,
+		  struct vd_adapter *adapter, uint32_t liobn)
+{
+	int err;
+
+	lock_take(&p->lock);
+	err = adopt(p, partition, adapter, liobn);
+	lock_drop(&p->lock);
+	return err;
+}
+
+int vd_papr_disown(struct vd_papr *p, uint32_t liobn)
+{
+	struct papr_pane *pane;
+	int err = -ENOENT;
+
+	lock_take(&p->lock);
+	pane = papr_pane_any(p, liobn);
+	if (pane && pane->adopted) {
+		err = papr_pane_is_granted(p, pane) ||
+				      papr_clone_is_in(p, pane) ?
+			      -EBUSY :
+			      0;
+		pane->used = err != 0;
+	}
+	lock_drop(&p->lock);
+	return err;
+}

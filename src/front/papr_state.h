@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the PAPR front end share: the platform and its parts.
+ *
+ * All of it is guarded by one lock, the platform's. Everything is an array of
+ * fixed length, made once: no guest makes the front end allocate, but for the
+ * tables of dynamic windows, whose cost the adapter limits.
+ */
+#ifndef FRONT_PAPR_STATE_H
+#define FRONT_PAPR_STATE_H
+
+#include <checked.h>
+#include <container.h>
+#include <lock.h>
+#include <viaduct/papr.h>
+#include <viaduct/window.h>
+
+#define PAPR_MAX_CLIENTS 128u
+#define PAPR_MAX_CLONES	 64u
+
+struct papr_partition {
+	bool used;
+	struct vd_papr_partition cfg;
+	uint8_t weight;
+};
+
+struct papr_vio;
+struct papr_grant;
+
+/* What a guest calls by a LIOBN. */
+struct papr_pane {
+	bool used;
+	uint32_t liobn;
+	uint32_t partition; /* who may name it */
+	struct vd_adapter *adapter;
+	uint32_t owner; /* of its entries, on the adapter */
+	uint64_t attributes;
+	bool physical;		  /* devices use it: it may be granted */
+	struct papr_vio *vio;	  /* whose first pane it is, or NULL */
+	struct papr_grant *grant; /* by which it was accepted, or NULL */
+	bool adopted;
+};
+
+struct papr_window {
+	struct papr_pane *pane; /* NULL: the slot is free */
+	struct vd_table *table; /* its own, but for the default window */
+};
+
+struct papr_pe {
+	bool used;
+	struct vd_papr_pe cfg;
+	struct vd_table *default_table; /* lives as long as the PE */
+	struct papr_window window[VD_PAPR_MAX_WINDOWS];
+	bool has_default; /* window 0 is the default window */
+};
+
+enum papr_grant_state {
+	GRANT_FREE,
+	GRANT_OFFERED,	/* a cookie; not accepted, or returned */
+	GRANT_ACCEPTED, /* the grantee has a pane */
+	GRANT_RESCINDED /* kept so that who names it learns why not */
+};
+
+struct papr_grant {
+	enum papr_grant_state state;
+	uint64_t cookie;
+	uint32_t granter, grantee;
+	uint32_t unit; /* the granter's virtual device */
+	struct papr_pane *from;
+	uint64_t first, len; /* entries of @from */
+	bool no_regrant;
+	struct papr_pane *pane; /* while it is accepted */
+	uint64_t due;		/* when it is taken back by force */
+	bool dying;		/* @due counts */
+};
+
+struct papr_vio {
+	bool used;
+	struct vd_papr_vio cfg;
+	struct vd_table *table;
+	struct papr_pane *pane;
+	uint64_t *cloned; /* a bit for each entry that is redirected */
+	bool connected;
+};
+
+/* A run of a server's entries that hold a client's: one loan. */
+struct papr_clone {
+	bool used;
+	uint32_t id;		/* the loan's handle */
+	struct papr_pane *pane; /* the server's */
+	struct papr_vio *vio;	/* the client's */
+	uint32_t owner;		/* the client, on the server's adapter */
+	vd_iova bus;
+	uint32_t n, live;
+	unsigned int page_shift;
+	uint64_t from[VD_TCE_LIST_MAX]; /* client's entry; CLONE_NONE: none */
+};
+
+#define CLONE_NONE UINT64_MAX
+
+/* A partition as a client of a provider on an adapter. */
+struct papr_client {
+	struct vd_adapter *adapter;
+	uint32_t provider, partition, id;
+};
+
+struct vd_papr {
+	struct vd_papr_cfg cfg;
+	struct vd_adapter *vio_adapter; /* owned */
+	uint64_t *undo;	  /* of calls on many tables; NULL without these */
+	struct lock lock; /* guards what follows */
+	struct papr_partition partition[VD_PAPR_MAX_PARTITIONS];
+	struct papr_pane pane[VD_PAPR_MAX_PANES];
+	struct papr_pe pe[VD_PAPR_MAX_PES];
+	struct papr_vio vio[VD_PAPR_MAX_VIOS];
+	struct papr_grant grant[VD_PAPR_MAX_GRANTS];
+	struct papr_clone *clone; /* PAPR_MAX_CLONES; owned */
+	struct papr_client client[PAPR_MAX_CLIENTS];
+	uint32_t nclients;
+	uint32_t next_grant; /* where the search for a free one begins */
+	uint64_t ngranted;   /* makes cookies unique */
+	struct vd_papr_stats count;
+};
+
+/* A hypervisor call on its way. */
+struct papr_call {
+	struct vd_papr *p;
+	struct papr_partition *who;
+	struct vd_papr_hcall *h;
+};
+
+/* What is put: entries from a list, or one entry many times. */
+struct papr_store {
+	struct papr_pane *pane;
+	vd_iova bus;
+	size_t n;
+	const vd_entry *entry;
+	bool fill;
+	int64_t pinned; /* out */
+};
+
+/* papr_status.c */
+int64_t papr_status(int err);	    /* of a hypervisor call */
+uint32_t papr_rtas_status(int err); /* of an RTAS call */
+
+/* papr.c */
+struct papr_partition *papr_partition(struct vd_papr *p, uint32_t id)
+	MUST_HOLD(p->lock);
+
+/* papr_pane.c. A pane that is not the caller's does not exist for it. */
+struct papr_pane *papr_pane_free(struct vd_papr *p) MUST_HOLD(p->lock);
+struct papr_pane *papr_pane_any(struct vd_papr *p, uint64_t liobn)
+	MUST_HOLD(p->lock);
+int64_t papr_pane_find(struct papr_call *c, uint64_t liobn,
+		       struct papr_pane **out) MUST_HOLD(c->p->lock);
+void papr_pane_info(const struct papr_pane *pane, struct vd_window_info *out);
+bool papr_pane_has(const struct vd_window_info *w, uint64_t bus, uint64_t n);
+bool papr_pane_is_granted(struct vd_papr *p, const struct papr_pane *pane)
+	MUST_HOLD(p->lock);
+int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
+		   uint32_t partition, uint32_t *id) MUST_HOLD(p->lock);
+
+/* papr_tce.c */
+vd_entry papr_entry(uint64_t tce);
+int64_t papr_store(struct vd_papr *p, struct papr_store *s) MUST_HOLD(p->lock);
+int64_t papr_put_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_get_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_stuff_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
+
+/* papr_list.c */
+int64_t papr_read_list(struct papr_call *c, uint64_t gpa, size_t n,
+		       uint64_t *out) MUST_HOLD(c->p->lock);
+int64_t papr_put_list(struct papr_call *c) MUST_HOLD(c->p->lock);
+
+/* papr_pe.c */
+vd_iova papr_pe_bus(const struct papr_pe *pe, uint32_t slot);
+int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
+		 struct vd_table *table) MUST_HOLD(p->lock);
+int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
+		  enum vd_live live) MUST_HOLD(p->lock);
+int papr_pe_reset(struct vd_papr *p, struct papr_pe *pe) MUST_HOLD(p->lock);
+int papr_pe_end(struct vd_papr *p, struct papr_pe *pe) MUST_HOLD(p->lock);
+
+/* papr_grant.c */
+int64_t papr_grant(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_accept(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_return(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_rescind(struct papr_call *c) MUST_HOLD(c->p->lock);
+int papr_grant_give_back(struct vd_papr *p, struct papr_grant *g)
+	MUST_HOLD(p->lock);
+int papr_grant_end(struct vd_papr *p, struct papr_grant *g) MUST_HOLD(p->lock);
+
+/* papr_rtce.c */
+int64_t papr_put_rtce(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_put_rtce_list(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_remove_rtce(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_liobn_attributes(struct papr_call *c) MUST_HOLD(c->p->lock);
+
+/* papr_clone.c */
+struct papr_clone *papr_clone_at(struct vd_papr *p,
+				 const struct papr_pane *pane, uint64_t bus)
+	MUST_HOLD(p->lock);
+bool papr_clone_may_end(struct vd_papr *p, const struct papr_vio *v,
+			uint64_t first, uint64_t n) MUST_HOLD(p->lock);
+int64_t papr_clone_end(struct vd_papr *p, const struct papr_vio *v,
+		       uint64_t first, uint64_t n) MUST_HOLD(p->lock);
+int papr_clone_end_all(struct vd_papr *p, const struct papr_pane *pane)
+	MUST_HOLD(p->lock);
+bool papr_clone_is_in(struct vd_papr *p, const struct papr_pane *pane)
+	MUST_HOLD(p->lock);
+int papr_clone_clear(struct papr_clone *k, uint64_t i, int64_t *pinned);
+
+/* papr_mpp.c */
+int64_t papr_set_mpp(struct papr_call *c) MUST_HOLD(c->p->lock);
+int64_t papr_get_mpp(struct papr_call *c) MUST_HOLD(c->p->lock);
+
+#endif

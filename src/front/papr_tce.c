@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * H_PUT_TCE, H_GET_TCE, H_STUFF_TCE: one entry, or one entry many times.
+ *
+ * Of an I/O bus address only the page counts, of a TCE the page and the two
+ * rights; bits 2 to 11 are the platform's and are ignored. An entry without
+ * rights is stored as 0. Page bits that are below the window's page size are
+ * an error, because no device could be shown such an address.
+ */
+#include "papr_state.h"
+
+#include <errno.h>
+
+vd_entry papr_entry(uint64_t tce)
+{
+	if ((tce & VD_TCE_PROT) == 0)
+		return (vd_entry){ 0 };
+	return (vd_entry){ tce & (VD_TCE_RPN | VD_TCE_PROT) };
+}
+
+/*
+ * A client's entry may have been redirected to a server's table. Then the
+ * copy ends with it, if the server allows that; else the client is held off.
+ * The copy has a pin of its own, so it may end after the entry has changed.
+ */
+int64_t papr_store(struct vd_papr *p, struct papr_store *s)
+{
+	const struct papr_vio *v = s->pane->vio;
+	struct vd_put put = {
+		.owner = s->pane->owner,
+		.window = s->pane->liobn,
+		.bus = s->bus,
+		.n = s->n,
+		.entry = s->entry,
+	};
+	uint64_t first = s->bus.v >> VD_PAGE_SHIFT;
+	int err;
+
+	if (v && !papr_clone_may_end(p, v, first, s->n))
+		return VD_H_RESOURCE;
+	err = s->fill ? vd_window_fill(s->pane->adapter, &put) :
+			vd_window_put(s->pane->adapter, &put);
+	if (err)
+		return papr_status(err);
+	s->pinned = put.pinned;
+	if (v)
+		s->pinned += papr_clone_end(p, v, first, s->n);
+	return VD_H_SUCCESS;
+}
+
+/* A store of one call, its range checked; its change of pins goes to R4. */
+static int64_t store(struct papr_call *c, struct papr_store *s)
+	MUST_HOLD(c->p->lock)
+{
+	struct vd_window_info w;
+	int64_t status;
+
+	papr_pane_info(s->pane, &w);
+	s->bus.v = align_down(s->bus.v, w.page_shift);
+	if (!papr_pane_has(&w, s->bus.v, s->n))
+		return VD_H_PARAMETER;
+	status = s->n ? papr_store(c->p, s) : VD_H_SUCCESS;
+	if (status == VD_H_SUCCESS && c->who->cfg.cmo) {
+		c->h->out[0] = (uint64_t)s->pinned;
+		c->h->nout = 1;
+	}
+	return status;
+}
+
+int64_t papr_put_tce(struct papr_call *c)
+{
+	vd_entry entry = papr_entry(c->h->arg[2]);
+	struct papr_store s = {
+		.bus = { c->h->arg[1] },
+		.n = 1,
+		.entry = &entry,
+	};
+	int64_t status = papr_pane_find(c, c->h->arg[0], &s.pane);
+
+	return status ? status : store(c, &s);
+}
+
+int64_t papr_stuff_tce(struct papr_call *c)
+{
+	vd_entry entry = papr_entry(c->h->arg[2]);
+	struct papr_store s = {
+		.bus = { c->h->arg[1] },
+		.n = c->h->arg[3],
+		.entry = &entry,
+		.fill = true,
+	};
+	int64_t status = papr_pane_find(c, c->h->arg[0], &s.pane);
+
+	if (status)
+		return status;
+	if (s.n > VD_TCE_LIST_MAX)
+		return VD_H_P4;
+	return store(c, &s);
+}
+
+/* An entry that somebody else has put into a part of the caller's pane. */
+static int64_t get_foreign(struct papr_pane *pane, vd_iova bus, uint64_t *tce)
+{
+	struct vd_window_info w;
+	vd_entry entry;
+
+	for (uint32_t slot = 0; slot < VD_ADAPTER_MAX_REGS; slot++) {
+		if (vd_window_show(pane->adapter, slot, &w) != 0 ||
+		    w.lender == w.id || w.via == w.owner ||
+		    !papr_pane_has(&w, bus.v, 1) ||
+		    vd_window_get(pane->adapter, w.owner, w.id, bus, &entry, 1))
+			continue;
+		*tce = entry.v;
+		if ((entry.v & VD_TCE_PROT) == 0)
+			return VD_H_SUCCESS;
+		*tce |= VD_TCE_RPN;
+		return VD_H_PARTIAL;
+	}
+	*tce = 0;
+	return VD_H_SUCCESS;
+}
+
+int64_t papr_get_tce(struct papr_call *c)
+{
+	struct papr_pane *pane;
+	struct vd_window_info w;
+	vd_entry entry;
+	vd_iova bus;
+	int64_t status = papr_pane_find(c, c->h->arg[0], &pane);
+	int err;
+
+	if (status)
+		return status;
+	papr_pane_info(pane, &w);
+	bus.v = align_down(c->h->arg[1], w.page_shift);
+	if (!papr_pane_has(&w, bus.v, 1))
+		return VD_H_PARAMETER;
+	err = vd_window_get(pane->adapter, pane->owner, pane->liobn, bus,
+			    &entry, 1);
+	if (err && err != -EPERM)
+		return papr_status(err);
+	c->h->nout = 1;
+	if (err)
+		return get_foreign(pane, bus, &c->h->out[0]);
+	c->h->out[0] = entry.v;
+	return VD_H_SUCCESS;
+}
