@@ -13,6 +13,7 @@ static const struct verb verbs[] = {
 	{ "top", "what running machines do, live", verb_top },
 	{ "report", "a recorded run as a page of HTML", verb_report },
 	{ "doctor", "what this host can do, and what it lacks", verb_doctor },
+	{ "replay", "check a recorded guest's calls", verb_replay },
 };
 
 static void print_usage(FILE *to)

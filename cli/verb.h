@@ -18,5 +18,6 @@ int verb_ctl(int argc, char **argv);
 int verb_top(int argc, char **argv);
 int verb_report(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
+int verb_replay(int argc, char **argv);
 
 #endif

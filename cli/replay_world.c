@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "replay_world.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define OWNER	     1u
+#define DEVICE	     1u
+#define LOW_WINDOW   ((uint64_t)1 << 30)
+#define VIO_TABLE    ((uint64_t)256 << 20)
+#define HIGH_SHIFT   59u
+#define PAGE_SIZES   (VD_DDW_4K | VD_DDW_64K | VD_DDW_2M | VD_DDW_16M)
+#define WINDOW_TCES  ((uint64_t)1 << 31)
+#define GRANT_LIOBNS 0xf0000000u
+
+static int drain(void *opaque, const struct vd_drain *what)
+{
+	(void)opaque;
+	(void)what;
+	return 0;
+}
+
+static void changed(void *opaque, uint32_t owner,
+		    const struct vd_window_info *w)
+{
+	(void)opaque;
+	(void)owner;
+	(void)w;
+}
+
+static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
+{
+	(void)opaque;
+	(void)partition;
+	(void)unit;
+}
+
+static const struct vd_adapter_ops adapter_ops = { drain, changed };
+static const struct vd_papr_ops papr_ops = { owner_failed };
+
+static int make_domain(struct world *w)
+{
+	const struct vd_domain_cfg cfg = {
+		.size = sizeof(cfg),
+		.granule_shift = VD_PAGE_SHIFT,
+	};
+	int err = vd_host_fake_create(w->ram, w->ram_len / VD_PAGE_SIZE,
+				      &w->host);
+
+	if (!err)
+		err = vd_domain_create(w->host, &cfg, &w->domain);
+	if (!err)
+		err = vd_domain_add_memory(w->domain, (vd_gpa){ 0 }, w->ram,
+					   w->ram_len);
+	return err;
+}
+
+static int make_papr(struct world *w)
+{
+	const struct vd_papr_cfg cfg = {
+		.size = sizeof(cfg),
+		.grant_liobn = GRANT_LIOBNS,
+		.ops = &papr_ops,
+	};
+	const struct vd_papr_partition guest = {
+		.size = sizeof(guest),
+		.id = WORLD_PARTITION,
+		.domain = w->domain,
+	};
+	int err = vd_papr_create(&cfg, &w->papr);
+
+	return err ? err : vd_papr_add_partition(w->papr, &guest);
+}
+
+int world_make(struct world *w, uint64_t ram_len)
+{
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	/* Only pages that a list is written to are ever touched. */
+	w->ram_len = ram_len;
+	w->ram = mmap(NULL, ram_len, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (w->ram == MAP_FAILED) {
+		w->ram = NULL;
+		return -ENOMEM;
+	}
+	err = make_domain(w);
+	if (!err)
+		err = make_papr(w);
+	if (err)
+		world_end(w);
+	return err;
+}
+
+void world_end(struct world *w)
+{
+	for (size_t i = 0; i < WORLD_BRIDGES; i++)
+		vd_reader_destroy(w->reader[i]);
+	vd_papr_destroy(w->papr);
+	for (size_t i = 0; i < WORLD_BRIDGES; i++)
+		vd_adapter_destroy(w->bridge[i]);
+	vd_domain_destroy(w->domain);
+	vd_host_destroy(w->host);
+	if (w->ram)
+		munmap(w->ram, w->ram_len);
+}
+
+static int add_pe(struct world *w, uint32_t n)
+{
+	const struct vd_papr_pe pe = {
+		.size = sizeof(pe),
+		.partition = WORLD_PARTITION,
+		.buid = WORLD_BUID + n,
+		.config_addr = VD_PAPR_WHOLE_BRIDGE,
+		.adapter = w->bridge[n],
+		.owner = OWNER,
+		.liobn = WORLD_LIOBN + (n << 8),
+		.len = LOW_WINDOW,
+		.max_windows = 2,
+		.slot_shift = HIGH_SHIFT,
+		.page_sizes = PAGE_SIZES,
+		.max_tces = WINDOW_TCES,
+	};
+
+	return vd_papr_add_pe(w->papr, &pe);
+}
+
+static int add_bridge(struct world *w, uint32_t n)
+{
+	const struct vd_adapter_cfg cfg = {
+		.size = sizeof(cfg),
+		.ops = &adapter_ops,
+	};
+	const struct vd_owner_cfg owner = {
+		.size = sizeof(owner),
+		.id = OWNER,
+		.provider = VD_NO_OWNER,
+		.domain = w->domain,
+	};
+	int err;
+
+	if (w->bridge[n])
+		return 0;
+	err = vd_adapter_create(&cfg, &w->bridge[n]);
+	if (!err)
+		err = vd_owner_add(w->bridge[n], &owner);
+	if (!err)
+		err = vd_adapter_attach(w->bridge[n], DEVICE, OWNER);
+	if (!err)
+		err = vd_reader_create(w->bridge[n], DEVICE, &w->reader[n]);
+	return err ? err : add_pe(w, n);
+}
+
+static bool is_bridge(uint64_t liobn)
+{
+	return liobn >= WORLD_LIOBN &&
+	       liobn - WORLD_LIOBN < (uint64_t)WORLD_BRIDGES << 8;
+}
+
+int world_table(struct world *w, uint64_t liobn)
+{
+	const struct vd_papr_vio vio = {
+		.size = sizeof(vio),
+		.partition = WORLD_PARTITION,
+		.unit = (uint32_t)liobn,
+		.liobn = (uint32_t)liobn,
+		.len = VIO_TABLE,
+	};
+	int err;
+
+	if (is_bridge(liobn))
+		return add_bridge(w, (uint32_t)(liobn - WORLD_LIOBN) >> 8);
+	if (liobn == 0 || liobn > UINT32_MAX)
+		return -EINVAL;
+	err = vd_papr_add_vio(w->papr, &vio);
+	return err == -EEXIST ? 0 : err;
+}
+
+struct vd_reader *world_reader(struct world *w, uint64_t liobn,
+			       struct vd_window_info *info)
+{
+	uint32_t n;
+
+	if (!is_bridge(liobn))
+		return NULL;
+	n = (uint32_t)(liobn - WORLD_LIOBN) >> 8;
+	if (!w->bridge[n] ||
+	    vd_window_query(w->bridge[n], (uint32_t)liobn, info) != 0)
+		return NULL;
+	return w->reader[n];
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine that a recording was made on: QEMU's pseries.
+ *
+ * Its guest memory begins at 0. Each PCI host bridge is one PE: number n has
+ * unit id WORLD_BUID + n, the LIOBNs from WORLD_LIOBN + 256 n on, a default
+ * window of 1 GiB at bus address 0, and one more window, of at most 2^31
+ * entries of any size but 32 MiB and above, at WORLD_HIGH. All other LIOBNs are
+ * virtual devices, with tables for 256 MiB.
+ */
+#ifndef CLI_REPLAY_WORLD_H
+#define CLI_REPLAY_WORLD_H
+
+#include <viaduct/viaduct.h>
+
+#define WORLD_PARTITION	 1u
+#define WORLD_BUID	 0x800000020000000u
+#define WORLD_LIOBN	 0x80000000u
+#define WORLD_BRIDGES	 32u
+#define WORLD_MEMORY_MAX ((uint64_t)64 << 30)
+
+struct world {
+	unsigned char *ram;
+	uint64_t ram_len;
+	struct vd_host *host;
+	struct vd_domain *domain;
+	struct vd_papr *papr;
+	struct vd_adapter *bridge[WORLD_BRIDGES];
+	struct vd_reader *reader[WORLD_BRIDGES];
+};
+
+/* With @ram_len bytes of memory. 0, -ENOMEM */
+int world_make(struct world *w, uint64_t ram_len);
+void world_end(struct world *w);
+
+/* A window came to be: its bridge or its virtual device, if it is the first. */
+int world_table(struct world *w, uint64_t liobn);
+
+/* Who translates for @liobn, which a device uses; NULL: nobody. */
+struct vd_reader *world_reader(struct world *w, uint64_t liobn,
+			       struct vd_window_info *info);
+
+#endif
