@@ -53,6 +53,11 @@ static const char help[] =
 	"  --no-console        the same as --console none\n"
 	"  --no-relief         do not page out cold guest memory when the host "
 	"is short\n"
+	"  --strict            a page is pinned while it is mapped and no "
+	"longer: every map\n"
+	"                      and unmap is a request to the host\n"
+	"  --no-bounce         refuse what is over the budget, do not copy "
+	"it\n"
 	"  --no-reboot         end when the guest resets itself\n"
 	"  --help              this text\n"
 	"\n"
@@ -213,6 +218,20 @@ static int set_no_reboot(struct options *o, const char *arg)
 	return 0;
 }
 
+static int set_strict(struct options *o, const char *arg)
+{
+	(void)arg;
+	o->cfg.strict = true;
+	return 0;
+}
+
+static int set_no_bounce(struct options *o, const char *arg)
+{
+	(void)arg;
+	o->cfg.no_bounce = true;
+	return 0;
+}
+
 static int set_no_relief(struct options *o, const char *arg)
 {
 	(void)arg;
@@ -248,6 +267,8 @@ static const struct {
 	{ "console", required_argument, set_console },
 	{ "no-console", no_argument, set_no_console },
 	{ "no-relief", no_argument, set_no_relief },
+	{ "strict", no_argument, set_strict },
+	{ "no-bounce", no_argument, set_no_bounce },
 	{ "no-reboot", no_argument, set_no_reboot },
 	{ "help", no_argument, set_help },
 };

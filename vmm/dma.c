@@ -168,6 +168,17 @@ static void on_charge(void *opaque, bool yes)
 		assign_charge(d->assigned[i], yes);
 }
 
+static int create_pins(struct dma *d, const struct vm *vm, char *why,
+		       size_t len)
+{
+	int err = d->cfg.strict ? 0 : pincache_create(&d->pins, vm, d->domain);
+
+	if (err)
+		snprintf(why, len, "cannot make the pin table: %s",
+			 strerror(-err));
+	return err;
+}
+
 static int create_hal(struct dma *d, struct vm *vm, struct pci_bus *bus,
 		      char *why, size_t len)
 {
@@ -178,6 +189,8 @@ static int create_hal(struct dma *d, struct vm *vm, struct pci_bus *bus,
 		.granule_shift = d->cfg.granule_shift,
 		.pool = { vm->pool },
 		.pool_len = d->pool.len,
+		.pins = d->cfg.strict ? NULL : &d->pins,
+		.spill = !d->cfg.no_bounce,
 		.in_charge = on_charge,
 		.opaque = d,
 	};
@@ -234,7 +247,9 @@ int dma_create(struct dma *d, struct vm *vm, struct pci_bus *bus, char *why,
 		err = create_domain(d, vm, why, len);
 	if (err || !d->cfg.nassign)
 		return err;
-	err = create_hal(d, vm, bus, why, len);
+	err = create_pins(d, vm, why, len);
+	if (!err)
+		err = create_hal(d, vm, bus, why, len);
 	if (!err)
 		err = assign_all(d, vm, bus, why, len);
 	if (!err && keeper_watch(&d->keeper, d->cfg.keeper_died, d->cfg.opaque))
@@ -256,8 +271,10 @@ int dma_destroy(struct dma *d)
 	while (d->nassigned)
 		if (assign_destroy(d->assigned[--d->nassigned]))
 			err = -EIO;
+	pincache_destroy(&d->pins);
 	vd_domain_destroy(d->domain);
 	d->domain = NULL;
+	pincache_free(&d->pins);
 	pinall_destroy(&d->pinall);
 	vd_host_destroy(d->host);
 	d->host = NULL;

@@ -17,6 +17,7 @@
 #include "haldev.h"
 #include "keeper.h"
 #include "pinall.h"
+#include "pincache.h"
 #include "pool.h"
 #include <viaduct/viaduct.h>
 
@@ -30,6 +31,8 @@ struct dma_cfg {
 	unsigned int granule_shift;
 	uint64_t budget;		   /* bytes; 0: no limit */
 	uint64_t pool_len;		   /* bytes */
+	bool strict;			   /* no pin table */
+	bool no_bounce;			   /* not for want of budget */
 	void (*keeper_died)(void *opaque); /* in a thread of its own */
 	void *opaque;
 };
@@ -42,6 +45,7 @@ struct dma {
 	struct vd_domain *domain;
 	struct pool pool;
 	struct pinall pinall;
+	struct pincache pins;
 	struct haldev hal;
 	struct assign *assigned[DMA_MAX_ASSIGNED];
 	unsigned int nassigned;

@@ -148,9 +148,21 @@ static int create_hal(struct haldev *h, const struct haldev_cfg *cfg)
 		.pool = cfg->pool,
 		.pool_len = cfg->pool_len,
 		.chunk_shift = POOL_CHUNK_SHIFT,
+		.npins = cfg->pins ? (uint32_t)cfg->pins->nwords : 0,
+		.spill = cfg->spill,
 	};
 
 	return vd_hal_create(&hal, &h->hal);
+}
+
+/* Plain memory: the guest's accesses never leave it. */
+static void show_pins(struct pci_bar *bar, const struct pincache *pins)
+{
+	bar->kind = PCI_BAR_MEM64;
+	bar->prefetch = true;
+	bar->len = pins->len;
+	bar->hva = pins->word;
+	bar->direct_len = pins->len;
 }
 
 int haldev_create(struct haldev *h, const struct haldev_cfg *cfg)
@@ -170,6 +182,8 @@ int haldev_create(struct haldev *h, const struct haldev_cfg *cfg)
 	h->bars.bar[0].region.cause = "hal";
 	h->bars.bar[0].region.ops = &reg_ops;
 	h->bars.bar[0].region.ctx = h;
+	if (cfg->pins)
+		show_pins(&h->bars.bar[2], cfg->pins);
 	err = pci_bars_init(&h->bars, cfg->vm);
 	if (err)
 		return err;

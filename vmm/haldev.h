@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The HAL device: the PCI function in front of libviaduct's HAL front end.
- * Identity, one BAR of registers, one MSI; all else is in viaduct/hal.h.
+ * Identity, a BAR of registers and one of memory (the pin table), one MSI; all
+ * else is in viaduct/hal.h.
  */
 #ifndef VMM_HALDEV_H
 #define VMM_HALDEV_H
 
 #include "pci.h"
 #include "pci_image.h"
+#include "pincache.h"
 #include <viaduct/hal.h>
 
 struct haldev_cfg {
@@ -17,6 +19,8 @@ struct haldev_cfg {
 	unsigned int granule_shift;
 	vd_gpa pool;
 	uint64_t pool_len;
+	const struct pincache *pins; /* NULL: every map is a request */
+	bool spill;		     /* see vd_hal_cfg */
 	/* See vd_hal_ops.in_charge. */
 	void (*in_charge)(void *opaque, bool yes);
 	void *opaque;

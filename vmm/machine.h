@@ -44,6 +44,7 @@ struct machine_cfg {
 	unsigned int granule_shift; /* 12 or 21 */
 	uint64_t budget;	    /* 0: no limit */
 	uint64_t pool;		    /* 0: none */
+	bool strict, no_bounce;	    /* see dma.h */
 	enum vd_pin_method pin;
 	bool pin_all;
 	const char *const *assign; /* host PCI addresses, as given */

@@ -25,6 +25,8 @@ int machine_dma_begin(struct machine *m)
 		.granule_shift = m->cfg.granule_shift,
 		.budget = m->cfg.budget,
 		.pool_len = m->cfg.pool,
+		.strict = m->cfg.strict,
+		.no_bounce = m->cfg.no_bounce,
 		.keeper_died = on_keeper_death,
 		.opaque = m,
 	};

@@ -50,6 +50,7 @@ struct vd_hal_ops {
  * @npins:         words of the domain's pin table (vd_domain_share_pins()),
  *                 which the VMM shows as BAR 2; 0: none, every map and unmap
  *                 is a request
+ * @spill:         the guest may copy through the pool what the budget refuses
  */
 struct vd_hal_cfg {
 	size_t size;
@@ -62,6 +63,7 @@ struct vd_hal_cfg {
 	uint64_t pool_len;
 	unsigned int chunk_shift;
 	uint32_t npins;
+	bool spill;
 };
 
 /** vd_hal_create() - Return: 0, -EINVAL, -ENOMEM; @out not written on error */

@@ -34,11 +34,14 @@
 #include <linux/pci.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include <viaduct/abi/hal.h>
 
 /* The device did not answer: it is off, gone, or wrote no status. */
 #define HAL_S_SILENT (VD_HAL_S_BUSY + 1)
+/* A page is not pinned: the host must be asked. Never counted. */
+#define HAL_S_MISS   (VD_HAL_S_BUSY + 2)
 
 /*
  * Counters, one sysfs file each, per function and in total. The refused_*
@@ -48,9 +51,11 @@
 	X(MAPS, maps)	    /* transactions mapped */             \
 	X(UNMAPS, unmaps)   /* transactions unmapped */           \
 	X(SEGS, segs)	    /* segments mapped directly */        \
+	X(HITS, hits)	    /* of these, without a request */     \
 	X(LUCKY, lucky)	    /* direct across a granule */         \
 	X(BOUNCED, bounced) /* segments bounced */                \
 	X(BOUNCED_BYTES, bounced_bytes)                           \
+	X(SPILLED, spilled) /* transactions bounced for budget */ \
 	X(COHERENT, coherent)	/* coherent allocations */        \
 	X(FAILED, failed)	/* errors given to the driver */  \
 	X(POOL_FULL, pool_full) /* no room in the pool */         \
@@ -185,6 +190,22 @@ bool hal_is_bounced(struct hal_dev *hd, dma_addr_t bus);
 void hal_bounce_sync(struct hal_dev *hd, dma_addr_t bus, size_t len,
 		     bool to_device);
 
+/* --- pins.c ---------------------------------------------------------- */
+
+struct hal_pins {
+	u64 *word; /* the pin table; NULL: there is none */
+	u64 nwords;
+	struct xarray page_at; /* by bus page: number of the guest page */
+	u64 *bus; /* by guest page: its bus page in page_at + 1, or 0 */
+};
+
+bool hal_pins_init(struct hal *hal);
+void hal_pins_fini(struct hal *hal);
+u32 hal_pins_map(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
+		 u64 mask);
+u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 nents);
+void hal_pins_unmap(struct hal_dev *hd, struct scatterlist *sgl, u32 nents);
+
 /* --- ops.c ----------------------------------------------------------- */
 
 extern const struct dma_map_ops hal_ops;
@@ -244,6 +265,8 @@ struct hal {
 	u32 nslots;
 	struct hal_slot *slot;
 	struct hal_pool pool;
+	struct hal_pins pins;
+	bool spills; /* the operator lets us bounce what BUDGET refuses */
 	struct hal_stats stats;	 /* own, and of functions that ended */
 	atomic_long_t in_flight; /* transactions mapped now */
 	bool leaving;		 /* remove() has begun */

@@ -45,6 +45,7 @@ static void hal_release(struct kref *ref)
 	struct hal *hal = container_of(ref, struct hal, ref);
 
 	hal_pool_fini(hal);
+	hal_pins_fini(hal);
 	pci_dev_put(hal->pdev);
 	kfree(hal->slot);
 	kfree(hal);
@@ -149,6 +150,7 @@ static struct hal *hal_create(struct pci_dev *pdev)
 		return NULL;
 	kref_init(&hal->ref);
 	mutex_init(&hal->lock);
+	xa_init_flags(&hal->pins.page_at, XA_FLAGS_LOCK_IRQ);
 	INIT_LIST_HEAD(&hal->devs);
 	INIT_LIST_HEAD(&hal->gone);
 	INIT_WORK(&hal->bus_work, bus_work);
@@ -180,7 +182,7 @@ static int identify(struct hal *hal)
 {
 	u32 magic = hal_read(hal, VD_HAL_REG_MAGIC);
 	u32 version = hal_read(hal, VD_HAL_REG_VERSION);
-	u32 offered;
+	u32 offered, wanted;
 
 	if (magic != VD_HAL_MAGIC || version >> 16 != VD_HAL_VERSION_MAJOR) {
 		pci_err(hal->pdev, "magic %#x, version %u.%u: not known\n",
@@ -195,7 +197,11 @@ static int identify(struct hal *hal)
 	/* A kernel before us, that has crashed, may have left it on. */
 	hal_off(hal);
 	offered = hal_read(hal, VD_HAL_REG_FEATURES);
-	writel(offered & VD_HAL_F_POOL, hal->regs + VD_HAL_REG_WANTED);
+	wanted = offered & (VD_HAL_F_POOL | VD_HAL_F_SPILL);
+	if ((offered & VD_HAL_F_PINS) && hal_pins_init(hal))
+		wanted |= VD_HAL_F_PINS;
+	hal->spills = wanted & VD_HAL_F_SPILL;
+	writel(wanted, hal->regs + VD_HAL_REG_WANTED);
 	return 0;
 }
 
@@ -302,6 +308,7 @@ static void hal_remove(struct pci_dev *pdev)
 	hal_devices_unbind(hal);
 	atomic_notifier_chain_unregister(&panic_notifier_list, &hal->panic_nb);
 	hal_off(hal);
+	synchronize_rcu(); /* see pins.c */
 	hal_calls_stop(hal);
 	hal_devices_hide(hal);
 	queue_work(hal_wq, &hal->leave_work);

@@ -2,9 +2,11 @@
 /*
  * The DMA operations of an assigned function.
  *
- * A map is a request to the host, which pins the memory and says at what
- * address the device finds it; an unmap is a request that ends that. A
- * scatterlist is one request, or one per VD_HAL_NSEGS segments.
+ * With a pin table (pins.c) a map of pages that are pinned already is no
+ * request, and an unmap never is. Otherwise a map is a request to the host,
+ * which pins the memory and says at what address the device finds it; without
+ * the table an unmap is a request that ends that. A scatterlist is one request,
+ * or one per VD_HAL_NSEGS segments.
  *
  * What is one run in the guest need not be one on the bus: only within a
  * granule it is for sure. So a transaction (one call) is mapped directly, or,
@@ -115,11 +117,13 @@ static struct scatterlist *skip(struct scatterlist *sg, u32 n)
 static u32 map_batch(struct hal_dev *hd, struct scatterlist *first, u32 n,
 		     u32 prot, u64 mask)
 {
+	bool pins = hd->hal->pins.word;
 	struct scatterlist *sg;
 	struct hal_call c;
 	u32 i, status;
 
-	if (!hal_call_open(&c, hd->hal, hd, VD_HAL_OP_MAP, mask))
+	if (!hal_call_open(&c, hd->hal, hd,
+			   pins ? VD_HAL_OP_PIN : VD_HAL_OP_MAP, mask))
 		return HAL_S_SILENT;
 	for_each_sg(first, sg, n, i)
 		hal_call_add(&c, sg_phys(sg), sg->length, prot);
@@ -131,6 +135,8 @@ static u32 map_batch(struct hal_dev *hd, struct scatterlist *first, u32 n,
 			sg_dma_len(sg) = sg->length;
 		}
 	hal_call_close(&c);
+	if (pins && status == VD_HAL_S_OK)
+		status = hal_pins_accept(hd, first, n);
 	return status;
 }
 
@@ -159,12 +165,16 @@ static void unmap_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
 	u32 n;
 
 	atomic_long_sub(nents, &hd->live);
+	if (hd->hal->pins.word) {
+		hal_pins_unmap(hd, sgl, nents);
+		return;
+	}
 	for (; nents; nents -= n, sgl = skip(sgl, n))
 		n = unmap_batch(hd, sgl, min_t(u32, nents, VD_HAL_NSEGS));
 }
 
 /* All or nothing. Return: VD_HAL_S_* or HAL_S_SILENT. */
-static u32 map_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
+static u32 map_by_request(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 		      u32 prot, u64 mask)
 {
 	struct scatterlist *sg = sgl;
@@ -182,6 +192,24 @@ static u32 map_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 
 err_unmap:
 	unmap_direct(hd, sgl, done);
+	return status;
+}
+
+/* The same, without the host if all of it is pinned. */
+static u32 map_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
+		      u32 prot, u64 mask)
+{
+	u32 status = HAL_S_MISS;
+
+	if (hd->hal->pins.word)
+		status = hal_pins_map(hd, sgl, nents, mask);
+	if (status == HAL_S_MISS)
+		return map_by_request(hd, sgl, nents, prot, mask);
+	if (status == VD_HAL_S_OK) {
+		atomic_long_add(nents, &hd->live);
+		hal_count(&hd->stats, HAL_N_SEGS, nents);
+		hal_count(&hd->stats, HAL_N_HITS, nents);
+	}
 	return status;
 }
 
@@ -253,6 +281,11 @@ static int map_once(struct device *dev, struct scatterlist *sgl, int nents,
 		return 0;
 	if (status == VD_HAL_S_DISCONTIG || status == VD_HAL_S_MASK)
 		return map_bounced(hd, sgl, nents, dir, attrs);
+	if (status == VD_HAL_S_BUDGET && hd->hal->spills &&
+	    !map_bounced(hd, sgl, nents, dir, attrs)) {
+		hal_count(&hd->stats, HAL_N_SPILLED, 1);
+		return 0;
+	}
 	return hal_errno(status);
 }
 

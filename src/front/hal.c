@@ -184,7 +184,8 @@ int vd_hal_reset(struct vd_hal *h)
 static uint32_t offered(const struct vd_hal *h)
 {
 	return (h->cfg.pool_len ? VD_HAL_F_POOL : 0) |
-	       (h->cfg.npins ? VD_HAL_F_PINS : 0);
+	       (h->cfg.npins ? VD_HAL_F_PINS : 0) |
+	       (h->cfg.spill && h->cfg.pool_len ? VD_HAL_F_SPILL : 0);
 }
 
 static void hello(struct vd_hal *h) MUST_HOLD(h->charge)

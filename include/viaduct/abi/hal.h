@@ -77,6 +77,7 @@ typedef uint64_t vd_le64;
 /* Feature bits. */
 #define VD_HAL_F_POOL	      (1u << 0) /* there is a pool */
 #define VD_HAL_F_PINS	      (1u << 1) /* there is a pin table */
+#define VD_HAL_F_SPILL	      (1u << 2) /* bounce what BUDGET refuses */
 
 #define VD_HAL_STATUS_OFF     0
 #define VD_HAL_STATUS_HELLO   1

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping by the pin table: a page that is pinned is mapped by counting in its
+ * word (pinword.h), without the host. What is not there is asked for by the
+ * caller, in one request for all of it.
+ *
+ * An unmap names a bus address only, so there is a way back: page_at, from bus
+ * page to guest page, and bus[], the same the other way round, which says what
+ * page_at must be told and what it may forget. A page is learned when it is
+ * first mapped at that place, so between that and the host's moving it (which
+ * it can do while nobody maps it) finding it takes no lock. What page_at says
+ * of a bus page that nobody maps may be stale: the word, which has the bus page
+ * in it, decides.
+ *
+ * After OFF the words belong to whoever comes next. So all use of them is in an
+ * RCU section that has seen hello set; remove() clears it and waits for these.
+ */
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
+#include <linux/vmalloc.h>
+#include <linux/xarray.h>
+
+#include "hal.h"
+
+#define HAL_WORD		      u64
+#define HAL_WORD_READ(word)	      READ_ONCE(*(word))
+#define HAL_WORD_SWAP(word, old, new) try_cmpxchg64(word, old, new)
+#include "pinword.h"
+
+static bool pins = true;
+module_param(pins, bool, 0444);
+MODULE_PARM_DESC(pins, "map by the pin table if the host has one");
+
+/* --- from bus page to guest page -------------------------------------- */
+
+static bool is_known(const struct hal_pins *p, u64 page, u64 bus)
+{
+	return READ_ONCE(p->bus[page]) == (bus >> PAGE_SHIFT) + 1;
+}
+
+/* Forget where @page was, unless another page has been seen there since. */
+static void forget(struct hal_pins *p, u64 page)
+{
+	u64 old = p->bus[page];
+
+	lockdep_assert_held(&p->page_at.xa_lock);
+	if (old && xa_load(&p->page_at, old - 1) == xa_mk_value(page))
+		__xa_erase(&p->page_at, old - 1);
+}
+
+/* @page is at @bus, and cannot move: it is mapped. 0 or -ENOMEM. */
+static int learn(struct hal_pins *p, u64 page, u64 bus)
+{
+	unsigned long flags;
+	int err;
+
+	if (likely(is_known(p, page, bus)))
+		return 0;
+	xa_lock_irqsave(&p->page_at, flags);
+	err = xa_err(__xa_store(&p->page_at, bus >> PAGE_SHIFT,
+				xa_mk_value(page), GFP_ATOMIC | __GFP_NOWARN));
+	if (!err && !is_known(p, page, bus)) {
+		forget(p, page);
+		WRITE_ONCE(p->bus[page], (bus >> PAGE_SHIFT) + 1);
+	}
+	xa_unlock_irqrestore(&p->page_at, flags);
+	return err;
+}
+
+/* --- one segment ------------------------------------------------------ */
+
+static u64 page_of(phys_addr_t phys)
+{
+	return phys >> PAGE_SHIFT;
+}
+
+static u64 count_pages(phys_addr_t phys, u32 len)
+{
+	return PFN_UP(offset_in_page(phys) + (u64)len);
+}
+
+/* Take back the first @n pages of a segment that are mapped. */
+static void put_pages(struct hal_pins *p, u64 page, u64 n)
+{
+	for (; n > 0; n--, page++)
+		hal_word_unmap(&p->word[page],
+			       hal_word_bus(READ_ONCE(p->word[page])));
+}
+
+static u32 learn_seg(struct hal_pins *p, phys_addr_t phys, u32 len, u64 bus)
+{
+	u64 page = page_of(phys), n = count_pages(phys, len);
+
+	for (; n > 0; n--, page++, bus += PAGE_SIZE)
+		if (learn(p, page, bus))
+			return VD_HAL_S_NOMEM;
+	return VD_HAL_S_OK;
+}
+
+/* All pages of a segment, or none; *bus: of its first byte. */
+static u32 map_seg(struct hal_pins *p, phys_addr_t phys, u32 len, u64 mask,
+		   dma_addr_t *bus)
+{
+	u64 page = page_of(phys), n = count_pages(phys, len), i;
+	unsigned long long first = 0, at;
+	u32 status = HAL_S_MISS;
+
+	if (page >= p->nwords || n > p->nwords - page)
+		return VD_HAL_S_FAULT;
+	for (i = 0; i < n; i++) {
+		if (!hal_word_map(&p->word[page + i], &at))
+			goto err_put;
+		first = i ? first : at;
+		status = at == first + (i << PAGE_SHIFT) ? VD_HAL_S_OK :
+							   VD_HAL_S_DISCONTIG;
+		if (status == VD_HAL_S_OK && learn(p, page + i, at))
+			status = VD_HAL_S_NOMEM;
+		if (status != VD_HAL_S_OK) {
+			i++;
+			goto err_put;
+		}
+		status = HAL_S_MISS; /* if the next fails */
+	}
+	*bus = first + offset_in_page(phys);
+	if (*bus + len - 1 <= mask)
+		return VD_HAL_S_OK;
+	status = VD_HAL_S_MASK;
+err_put:
+	put_pages(p, page, i);
+	return status;
+}
+
+static void unmap_seg(struct hal_dev *hd, dma_addr_t bus, u32 len)
+{
+	struct hal_pins *p = &hd->hal->pins;
+	u64 at = bus & PAGE_MASK, n = count_pages(bus, len);
+	void *page;
+
+	for (; n > 0; n--, at += PAGE_SIZE) {
+		page = xa_load(&p->page_at, at >> PAGE_SHIFT);
+		if (!page || !hal_word_unmap(&p->word[xa_to_value(page)], at))
+			hal_count(&hd->stats, HAL_N_STRAY, 1);
+	}
+}
+
+/* --- lists ------------------------------------------------------------ */
+
+static void unmap_some(struct hal_dev *hd, struct scatterlist *sgl, u32 n)
+{
+	struct scatterlist *sg;
+	u32 i;
+
+	for_each_sg(sgl, sg, n, i)
+		unmap_seg(hd, sg_dma_address(sg), sg_dma_len(sg));
+}
+
+/**
+ * hal_pins_map() - map a list without the host
+ * @hd:    function
+ * @sgl:   list; DMA addresses and lengths are set on success
+ * @nents: its length
+ * @mask:  highest bus address that will do
+ *
+ * All or nothing. Any context.
+ *
+ * Return: VD_HAL_S_OK, DISCONTIG, MASK, NOMEM, FAULT (has no words),
+ * HAL_S_SILENT (off), or HAL_S_MISS: the host must be asked
+ */
+u32 hal_pins_map(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
+		 u64 mask)
+{
+	struct hal_pins *p = &hd->hal->pins;
+	u32 i, status = HAL_S_SILENT;
+	struct scatterlist *sg;
+
+	rcu_read_lock();
+	if (!READ_ONCE(hd->hal->hello))
+		goto out;
+	for_each_sg(sgl, sg, nents, i) {
+		status = map_seg(p, sg_phys(sg), sg->length, mask,
+				 &sg->dma_address);
+		if (status != VD_HAL_S_OK) {
+			unmap_some(hd, sgl, i);
+			break;
+		}
+		sg_dma_len(sg) = sg->length;
+	}
+out:
+	rcu_read_unlock();
+	return status;
+}
+
+/**
+ * hal_pins_accept() - take over what a PIN request has mapped
+ * @hd:    function
+ * @sgl:   list; its DMA addresses are the host's answer
+ * @nents: its length
+ *
+ * Return: VD_HAL_S_OK; or VD_HAL_S_NOMEM or HAL_S_SILENT (off), and nothing of
+ * it is mapped
+ */
+u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
+{
+	struct hal_pins *p = &hd->hal->pins;
+	u32 i, status = VD_HAL_S_OK;
+	struct scatterlist *sg;
+
+	rcu_read_lock();
+	for_each_sg(sgl, sg, nents, i)
+		if (status == VD_HAL_S_OK)
+			status = learn_seg(p, sg_phys(sg), sg->length,
+					   sg_dma_address(sg) & PAGE_MASK);
+	if (!READ_ONCE(hd->hal->hello))
+		status = HAL_S_SILENT; /* the host has ended them all */
+	else if (status != VD_HAL_S_OK)
+		for_each_sg(sgl, sg, nents, i)
+			put_pages(p, page_of(sg_phys(sg)),
+				  count_pages(sg_phys(sg), sg->length));
+	rcu_read_unlock();
+	return status;
+}
+
+void hal_pins_unmap(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
+{
+	rcu_read_lock();
+	if (READ_ONCE(hd->hal->hello)) /* else the host has ended them all */
+		unmap_some(hd, sgl, nents);
+	rcu_read_unlock();
+}
+
+/* --- set-up ----------------------------------------------------------- */
+
+/* False: do without. */
+bool hal_pins_init(struct hal *hal)
+{
+	struct hal_pins *p = &hal->pins;
+	u32 n = readl(hal->regs + VD_HAL_REG_PINS_LEN);
+	size_t len = array_size(n, sizeof(u64));
+
+	if (!pins || !n || pci_resource_len(hal->pdev, 2) < len)
+		return false;
+	p->bus = vzalloc(len);
+	if (!p->bus)
+		return false;
+	p->word = memremap(pci_resource_start(hal->pdev, 2), len, MEMREMAP_WB);
+	if (!p->word)
+		return false;
+	p->nwords = n;
+	return true;
+}
+
+void hal_pins_fini(struct hal *hal)
+{
+	struct hal_pins *p = &hal->pins;
+
+	if (p->word)
+		memunmap(p->word);
+	vfree(p->bus);
+	xa_destroy(&p->page_at);
+}
