@@ -244,6 +244,8 @@ void ctl_print_pressure(FILE *to, const json_t *j)
 			json_integer_value(n));
 	fprintf(to, "%-14s %" JSON_INTEGER_FORMAT " times\n", "room made",
 		number(j, "requests"));
+	fprintf(to, "%-14s %s\n", "unpinned",
+		size_of(j, "unpinned_bytes").text);
 	fprintf(to, "%-14s %s\n", "paged out",
 		size_of(j, "paged_out_bytes").text);
 	fprintf(to, "%-14s %s\n", "left as hot", size_of(j, "hot_bytes").text);

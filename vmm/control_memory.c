@@ -113,9 +113,10 @@ int control_run_pressure(void *ctx, const json_t *args, json_t **result,
 	if (control_args(args, e, "{}"))
 		return -1;
 	v->ops->relief(v->opaque, &s);
-	return give(json_pack("{s:b,s:o,s:I,s:I,s:I}", "on", s.on, "events",
+	return give(json_pack("{s:b,s:o,s:I,s:I,s:I,s:I}", "on", s.on, "events",
 			      sources_json(&s), "requests",
-			      (json_int_t)s.requests, "paged_out_bytes",
+			      (json_int_t)s.requests, "unpinned_bytes",
+			      (json_int_t)s.unpinned, "paged_out_bytes",
 			      (json_int_t)s.paged_out, "hot_bytes",
 			      (json_int_t)s.hot),
 		    result, e);

@@ -29,7 +29,8 @@ int machine_relief_create(struct machine *m)
 
 	if (m->cfg.no_relief)
 		return 0;
-	err = relief_create(&m->relief, m->vm.ram, m->vm.ram_len);
+	err = relief_create(&m->relief, m->dma.domain, m->vm.ram,
+			    m->vm.ram_len);
 	return err ? machine_fail(m, err, "no watch for memory pressure: %s",
 				  strerror(-err)) :
 		     0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "relief.h"
 #include <string.h>
+#include <viaduct/pins.h>
 
 /* A part of guest RAM for each level: 1/32, 1/16, 1/8, then 1/4. */
 static uint64_t amount(const struct relief *r, unsigned int level)
@@ -11,9 +12,11 @@ static uint64_t amount(const struct relief *r, unsigned int level)
 static void on_pressure(void *opaque, unsigned int level)
 {
 	struct relief *r = opaque;
+	uint64_t bytes = amount(r, level);
 
-	atomic_fetch_add(&r->paged_out,
-			 pageout_some(&r->pageout, amount(r, level)));
+	/* First what is pinned for no one: else it could not be paged out. */
+	atomic_fetch_add(&r->unpinned, vd_domain_reclaim(r->domain, bytes));
+	atomic_fetch_add(&r->paged_out, pageout_some(&r->pageout, bytes));
 	atomic_store(&r->hot, pageout_hot(&r->pageout));
 }
 
@@ -26,12 +29,14 @@ static void on_calm(void *opaque)
 
 static const struct pressure_ops ops = { on_pressure, on_calm };
 
-int relief_create(struct relief *r, void *ram, uint64_t len)
+int relief_create(struct relief *r, struct vd_domain *domain, void *ram,
+		  uint64_t len)
 {
 	static const struct sysfs host = { .root = "/sys" };
 	int err;
 
 	memset(r, 0, sizeof(*r));
+	r->domain = domain;
 	err = pageout_create(&r->pageout, ram, len, &pageout_real, NULL);
 	if (err)
 		return err;
@@ -64,6 +69,7 @@ void relief_stats(struct relief *r, struct relief_stats *out)
 {
 	*out = (struct relief_stats){ .on = r->on,
 				      .requests = r->pressure.requests,
+				      .unpinned = r->unpinned,
 				      .paged_out = r->paged_out,
 				      .hot = r->hot };
 	for (unsigned int i = 0; i < r->pressure.nsources; i++)
