@@ -221,6 +221,7 @@ void ctl_print_balloon(FILE *to, const json_t *j)
 void ctl_print_budget(FILE *to, const json_t *j)
 {
 	const json_t *budget = json_object_get(j, "budget_bytes");
+	const json_t *host = json_object_get(j, "host");
 
 	fprintf(to, "%-14s %s\n", "budget",
 		json_is_integer(budget) ? size_of(j, "budget_bytes").text :
@@ -228,6 +229,14 @@ void ctl_print_budget(FILE *to, const json_t *j)
 	print_peak(to, "pinned", j, "pinned_bytes", "pinned_peak_bytes");
 	fprintf(to, "%-14s %" JSON_INTEGER_FORMAT " map calls\n", "refused",
 		number(j, "refused_budget"));
+	if (json_is_object(host))
+		fprintf(to,
+			"%-14s %s, %s taken by %d machines, %s of it by this "
+			"one\n",
+			"host's budget", size_of(host, "budget_bytes").text,
+			size_of(host, "taken_bytes").text,
+			(int)number(host, "machines"),
+			size_of(host, "ours_bytes").text);
 }
 
 void ctl_print_pressure(FILE *to, const json_t *j)

@@ -39,6 +39,9 @@ static const char help[] =
 	"                      (4K)\n"
 	"  --budget SIZE       how much guest memory may be pinned at once (no "
 	"limit)\n"
+	"  --host-budget SIZE  how much all machines that say so may pin "
+	"together; each\n"
+	"                      says the same\n"
 	"  --pin METHOD        io_uring (real pins of what is in flight), all "
 	"(of guest\n"
 	"                      RAM, from start to end) or mlock (resident, but "
@@ -170,6 +173,13 @@ static int set_budget(struct options *o, const char *arg)
 	return size_parse(arg, &o->cfg.budget);
 }
 
+static int set_host_budget(struct options *o, const char *arg)
+{
+	int err = size_parse(arg, &o->cfg.host_budget);
+
+	return err || o->cfg.host_budget == 0 ? -EINVAL : 0;
+}
+
 static int set_pin(struct options *o, const char *arg)
 {
 	o->cfg.pin = VD_PIN_IO_URING;
@@ -260,6 +270,7 @@ static const struct {
 	{ "assign", required_argument, add_assign },
 	{ "granule", required_argument, set_granule },
 	{ "budget", required_argument, set_budget },
+	{ "host-budget", required_argument, set_host_budget },
 	{ "pin", required_argument, set_pin },
 	{ "pool", required_argument, set_pool },
 	{ "name", required_argument, set_name },

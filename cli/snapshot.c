@@ -7,7 +7,7 @@
 int snapshot_take(struct ctl_client *c, json_t **out, char *why, size_t len)
 {
 	static const char *const part[] = { "status", "counters", "balloon",
-					    "pressure" };
+					    "budget", "pressure" };
 	json_t *all = json_object(), *answer;
 	int status;
 

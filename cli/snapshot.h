@@ -2,7 +2,7 @@
 /*
  * All that a machine says of itself at one moment, as one object:
  *
- *	{"status": .., "counters": .., "balloon": .., "pressure": ..}
+ *	{"status": .., "counters": .., "balloon": .., "budget": .., "pressure": ..}
  *
  * Each part is the answer of that command (docs/control.md). A part that a
  * machine does not know, because it is older, is null.

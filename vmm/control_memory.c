@@ -50,6 +50,17 @@ int control_run_balloon(void *ctx, const json_t *args, json_t **result,
 	return give(balloon_json(&s), result, e);
 }
 
+/* The host's budget; null: no part in it. */
+static json_t *share_json(const struct share_stats *s)
+{
+	if (!s->on)
+		return json_null();
+	return json_pack("{s:I,s:I,s:I,s:i}", "budget_bytes",
+			 (json_int_t)s->limit, "taken_bytes",
+			 (json_int_t)s->taken, "ours_bytes",
+			 (json_int_t)s->ours, "machines", (int)s->machines);
+}
+
 static json_t *budget_json(const struct vd_domain_stats *s)
 {
 	json_t *j = json_pack("{s:I,s:I,s:I}", "pinned_bytes",
@@ -83,13 +94,17 @@ int control_run_budget(void *ctx, const json_t *args, json_t **result,
 {
 	struct control_vm *v = ctx;
 	struct vd_domain_stats s;
-	json_t *bytes = NULL;
+	struct share_stats share;
+	json_t *bytes = NULL, *j;
 
 	if (control_args(args, e, "{s?o}", "bytes", &bytes) ||
 	    (bytes && set_budget(v, bytes, e)))
 		return -1;
 	vd_domain_stats(v->domain, &s);
-	return give(budget_json(&s), result, e);
+	v->ops->share(v->opaque, &share);
+	j = budget_json(&s);
+	json_object_set_new(j, "host", share_json(&share));
+	return give(j, result, e);
 }
 
 static json_t *sources_json(const struct relief_stats *s)

@@ -17,6 +17,7 @@
 #include "balloon.h"
 #include "control.h"
 #include "relief.h"
+#include "share.h"
 #include "usage.h"
 #include <viaduct/viaduct.h>
 
@@ -41,6 +42,7 @@ struct control_vm_ops {
 	int (*balloon)(void *opaque, const uint64_t *target,
 		       struct balloon_stats *out);
 	void (*relief)(void *opaque, struct relief_stats *out);
+	void (*share)(void *opaque, struct share_stats *out);
 };
 
 /**

@@ -467,6 +467,7 @@ static const struct part parts[] = {
 	{ ram_create, reset_nothing, ram_destroy },
 	{ boot_create, boot_create, boot_destroy },
 	{ pci_create, pci_reset, pci_destroy },
+	{ machine_share_create, reset_nothing, machine_share_destroy },
 	{ machine_dma_create, machine_dma_reset, machine_dma_destroy },
 	{ machine_balloon_create, machine_balloon_reset,
 	  machine_balloon_destroy },

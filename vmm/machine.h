@@ -24,6 +24,7 @@
 #include "pm.h"
 #include "relief.h"
 #include "serial.h"
+#include "share.h"
 #include "vcpu.h"
 #include "vm.h"
 #include <stdatomic.h>
@@ -43,8 +44,9 @@ struct machine_cfg {
 	unsigned int ncpus;
 	unsigned int granule_shift; /* 12 or 21 */
 	uint64_t budget;	    /* 0: no limit */
-	uint64_t pool;		    /* 0: none */
-	bool strict, no_bounce;	    /* see dma.h */
+	uint64_t host_budget; /* of all machines together; 0: no part in it */
+	uint64_t pool;	      /* 0: none */
+	bool strict, no_bounce; /* see dma.h */
 	enum vd_pin_method pin;
 	bool pin_all;
 	const char *const *assign; /* host PCI addresses, as given */
@@ -88,6 +90,7 @@ struct machine {
 	struct dma dma;
 	struct balloon balloon;
 	struct relief relief;
+	struct share share;
 	struct control *control;
 	struct control_vm control_vm;
 	struct vcpus vcpus;

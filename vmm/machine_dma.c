@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "machine_dma.h"
 #include "machine.h"
+#include "machine_memory.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,8 @@ int machine_dma_create(struct machine *m)
 {
 	int err = dma_create(&m->dma, &m->vm, &m->pci, m->why, sizeof(m->why));
 
+	if (!err)
+		err = machine_share_attach(m);
 	if (err)
 		dma_destroy(&m->dma);
 	return err;
@@ -57,6 +60,7 @@ int machine_dma_reset(struct machine *m)
 
 void machine_dma_destroy(struct machine *m)
 {
+	share_detach(&m->share);
 	dma_destroy(&m->dma);
 }
 
@@ -120,6 +124,13 @@ static void on_relief(void *opaque, struct relief_stats *out)
 	relief_stats(&m->relief, out);
 }
 
+static void on_share(void *opaque, struct share_stats *out)
+{
+	struct machine *m = opaque;
+
+	share_stats(&m->share, out);
+}
+
 static const struct control_vm_ops control_ops = {
 	.permit = on_permit,
 	.deny = on_deny,
@@ -128,6 +139,7 @@ static const struct control_vm_ops control_ops = {
 	.start_us = on_start_us,
 	.balloon = on_balloon,
 	.relief = on_relief,
+	.share = on_share,
 };
 
 static void describe(struct machine *m)

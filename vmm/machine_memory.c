@@ -2,6 +2,7 @@
 #include "machine_memory.h"
 #include "machine.h"
 #include <string.h>
+#include <sys/stat.h>
 
 int machine_balloon_create(struct machine *m)
 {
@@ -21,6 +22,34 @@ int machine_balloon_reset(struct machine *m)
 void machine_balloon_destroy(struct machine *m)
 {
 	balloon_destroy(&m->balloon);
+}
+
+int machine_share_create(struct machine *m)
+{
+	if (!m->cfg.host_budget)
+		return 0;
+	mkdir(CONTROL_DIR, 0755); /* share_open() tells if this was in vain */
+	return share_open(&m->share, SHARE_PATH, m->cfg.host_budget, m->why,
+			  sizeof(m->why));
+}
+
+void machine_share_destroy(struct machine *m)
+{
+	share_close(&m->share);
+}
+
+/* The keeper holds it as well: while there may be pins they are counted. */
+int machine_share_attach(struct machine *m)
+{
+	int err = share_attach(&m->share, m->dma.domain);
+
+	if (!err && m->share.on && m->dma.has_keeper)
+		err = keeper_ring(&m->dma.keeper, m->share.fd);
+	if (!err)
+		return 0;
+	share_detach(&m->share);
+	return machine_fail(m, err, "cannot share the host's budget: %s",
+			    strerror(-err));
 }
 
 int machine_relief_create(struct machine *m)

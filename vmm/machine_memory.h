@@ -12,6 +12,14 @@ int machine_balloon_create(struct machine *m);
 int machine_balloon_reset(struct machine *m);
 void machine_balloon_destroy(struct machine *m);
 
+/*
+ * The host's budget: joined before the machine pins, left after it. Attach when
+ * there is a domain, detach before it ends.
+ */
+int machine_share_create(struct machine *m);
+void machine_share_destroy(struct machine *m);
+int machine_share_attach(struct machine *m);
+
 /* Pressure on the host. */
 int machine_relief_create(struct machine *m);
 void machine_relief_destroy(struct machine *m);

@@ -52,6 +52,7 @@ struct vd_domain_stats {
 	uint64_t memory;
 	uint64_t budget; /* UINT64_MAX: no limit */
 	uint64_t pinned, pinned_peak;
+	uint64_t lent; /* by the share: vd_domain_share_budget() */
 	uint64_t mapped, mapped_peak;
 	uint64_t cached;
 	uint64_t nmappings;
@@ -160,6 +161,43 @@ int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
  * cached and held by nobody, and refuses what is new.
  */
 void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes);
+
+/**
+ * struct vd_share_ops - a budget that several domains have in common
+ *
+ * Each domain borrows from it before it pins, and has its own budget besides.
+ * Called with the domain's lock held: they must not call into the library nor
+ * wait for long.
+ */
+struct vd_share_ops {
+	/*
+	 * Lend @want bytes, or less but at least @need; 0: there is not so
+	 * much. Both are whole granules, and so is the answer.
+	 */
+	uint64_t (*take)(void *opaque, uint64_t need, uint64_t want);
+	/* @bytes that were lent come back. Cannot fail. */
+	void (*give)(void *opaque, uint64_t bytes);
+};
+
+/**
+ * vd_domain_share_budget() - borrow what is pinned from a common budget
+ * @ops:    borrowed until vd_domain_destroy(), which gives back what is lent,
+ *          but for the pins of a device that could not be stopped
+ * @opaque: passed to @ops
+ *
+ * A pin that the share does not lend for is refused as one over the domain's
+ * own budget is, after cached pages that nobody holds have been let go.
+ *
+ * Return: 0, -EINVAL (no @ops), -EBUSY (it has a share, or something is pinned)
+ */
+int vd_domain_share_budget(struct vd_domain *d, const struct vd_share_ops *ops,
+			   void *opaque);
+
+/**
+ * vd_domain_return_share() - give back what is lent and not pinned
+ * @slack: bytes to keep for the next pins
+ */
+void vd_domain_return_share(struct vd_domain *d, uint64_t slack);
 
 void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out);
 

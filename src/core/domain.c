@@ -91,6 +91,8 @@ void vd_domain_destroy(struct vd_domain *d)
 		return;
 	device_destroy_all(d);
 	pintable_end(&d->pins);
+	/* What a device that did not stop has pinned stays lent. */
+	pages_return(&d->pages, 0);
 	pool_end(&d->mappings);
 	pool_end(&d->nodes);
 	memory_end(&d->memory);
@@ -193,10 +195,38 @@ int vd_domain_copy_out(struct vd_domain *d, vd_gpa gpa, const void *from,
 
 void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes)
 {
+	uint64_t excess;
+
 	lock_take(&d->lock);
 	pages_set_budget(&d->pages, bytes);
-	if (pages_over_budget(&d->pages))
-		evict_for(d, d->pages.npinned - d->pages.budget);
+	excess = pages_excess(&d->pages);
+	if (excess)
+		evict_for(d, excess);
+	lock_drop(&d->lock);
+}
+
+int vd_domain_share_budget(struct vd_domain *d, const struct vd_share_ops *ops,
+			   void *opaque)
+{
+	int err = 0;
+
+	if (!ops)
+		return -EINVAL;
+	lock_take(&d->lock);
+	if (d->pages.share || d->pages.npinned)
+		err = -EBUSY;
+	if (!err) {
+		d->pages.share = ops;
+		d->pages.share_opaque = opaque;
+	}
+	lock_drop(&d->lock);
+	return err;
+}
+
+void vd_domain_return_share(struct vd_domain *d, uint64_t slack)
+{
+	lock_take(&d->lock);
+	pages_return(&d->pages, slack >> d->pages.shift);
 	lock_drop(&d->lock);
 }
 
@@ -210,6 +240,7 @@ void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
 	out->budget = p->budget == PAGES_NO_LIMIT ? UINT64_MAX :
 						    pages_bytes(p, p->budget);
 	out->pinned = pages_bytes(p, p->npinned);
+	out->lent = pages_bytes(p, p->lent);
 	out->pinned_peak = pages_bytes(p, p->peak);
 	out->cached = d->pins.ncached << VD_PAGE_SHIFT;
 	out->ndevices = d->ndevices;

@@ -101,13 +101,16 @@ static int resolve_segs(struct vd_domain *d, const struct vd_seg *segs,
 
 static int hold_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 {
+	uint64_t excess;
+
 	for (size_t i = 0; i < n; i++) {
 		struct mapping *m = d->scratch->mapping[i];
 
 		pages_hold(&d->pages, m->stretch, m->mem.first, m->mem.last);
 	}
-	if (pages_over_budget(&d->pages))
-		evict_for(d, d->pages.npinned - d->pages.budget);
+	excess = pages_excess(&d->pages);
+	if (excess)
+		evict_for(d, excess);
 	if (!pages_over_budget(&d->pages))
 		return 0;
 	release_segs(d, n);

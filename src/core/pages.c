@@ -8,6 +8,7 @@
 #include "pages.h"
 
 #include <assert.h>
+#include <viaduct/domain.h>
 
 void pages_init(struct pages *p, unsigned int shift, uint64_t budget_bytes)
 {
@@ -18,6 +19,43 @@ void pages_init(struct pages *p, unsigned int shift, uint64_t budget_bytes)
 void pages_set_budget(struct pages *p, uint64_t bytes)
 {
 	p->budget = bytes ? bytes >> p->shift : PAGES_NO_LIMIT;
+}
+
+/* More at once than is needed now, so that it is asked for seldom. */
+#define LEND_BYTES ((uint64_t)1 << 20)
+
+static void borrow(struct pages *p)
+{
+	uint64_t need = p->npinned - p->lent, want = LEND_BYTES >> p->shift;
+
+	if (want < need)
+		want = need;
+	if (want > p->budget - p->lent)
+		want = p->budget - p->lent;
+	p->lent += p->share->take(p->share_opaque, need << p->shift,
+				  want << p->shift) >>
+		   p->shift;
+}
+
+uint64_t pages_excess(struct pages *p)
+{
+	uint64_t limit = p->budget;
+
+	if (p->share && p->npinned > p->lent && p->npinned <= p->budget)
+		borrow(p);
+	if (p->share && p->lent < limit)
+		limit = p->lent;
+	return p->npinned > limit ? p->npinned - limit : 0;
+}
+
+void pages_return(struct pages *p, uint64_t slack)
+{
+	uint64_t used = p->npinned + slack;
+
+	if (!p->share || p->lent <= used)
+		return;
+	p->share->give(p->share_opaque, (p->lent - used) << p->shift);
+	p->lent = used;
 }
 
 void pages_hold(struct pages *p, struct stretch *s, uint64_t first,

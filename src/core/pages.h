@@ -15,11 +15,17 @@
 
 #define PAGES_NO_LIMIT UINT64_MAX
 
+struct vd_share_ops;
+
 struct pages {
 	unsigned int shift; /* log2 of a granule in bytes */
 	uint64_t npinned;   /* granules with a count above 0 */
 	uint64_t peak;	    /* highest npinned that was committed */
 	uint64_t budget;    /* granules, or PAGES_NO_LIMIT */
+	/* A budget in common with others: NULL, or who lends. */
+	const struct vd_share_ops *share;
+	void *share_opaque;
+	uint64_t lent; /* granules that it has lent us */
 };
 
 void pages_init(struct pages *p, unsigned int shift, uint64_t budget_bytes);
@@ -31,10 +37,19 @@ void pages_hold(struct pages *p, struct stretch *s, uint64_t first,
 void pages_release(struct pages *p, struct stretch *s, uint64_t first,
 		   uint64_t last);
 
-static inline bool pages_over_budget(const struct pages *p)
+/*
+ * By how many granules is what is held over the budget? Asks the share first,
+ * if there is one.
+ */
+uint64_t pages_excess(struct pages *p);
+
+static inline bool pages_over_budget(struct pages *p)
 {
-	return p->npinned > p->budget;
+	return pages_excess(p) != 0;
 }
+
+/* Give back to the share what is lent and not held, but for @slack granules. */
+void pages_return(struct pages *p, uint64_t slack);
 
 /* Does the granule of @gpa have a pin? */
 static inline bool pages_are_held(const struct pages *p,

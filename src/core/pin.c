@@ -212,11 +212,12 @@ static int pin_reserved(struct vd_domain *d, const struct vd_seg *segs,
 
 static int check_budget(struct vd_domain *d) MUST_HOLD(d->lock)
 {
-	const struct pages *p = &d->pages;
+	uint64_t excess = pages_excess(&d->pages);
 
-	if (pages_over_budget(p))
-		evict_for(d, p->npinned - p->budget);
-	return pages_over_budget(p) ? -EDQUOT : 0;
+	if (excess == 0)
+		return 0;
+	evict_for(d, excess);
+	return pages_over_budget(&d->pages) ? -EDQUOT : 0;
 }
 
 static uint64_t bus_of(struct vd_domain *d, uint64_t page) MUST_HOLD(d->lock)

@@ -104,8 +104,14 @@ static void do_relief(void *opaque, struct relief_stats *out)
 	};
 }
 
-static const struct control_vm_ops ops = { do_permit,	do_deny,    do_quit,  do_exits,
-					   do_start_us, do_balloon, do_relief };
+static void do_share(void *opaque, struct share_stats *out)
+{
+	(void)opaque;
+	*out = (struct share_stats){ true, 96 << 20, 80 << 20, 30 << 20, 3 };
+}
+
+static const struct control_vm_ops ops = { do_permit,	do_deny,    do_quit,   do_exits,
+					   do_start_us, do_balloon, do_relief, do_share };
 
 static void start(int i, const char *name)
 {
@@ -381,6 +387,7 @@ static void test_budget_and_pressure(void **state)
 	good("budget 64M", "budget         64.0 MiB");
 	says(f.out, "pinned         8.0 KiB (at most 1.0 MiB)");
 	good("budget", "budget         64.0 MiB");
+	says(f.out, "host's budget  96.0 MiB, 80.0 MiB taken by 3 machines, 30.0 MiB of it");
 	good("budget none", "budget         no limit");
 	good("pressure", "psi            3 times");
 	says(f.out, "cgroup-events  4 times");

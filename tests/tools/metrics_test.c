@@ -34,6 +34,7 @@ static const char sample[] =
 	" \"maps\": 0, \"unmaps\": 0, \"refused\": 0, \"faults\": 0, \"denies\": 0}]},"
 	" \"balloon\": {\"target_bytes\": 1, \"actual_bytes\": 2, \"reported_bytes\": 3,"
 	" \"discarded_bytes\": 4, \"refused_pinned_bytes\": 5, \"refused_other_bytes\": 6},"
+	" \"budget\": {\"host\": {\"budget_bytes\": 9, \"taken_bytes\": 8, \"ours_bytes\": 7}},"
 	" \"pressure\": {\"on\": true, \"events\": {\"psi\": 3}, \"requests\": 3,"
 	" \"paged_out_bytes\": 9}}";
 
@@ -167,7 +168,7 @@ static void follows_the_rules(void **state)
 	char *text = text_of(sample);
 
 	(void)state;
-	assert_int_equal(check(text), 47);
+	assert_int_equal(check(text), 50);
 	says(text, "viaduct_uptime_seconds{vm=\"w\\\"e\\\\b\\n\"} 1.5\n");
 	says(text, "viaduct_start_seconds{vm=\"w\\\"e\\\\b\\n\"} 0.052\n");
 	says(text, "viaduct_budget_bytes{vm=\"w\\\"e\\\\b\\n\"} +Inf\n");

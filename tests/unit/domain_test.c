@@ -161,12 +161,97 @@ static void two_domains(void **state)
 	assert_int_equal(fx_pinned(f), 1);
 }
 
+static const struct vd_domain_cfg plain = CFG(.granule_shift = 12);
+
+/* A common budget of 10 pages. */
+struct common {
+	uint64_t left, lent;
+	unsigned int asked;
+};
+
+static uint64_t take(void *opaque, uint64_t need, uint64_t want)
+{
+	struct common *c = opaque;
+
+	c->asked++;
+	assert_true(need > 0 && need <= want);
+	if (c->left < need)
+		return 0;
+	if (want > c->left)
+		want = c->left;
+	c->left -= want;
+	c->lent += want;
+	return want;
+}
+
+static void give(void *opaque, uint64_t bytes)
+{
+	struct common *c = opaque;
+
+	assert_true(bytes > 0 && bytes <= c->lent);
+	c->lent -= bytes;
+	c->left += bytes;
+}
+
+static const struct vd_share_ops share_ops = { take, give };
+
+static void shares_a_budget(void **state)
+{
+	struct common c = { .left = 10 * PAGE };
+	struct fx *f = *state;
+	struct vd_seg seg;
+	vd_iova at;
+
+	assert_int_equal(vd_domain_share_budget(f->d, NULL, &c), -EINVAL);
+	assert_int_equal(vd_domain_share_budget(f->d, &share_ops, &c), 0);
+	assert_int_equal(vd_domain_share_budget(f->d, &share_ops, &c), -EBUSY);
+	at = fx_map(f, 0, 4);
+	assert_int_equal(fx_stats(f).lent, c.lent);
+	assert_true(c.lent >= 4 * PAGE);
+	seg = fx_seg(10, 7);
+	assert_int_equal(vd_device_map(f->d, FX_DEV, &seg, 1, UINT64_MAX), -EDQUOT);
+	assert_int_equal(fx_pinned(f), 4);
+	assert_int_equal(c.left + c.lent, 10 * PAGE);
+	fx_map(f, 10, 6); /* exactly all of it */
+	assert_int_equal(c.left, 0);
+	assert_int_equal(fx_unmap(f, at, 4), 0);
+	vd_domain_return_share(f->d, PAGE);
+	assert_int_equal(c.left, 3 * PAGE);
+	vd_domain_return_share(f->d, PAGE); /* nothing more to give */
+	assert_int_equal(c.left, 3 * PAGE);
+	/* Its own budget holds as well, and more is not borrowed for it. */
+	vd_domain_set_budget(f->d, 7 * PAGE);
+	seg = fx_seg(20, 2);
+	assert_int_equal(vd_device_map(f->d, FX_DEV, &seg, 1, UINT64_MAX), -EDQUOT);
+	assert_true(c.lent <= 7 * PAGE);
+	fx_map(f, 20, 1);
+	fx_unmake(f);
+	assert_int_equal(c.left, 10 * PAGE); /* all back */
+	fx_make(f, &plain);
+}
+
+/* Pages that nobody dares to unpin stay lent for ever. */
+static void stuck_pins_stay_lent(void **state)
+{
+	struct common c = { .left = 10 * PAGE };
+	struct fx *f = *state;
+
+	assert_int_equal(vd_domain_share_budget(f->d, &share_ops, &c), 0);
+	fx_map(f, 0, 3);
+	f->quiesce_says = -EIO;
+	fx_unmake(f);
+	assert_int_equal(c.lent, 3 * PAGE);
+	fx_make(f, &plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		fx_test(create_errors),
 		fx_test(create_fault_sweep),
 		fx_test(copies),
+		fx_test(shares_a_budget),
+		fx_test(stuck_pins_stay_lent),
 		fx_test(add_memory_is_seen_and_checked),
 		fx_test(lower_budget_revokes_nothing),
 		fx_test(destroy_keeps_pins_of_a_stuck_device),
