@@ -204,6 +204,6 @@ void balloon_stats(struct balloon *b, struct balloon_stats *out)
 		.discarded = b->discarded,
 		.refused_pinned = b->refused_pinned,
 		.refused_other = b->refused_other,
-		.broken = b->dev.broken,
+		.broken = virtio_broken(&b->dev),
 	};
 }

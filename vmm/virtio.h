@@ -91,6 +91,9 @@ bool virtio_is_running(struct virtio *v);
 /* Has the driver accepted this feature (a bit number), and is it running? */
 bool virtio_has(struct virtio *v, unsigned int feature);
 
+/* How many rules of the queues drivers have broken since the start. */
+uint64_t virtio_broken(struct virtio *v);
+
 /*
  * 32 bits of the device's configuration. A put tells the driver by a
  * configuration interrupt if something has changed. @kept: bits that the
