@@ -44,8 +44,8 @@ struct machine_cfg {
 	unsigned int ncpus;
 	unsigned int granule_shift; /* 12 or 21 */
 	uint64_t budget;	    /* 0: no limit */
-	uint64_t host_budget; /* of all machines together; 0: no part in it */
-	uint64_t pool;	      /* 0: none */
+	uint64_t host_budget;	/* of all machines together; 0: no part in it */
+	uint64_t pool;		/* 0: none */
 	bool strict, no_bounce; /* see dma.h */
 	enum vd_pin_method pin;
 	bool pin_all;
