@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Two hostile partitions: each input is a sequence of actions on a platform
+ * with fake hosts that fail on request and an adapter that does not always come
+ * to rest. Hypervisor and RTAS calls have any arguments, or ones that are
+ * nearly right, so that what is behind the checks is reached. After every action
+ * the engine's counts agree with the hosts', and what a device reaches is pinned
+ * memory of one of the partitions. At the end nothing is pinned. The library's
+ * allocator is here: it fails on request, and whatever a guest says no
+ * allocation is longer than LARGEST.
+ */
+#include "fuzz.h"
+
+#include <container.h>
+#include <errno.h>
+#include <mem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <viaduct/viaduct.h>
+
+#define PARTITIONS 2u
+#define PAGES	   16u
+#define PAGE	   VD_PAGE_SIZE
+#define GPA	   0x100000u
+#define ACTIONS	   96u
+#define PE_LIOBN   0x80000000u
+#define VIO_LIOBN  0x10000000u
+#define PARTNER	   0x30000000u
+#define GRANTS	   0xf0000000u
+#define BUID	   0x800000020000000u
+#define ENTRIES	   64u
+#define LARGEST	   ((uint64_t)1 << 20) /* of an allocation, in bytes */
+
+struct world {
+	const uint8_t *in;
+	size_t left;
+	unsigned char *mem[PARTITIONS];
+	struct vd_host *host[PARTITIONS];
+	struct vd_domain *d[PARTITIONS];
+	struct vd_adapter *a;
+	struct vd_reader *r;
+	struct vd_papr *p;
+	int drain_says;
+	uint64_t now;
+	uint64_t seen[8]; /* what calls returned: cookies, LIOBNs */
+	unsigned int nseen;
+};
+
+static void must_be(bool ok, const char *what, int line)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "line %d: %s\n", line, what);
+	abort();
+}
+#define must(x) must_be((x), #x, __LINE__)
+
+/* The library's allocator, in place of its own: bounded, and it fails. */
+static unsigned int fail_nth;
+
+void *mem_zalloc(size_t n, size_t size)
+{
+	must(n != 0 && size <= LARGEST / n);
+	if (fail_nth && --fail_nth == 0)
+		return NULL;
+	return calloc(n, size);
+}
+
+void mem_free(void *p)
+{
+	free(p);
+}
+
+static uint64_t take(struct world *w, unsigned int bytes)
+{
+	uint64_t v = 0;
+
+	while (bytes-- && w->left) {
+		v = v << 8 | *w->in++;
+		w->left--;
+	}
+	return v;
+}
+
+static int drain(void *opaque, const struct vd_drain *what)
+{
+	struct world *w = opaque;
+
+	(void)what;
+	return w->drain_says;
+}
+
+static void changed(void *opaque, uint32_t owner, const struct vd_window_info *info)
+{
+	(void)opaque;
+	(void)owner;
+	(void)info;
+}
+
+static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
+{
+	(void)opaque;
+	(void)partition;
+	(void)unit;
+}
+
+static uint64_t seen(struct world *w)
+{
+	return w->seen[take(w, 1) % ARRAY_LEN(w->seen)];
+}
+
+/* A LIOBN that may be somebody's. */
+static uint64_t liobn(struct world *w)
+{
+	uint64_t n = take(w, 1);
+
+	switch (n % 8) {
+	case 0:
+	case 1:
+	case 2:
+		return PE_LIOBN + n / 8 % 3;
+	case 3:
+	case 4:
+		return VIO_LIOBN + n / 8 % 3;
+	case 5:
+		return PARTNER;
+	case 6:
+		return seen(w);
+	default:
+		return GRANTS + n / 8;
+	}
+}
+
+static uint64_t page_of(struct world *w, unsigned int more)
+{
+	return take(w, 1) % (ENTRIES + more) * PAGE;
+}
+
+static uint64_t ioba(struct world *w)
+{
+	uint64_t at = page_of(w, 2);
+
+	return take(w, 1) % 4 ? at : at + (1ull << 59);
+}
+
+static uint64_t tce(struct world *w)
+{
+	uint64_t n = take(w, 1);
+
+	return (GPA + n % (PAGES + 1) * PAGE) | n >> 6;
+}
+
+static uint64_t number(struct world *w)
+{
+	uint64_t n = take(w, 1);
+
+	return n < 250 ? n % 20 : UINT64_MAX >> (n - 250) * 8;
+}
+
+static uint64_t flags(struct world *w)
+{
+	uint64_t n = take(w, 1);
+
+	return n < 200 ? VD_GRANT_DMA_PANE | (n & 1 ? VD_GRANT_NO_REGRANT : 0) : n << 40;
+}
+
+static uint64_t unit(struct world *w)
+{
+	return 0x30 + take(w, 1) % 3;
+}
+
+static uint64_t list(struct world *w)
+{
+	uint64_t n = take(w, 1);
+
+	return GPA + n % PAGES * PAGE + (n > 250);
+}
+
+/* The positive LIOBN of one table, or minus the number of many. */
+static uint64_t tables(struct world *w)
+{
+	uint64_t n = take(w, 1);
+
+	return n < 192 ? liobn(w) : 0 - n % 8;
+}
+
+static uint64_t force(struct world *w)
+{
+	return take(w, 1) % 2 ? VD_RESCIND_FORCED : 0;
+}
+
+struct call {
+	uint64_t token;
+	uint64_t (*arg[6])(struct world *w);
+};
+
+static const struct call calls[] = {
+	{ VD_H_PUT_TCE, { liobn, ioba, tce } },
+	{ VD_H_GET_TCE, { liobn, ioba } },
+	{ VD_H_STUFF_TCE, { liobn, ioba, tce, number } },
+	{ VD_H_PUT_TCE_INDIRECT, { tables, ioba, list, number } },
+	{ VD_H_PUT_RTCE, { liobn, ioba, liobn, ioba, number } },
+	{ VD_H_PUT_RTCE_INDIRECT, { list, liobn, liobn, ioba, number } },
+	{ VD_H_REMOVE_RTCE, { liobn, ioba, liobn, ioba, number, tce } },
+	{ VD_H_LIOBN_ATTRIBUTES, { liobn, number, number } },
+	{ VD_H_GRANT_LOGICAL, { flags, liobn, ioba, ioba, unit } },
+	{ VD_H_ACCEPT_LOGICAL, { seen } },
+	{ VD_H_RETURN_LOGICAL, { seen } },
+	{ VD_H_RESCIND_LOGICAL, { force, seen } },
+	{ VD_H_SET_MPP, { ioba, number } },
+	{ VD_H_GET_MPP, { number } },
+};
+
+static bool is_status(int64_t s)
+{
+	static const int64_t known[] = {
+		VD_H_SUCCESS,	 VD_H_CONSTRAINED, VD_H_PARTIAL,    VD_H_HARDWARE, VD_H_FUNCTION,
+		VD_H_PARAMETER,	 VD_H_NO_MEM,	   VD_H_PERMISSION, VD_H_R_PARM,   VD_H_RESOURCE,
+		VD_H_NOT_ENOUGH, VD_H_RESCINDED,   VD_H_P4,	    VD_H_IN_USE,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (known[i] == s)
+			return true;
+	}
+	return false;
+}
+
+static void make_call(struct world *w, struct vd_papr_hcall *h)
+{
+	uint32_t who = (uint32_t)take(w, 1) % PARTITIONS;
+
+	vd_papr_hcall(w->p, who, h);
+	must(is_status(h->status));
+	must(h->nout <= ARRAY_LEN(h->out));
+	if (h->status == VD_H_SUCCESS && h->nout == 1)
+		w->seen[w->nseen++ % ARRAY_LEN(w->seen)] = h->out[0];
+}
+
+static void likely_call(struct world *w)
+{
+	const struct call *c = &calls[take(w, 1) % ARRAY_LEN(calls)];
+	struct vd_papr_hcall h = { .token = c->token };
+
+	for (size_t i = 0; i < ARRAY_LEN(c->arg); i++)
+		h.arg[i] = c->arg[i] ? c->arg[i](w) : take(w, 1);
+	make_call(w, &h);
+}
+
+static void any_call(struct world *w)
+{
+	struct vd_papr_hcall h = { .token = take(w, 1) % 2 ? take(w, 2) :
+							     calls[take(w, 1) % 14].token };
+
+	for (size_t i = 0; i < ARRAY_LEN(h.arg); i++)
+		h.arg[i] = take(w, 1) % 2 ? take(w, 8) : liobn(w);
+	make_call(w, &h);
+}
+
+static void put_list(struct world *w)
+{
+	uint32_t who = (uint32_t)take(w, 1) % PARTITIONS;
+	size_t at = take(w, 1) % (PAGE / 8) * 8;
+
+	for (unsigned int n = (unsigned int)take(w, 1) % 16; n-- && at < PAGE; at += 8) {
+		uint64_t v = take(w, 1) % 2 ? tce(w) : liobn(w);
+
+		for (int b = 0; b < 8; b++)
+			w->mem[who][at + (size_t)b] = (unsigned char)(v >> (56 - 8 * b));
+	}
+}
+
+static void ddw(struct world *w)
+{
+	static const uint32_t nin[] = { 3, 5, 1, 3 }, nout[] = { 5, 4, 1, 1 };
+	uint32_t n = (uint32_t)take(w, 1);
+	struct vd_papr_rtas r = { .call = n % 4, .nin = nin[n % 4], .nout = nout[n % 4] };
+	uint32_t status;
+
+	if (n > 250) {
+		r.nin = (uint32_t)take(w, 4);
+		r.nout = (uint32_t)take(w, 4);
+	}
+	r.in[1] = (uint32_t)(BUID >> 32);
+	r.in[2] = (uint32_t)BUID;
+	r.in[3] = 12 + (uint32_t)take(w, 1) % 5;
+	r.in[4] = (uint32_t)take(w, 1) % 70;
+	if (r.call == VD_DDW_REMOVE)
+		r.in[0] = (uint32_t)liobn(w);
+	if (n > 240)
+		r.in[take(w, 1) % 8] = (uint32_t)take(w, 4);
+	vd_papr_rtas(w->p, (uint32_t)take(w, 1) % PARTITIONS, &r);
+	status = r.out[0];
+	must(status == 0 || status >= (uint32_t)VD_RTAS_PARAMETER);
+}
+
+static void fail_host(struct world *w)
+{
+	static const int errs[] = { -ENOMEM, -EFAULT, -ENOSPC, -EIO };
+
+	vd_fake_fail(w->host[take(w, 1) % PARTITIONS], (unsigned int)take(w, 1) % 4,
+		     errs[take(w, 1) % 4]);
+}
+
+/* Two calls that go together, or nearly: a grant and its acceptance. */
+static void lend(struct world *w)
+{
+	struct vd_papr_hcall h = { .token = VD_H_GRANT_LOGICAL,
+				   .arg = { flags(w), PE_LIOBN, page_of(w, 1), page_of(w, 0),
+					    0x30 } };
+
+	vd_papr_hcall(w->p, 0, &h);
+	w->seen[w->nseen++ % ARRAY_LEN(w->seen)] = h.out[0];
+	h = (struct vd_papr_hcall){ .token = VD_H_ACCEPT_LOGICAL, .arg = { h.out[0] } };
+	vd_papr_hcall(w->p, 1, &h);
+	if (h.status == VD_H_SUCCESS)
+		w->seen[w->nseen++ % ARRAY_LEN(w->seen)] = h.out[0];
+}
+
+/* A client's entry and its way into the server's table. */
+static void redirect(struct world *w)
+{
+	uint64_t at = page_of(w, 0);
+	struct vd_papr_hcall h = { .token = VD_H_STUFF_TCE,
+				   .arg = { VIO_LIOBN + 1, at, tce(w), number(w) } };
+
+	vd_papr_hcall(w->p, 1, &h);
+	h = (struct vd_papr_hcall){ .token = VD_H_PUT_RTCE,
+				    .arg = { PARTNER, at, PE_LIOBN, page_of(w, 0), number(w) } };
+	vd_papr_hcall(w->p, 0, &h);
+	must(is_status(h.status));
+}
+
+static void fail_memory(struct world *w)
+{
+	fail_nth = (unsigned int)take(w, 1) % 8;
+}
+
+static void operate(struct world *w)
+{
+	uint32_t who = (uint32_t)take(w, 1) % PARTITIONS;
+	uint64_t what = take(w, 1);
+
+	w->drain_says = what & 0x80 ? -EIO : 0;
+	if (what % 8 == 0)
+		vd_papr_reset(w->p, who);
+	else if (what % 8 == 1)
+		vd_papr_fail(w->p, who, w->now);
+	else if (what % 8 == 2)
+		vd_papr_tick(w->p, w->now += 900);
+	else if (what % 8 == 3)
+		vd_papr_disconnect(w->p, 0x30);
+	else if (what % 8 == 4)
+		vd_papr_connect(w->p, 0x31);
+	else
+		vd_domain_set_budget(w->d[who], what % 8 * PAGE);
+}
+
+static void (*const actions[])(struct world *) = {
+	likely_call, likely_call, likely_call, likely_call, any_call, put_list,
+	ddw,	     fail_host,	  fail_memory, operate,	    lend,     redirect,
+};
+
+/* X1: what the device reaches is pinned memory of one of the partitions. */
+static void check_device(struct world *w)
+{
+	struct vd_target t;
+
+	for (uint64_t bus = 0; bus < ENTRIES; bus++) {
+		bool found = false;
+
+		if (vd_translate_once(w->r, (vd_iova){ bus * PAGE }, VD_WRITE, &t) != 0)
+			continue;
+		for (uint32_t i = 0; i < PARTITIONS; i++) {
+			if (t.hva < w->mem[i] || t.hva >= w->mem[i] + PAGES * PAGE)
+				continue;
+			found = true;
+			must(vd_fake_pins(w->host[i], (size_t)(t.hva - w->mem[i]) / PAGE) > 0);
+		}
+		must(found);
+	}
+}
+
+static void check(struct world *w)
+{
+	for (uint32_t i = 0; i < PARTITIONS; i++) {
+		struct vd_domain_stats st;
+
+		vd_domain_stats(w->d[i], &st);
+		must(st.pinned == vd_fake_pinned(w->host[i]) * PAGE);
+	}
+	check_device(w);
+}
+
+static void make_partition(struct world *w, uint32_t i)
+{
+	const struct vd_domain_cfg domain = { .size = sizeof(domain), .granule_shift = 12 };
+	struct vd_papr_partition part = { .size = sizeof(part), .id = i, .cmo = i == 0 };
+
+	w->mem[i] = aligned_alloc(PAGE, PAGES * PAGE);
+	must(w->mem[i] != NULL);
+	memset(w->mem[i], 0, PAGES * PAGE);
+	must(vd_host_fake_create(w->mem[i], PAGES, &w->host[i]) == 0);
+	must(vd_domain_create(w->host[i], &domain, &w->d[i]) == 0);
+	must(vd_domain_add_memory(w->d[i], (vd_gpa){ GPA }, w->mem[i], PAGES * PAGE) == 0);
+	part.domain = w->d[i];
+	must(vd_papr_add_partition(w->p, &part) == 0);
+}
+
+static void make_devices(struct world *w)
+{
+	const struct vd_owner_cfg owner = {
+		.size = sizeof(owner), .id = 1, .provider = VD_NO_OWNER, .domain = w->d[0]
+	};
+	const struct vd_papr_pe pe = { .size = sizeof(pe),
+				       .buid = BUID,
+				       .config_addr = VD_PAPR_WHOLE_BRIDGE,
+				       .adapter = w->a,
+				       .owner = 1,
+				       .liobn = PE_LIOBN,
+				       .len = ENTRIES * PAGE,
+				       .max_windows = 3,
+				       .slot_shift = 59,
+				       .page_sizes = VD_DDW_4K | VD_DDW_64K,
+				       .max_tces = 1 << 16,
+				       .extensions = true };
+
+	must(vd_owner_add(w->a, &owner) == 0);
+	must(vd_adapter_attach(w->a, 1, 1) == 0);
+	must(vd_reader_create(w->a, 1, &w->r) == 0);
+	must(vd_papr_add_pe(w->p, &pe) == 0);
+	for (uint32_t i = 0; i < PARTITIONS; i++) {
+		const struct vd_papr_vio vio = { .size = sizeof(vio),
+						 .partition = i,
+						 .unit = 0x30 + i,
+						 .partner = 0x31 - i,
+						 .liobn = VIO_LIOBN + i,
+						 .len = ENTRIES * PAGE,
+						 .partner_liobn = i ? 0 : PARTNER };
+
+		must(vd_papr_add_vio(w->p, &vio) == 0);
+	}
+	must(vd_papr_connect(w->p, 0x30) == 0);
+}
+
+static void make(struct world *w)
+{
+	static const struct vd_adapter_ops adapter_ops = { drain, changed };
+	static const struct vd_papr_ops papr_ops = { owner_failed };
+	const struct vd_adapter_cfg adapter = {
+		.size = sizeof(adapter), .max_bytes = LARGEST, .ops = &adapter_ops, .opaque = w
+	};
+	const struct vd_papr_cfg papr = {
+		.size = sizeof(papr), .grant_liobn = GRANTS, .multi_table = true, .ops = &papr_ops
+	};
+
+	must(vd_adapter_create(&adapter, &w->a) == 0);
+	must(vd_papr_create(&papr, &w->p) == 0);
+	for (uint32_t i = 0; i < PARTITIONS; i++)
+		make_partition(w, i);
+	make_devices(w);
+}
+
+static void unmake(struct world *w)
+{
+	w->drain_says = 0;
+	fail_nth = 0;
+	vd_papr_destroy(w->p);
+	vd_reader_destroy(w->r);
+	vd_adapter_destroy(w->a);
+	for (uint32_t i = 0; i < PARTITIONS; i++) {
+		must(vd_fake_pinned(w->host[i]) == 0);
+		vd_domain_destroy(w->d[i]);
+		vd_host_destroy(w->host[i]);
+		free(w->mem[i]);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct world w = { .in = data, .left = len };
+
+	make(&w);
+	for (unsigned int i = 0; w.left && i < ACTIONS; i++) {
+		actions[take(&w, 1) % ARRAY_LEN(actions)](&w);
+		check(&w);
+	}
+	unmake(&w);
+	return 0;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* T2.9, the standard's way: a part of a window lent to a client. */
+#include "papr_fixture.h"
+
+#define FIRST 16u /* entry of the lent part */
+#define LEN   32u
+
+static uint64_t grant(struct pf *f, uint64_t flags)
+{
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE | flags, PE_LIOBN,
+				 FIRST * PAGE, LEN * PAGE, SERVER_UNIT),
+			 0);
+	assert_int_equal(f->h.nout, 1);
+	return f->h.out[0];
+}
+
+static uint64_t accept(struct pf *f, uint64_t cookie)
+{
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), 0);
+	assert_int_equal(f->h.nout, 1);
+	return f->h.out[0];
+}
+
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t who;
+		uint64_t arg[9];
+	} rows[] = {
+		{ "no type", SERVER, { 0, PE_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "memory", SERVER, { 1ull << 40, PE_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "an interrupt", SERVER, { 4ull << 40, PE_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "no read",
+		  SERVER,
+		  { VD_GRANT_DMA_PANE | VD_GRANT_NO_READ, PE_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "no write",
+		  SERVER,
+		  { VD_GRANT_DMA_PANE | VD_GRANT_NO_WRITE, PE_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "reserved",
+		  SERVER,
+		  { VD_GRANT_DMA_PANE | VD_GRANT_RESERVED, PE_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "a low flag", SERVER, { VD_GRANT_DMA_PANE | 1, PE_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "not its LIOBN", CLIENT, { VD_GRANT_DMA_PANE, PE_LIOBN, 0, PAGE, CLIENT_UNIT } },
+		{ "a virtual window",
+		  SERVER,
+		  { VD_GRANT_DMA_PANE, SERVER_LIOBN, 0, PAGE, SERVER_UNIT } },
+		{ "nothing", SERVER, { VD_GRANT_DMA_PANE, PE_LIOBN, 0, 0, SERVER_UNIT } },
+		{ "part of a page",
+		  SERVER,
+		  { VD_GRANT_DMA_PANE, PE_LIOBN, 0, PAGE / 2, SERVER_UNIT } },
+		{ "misaligned", SERVER, { VD_GRANT_DMA_PANE, PE_LIOBN, 1, PAGE, SERVER_UNIT } },
+		{ "over the end",
+		  SERVER,
+		  { VD_GRANT_DMA_PANE, PE_LIOBN, PE_ENTRIES * PAGE - PAGE, 2 * PAGE,
+		    SERVER_UNIT } },
+		{ "wraps", SERVER, { VD_GRANT_DMA_PANE, PE_LIOBN, PAGE, 0 - PAGE, SERVER_UNIT } },
+		{ "not its device", SERVER, { VD_GRANT_DMA_PANE, PE_LIOBN, 0, PAGE, CLIENT_UNIT } },
+		{ "no device", SERVER, { VD_GRANT_DMA_PANE, PE_LIOBN, 0, PAGE, 0x99 } },
+	};
+	struct pf *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (pf_hcall(f, rows[i].who, VD_H_GRANT_LOGICAL, rows[i].arg) != VD_H_PARAMETER)
+			fail_msg("%s: %lld", rows[i].what, (long long)f->h.status);
+	}
+}
+
+/* The client fills it with its own pages, and the server's device gets there. */
+static void test_lend(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie = grant(f, 0), pane = accept(f, cookie);
+
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, (FIRST + 1) * PAGE, pf_tce(7, RW)),
+			 0);
+	assert_int_equal(pf_page(f, (FIRST + 1) * PAGE, VD_WRITE, NULL), 7);
+	assert_true(pf_is_of(f, CLIENT, (FIRST + 1) * PAGE));
+	assert_int_equal(pf_pinned(f, CLIENT), 1);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+
+	/* Neither beyond its part, nor the owner inside of it, nor a stranger. */
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, (FIRST - 1) * PAGE, pf_tce(7, RW)),
+			 VD_H_PARAMETER);
+	assert_int_equal(
+		pf_call(f, CLIENT, VD_H_PUT_TCE, pane, (FIRST + LEN) * PAGE, pf_tce(7, RW)),
+		VD_H_PARAMETER);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, (FIRST + 1) * PAGE, pf_tce(3, RW)),
+		VD_H_RESOURCE);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, pane, FIRST * PAGE, pf_tce(3, RW)),
+			 VD_H_PARAMETER);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, (FIRST - 1) * PAGE, pf_tce(3, RW)), 0);
+
+	/* The owner may read that there is something, but not what. */
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, (FIRST + 1) * PAGE),
+			 VD_H_PARTIAL);
+	assert_int_equal(f->h.out[0], VD_TCE_RPN | RW);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, FIRST * PAGE), 0);
+	assert_int_equal(f->h.out[0], 0);
+}
+
+static void test_return(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie = grant(f, 0), pane;
+
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), VD_H_PARAMETER);
+	pane = accept(f, cookie);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, FIRST * PAGE, pf_tce(7, RW)), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), VD_H_RESOURCE);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, FIRST * PAGE, 0), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RETURN_LOGICAL, cookie), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, FIRST * PAGE, pf_tce(7, RW)),
+			 VD_H_PARAMETER);
+	/* The cookie is still good, and the owner has its part again. */
+	assert_int_equal(accept(f, cookie), pane);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, FIRST * PAGE, pf_tce(3, RW)),
+			 0);
+	/* With a live entry of the owner's it cannot be lent. */
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_RESOURCE);
+}
+
+static void test_cookies_are_private(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie = grant(f, 0);
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_ACCEPT_LOGICAL, cookie), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie + 1), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, 0), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RESCIND_LOGICAL, 0, cookie), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, 2ull << 40, cookie),
+			 VD_H_PARAMETER);
+}
+
+static void test_rescind(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie = grant(f, 0), pane = accept(f, cookie), next;
+	unsigned int drains;
+
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, FIRST * PAGE, pf_tce(7, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, 0, cookie), VD_H_RESOURCE);
+
+	/* By force, but only when the device is at rest. */
+	f->drain_says = -EIO;
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, VD_RESCIND_FORCED, cookie),
+			 VD_H_PARTIAL);
+	assert_int_equal(pf_pinned(f, CLIENT), 1);
+	f->drain_says = 0;
+	drains = f->ndrains;
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, VD_RESCIND_FORCED, cookie), 0);
+	assert_true(f->ndrains > drains);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+	assert_int_equal(pf_page(f, FIRST * PAGE, VD_READ, NULL), -ENOENT);
+
+	/* Whoever names it is told. */
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, FIRST * PAGE, pf_tce(7, RW)),
+			 VD_H_RESCINDED);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, pane, FIRST * PAGE), VD_H_RESCINDED);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_STUFF_TCE, pane, FIRST * PAGE, 0, 1),
+			 VD_H_RESCINDED);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE_INDIRECT, pane, FIRST * PAGE, PF_GPA, 1),
+			 VD_H_RESCINDED);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_RESCINDED);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, 0, cookie), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, pane, FIRST * PAGE, 0), VD_H_PARAMETER);
+
+	/* A new grant has another cookie and another LIOBN. */
+	next = grant(f, 0);
+	assert_int_not_equal(next, cookie);
+	assert_int_not_equal(accept(f, next), pane);
+}
+
+/* What the client has granted on goes as well, from the last to the first. */
+static void test_regrant(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie = grant(f, 0), pane = accept(f, cookie), on, second;
+
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, pane,
+				 (FIRST + 8) * PAGE, 8 * PAGE, CLIENT_UNIT),
+			 0);
+	on = f->h.out[0];
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), VD_H_RESOURCE);
+	assert_int_equal(pf_call(f, SERVER, VD_H_ACCEPT_LOGICAL, on), 0);
+	second = f->h.out[0];
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_PUT_TCE, second, (FIRST + 8) * PAGE, pf_tce(5, RW)), 0);
+	assert_true(pf_is_of(f, SERVER, (FIRST + 8) * PAGE));
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, (FIRST + 8) * PAGE, pf_tce(6, RW)),
+			 VD_H_RESOURCE);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, VD_RESCIND_FORCED, cookie), 0);
+	assert_int_equal(pf_page(f, (FIRST + 8) * PAGE, VD_READ, NULL), -ENOENT);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, second, (FIRST + 8) * PAGE),
+			 VD_H_RESCINDED);
+}
+
+static void test_no_regrant(void **state)
+{
+	struct pf *f = *state;
+	uint64_t pane = accept(f, grant(f, VD_GRANT_NO_REGRANT));
+
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, pane,
+				 FIRST * PAGE, PAGE, CLIENT_UNIT),
+			 VD_H_PERMISSION);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, FIRST * PAGE, pf_tce(7, RW)), 0);
+}
+
+/* No more grants than there is room for; none of them is lost. */
+static void test_too_many(void **state)
+{
+	struct pf *f = *state;
+	uint64_t first = grant(f, 0);
+
+	for (unsigned int i = 1; i < VD_PAPR_MAX_GRANTS; i++)
+		grant(f, 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, 0,
+				 PAGE, SERVER_UNIT),
+			 VD_H_NO_MEM);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, 0, first), 0);
+	grant(f, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		pf_test(test_refused),	  pf_test(test_lend),
+		pf_test(test_return),	  pf_test(test_cookies_are_private),
+		pf_test(test_rescind),	  pf_test(test_regrant),
+		pf_test(test_no_regrant), pf_test(test_too_many),
+	};
+
+	return run_all(tests);
+}

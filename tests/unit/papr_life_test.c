@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "papr_fixture.h"
+
+#define NOW 1000u
+
+/* The server lends entries 0 to 7; the client has an entry there. */
+static uint64_t lend(struct pf *f, uint64_t *cookie)
+{
+	uint64_t pane;
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, 0,
+				 8 * PAGE, SERVER_UNIT),
+			 0);
+	*cookie = f->h.out[0];
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, *cookie), 0);
+	pane = f->h.out[0];
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, 0, pf_tce(9, RW)), 0);
+	return pane;
+}
+
+/* The owner dies: the client is told, has two seconds, and then is cut off. */
+static void test_owner_dies(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie, pane = lend(f, &cookie);
+
+	assert_int_equal(vd_papr_tick(f->p, NOW), UINT64_MAX);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	assert_int_equal(f->ntold, 1);
+	assert_int_equal(f->told, CLIENT);
+	assert_int_equal(f->told_unit, CLIENT_UNIT);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 1999), NOW + 2000);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 9);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, PAGE, pf_tce(8, RW)), 0);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 2000), UINT64_MAX);
+	assert_int_equal(pf_page(f, 0, RW, NULL), -ENOENT);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, 0, pf_tce(9, RW)), VD_H_RESCINDED);
+}
+
+/* Within its time the client can return what it has. */
+static void test_returned_in_time(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie, pane = lend(f, &cookie);
+
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, 0, 0), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), 0);
+	vd_papr_tick(f->p, NOW + 2000);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_RESCINDED);
+}
+
+/* What does not come to rest is tried again. */
+static void test_not_at_rest(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie;
+
+	lend(f, &cookie);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	f->drain_says = -EIO;
+	assert_int_equal(vd_papr_tick(f->p, NOW + 3000), NOW + 2000);
+	assert_int_equal(pf_pinned(f, CLIENT), 1);
+	f->drain_says = 0;
+	assert_int_equal(vd_papr_tick(f->p, NOW + 3001), UINT64_MAX);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+}
+
+/* The borrower dies: what it has is returned at once, and nobody is told. */
+static void test_borrower_dies(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie;
+
+	lend(f, &cookie);
+	assert_int_equal(vd_papr_fail(f->p, CLIENT, NOW), 0);
+	assert_int_equal(f->ntold, 0);
+	assert_int_equal(pf_page(f, 0, RW, NULL), -ENOENT);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, 0, cookie), 0);
+}
+
+static void test_reboot(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie;
+	const uint32_t high[] = { 0x800, (uint32_t)(PE_BUID >> 32), (uint32_t)PE_BUID, 16, 24 };
+
+	lend(f, &cookie);
+	assert_int_equal(pf_ddw(f, VD_DDW_CREATE, high, NULL), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 9 * PAGE, pf_tce(1, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, SERVER_LIOBN, 0, pf_tce(2, RW)), 0);
+	f->drain_says = -EIO;
+	assert_int_equal(vd_papr_reset(f->p, SERVER), -EIO);
+	f->drain_says = 0;
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+	assert_int_equal(pf_page(f, HIGH, VD_READ, NULL), -ERANGE);
+	assert_int_equal(pf_page(f, 9 * PAGE, VD_READ, NULL), -ENOENT);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW)), 0);
+	assert_int_equal(vd_papr_reset(f->p, STRANGER), -ENOENT);
+	assert_int_equal(vd_papr_fail(f->p, STRANGER, 0), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		pf_test(test_owner_dies),  pf_test(test_returned_in_time),
+		pf_test(test_not_at_rest), pf_test(test_borrower_dies),
+		pf_test(test_reboot),
+	};
+
+	return run_all(tests);
+}

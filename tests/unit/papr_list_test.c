@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "papr_fixture.h"
+
+static void test_list(void **state)
+{
+	struct pf *f = *state;
+	uint64_t list[VD_TCE_LIST_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		list[i] = i % 5 == 4 ? 0 : pf_tce(1 + i % 40, 1 + i % 3);
+	pf_list(f, SERVER, list, ARRAY_LEN(list));
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, PE_LIOBN, 8 * PAGE, PF_GPA, 512),
+			 0);
+	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
+		unsigned int prot = 1 + (unsigned int)i % 3;
+		int64_t page = i % 5 == 4 ? -ENOENT : (int64_t)(1 + i % 40);
+
+		assert_int_equal(pf_page(f, (8 + i) * PAGE, prot, NULL), page);
+	}
+	assert_int_equal(f->h.nout, 1);
+	assert_int_equal(f->h.out[0], pf_pinned(f, SERVER) * PAGE);
+}
+
+static void test_refused(void **state)
+{
+	static const struct {
+		const char *what;
+		uint64_t liobn, ioba, list, count;
+		int64_t status;
+	} rows[] = {
+		{ "513", PE_LIOBN, 0, PF_GPA, 513, VD_H_PARAMETER },
+		{ "all", PE_LIOBN, 0, PF_GPA, UINT64_MAX, VD_H_PARAMETER },
+		{ "over the end", PE_LIOBN, (PE_ENTRIES - 1) * PAGE, PF_GPA, 2, VD_H_PARAMETER },
+		{ "misaligned", PE_LIOBN, 0, PF_GPA + 8, 1, VD_H_PARAMETER },
+		{ "no memory", PE_LIOBN, 0, 0, 1, VD_H_PARAMETER },
+		{ "top of memory", PE_LIOBN, 0, 0 - PAGE, 1, VD_H_PARAMETER },
+		{ "behind memory", PE_LIOBN, 0, PF_GPA + PF_PAGES * PAGE, 1, VD_H_PARAMETER },
+		{ "no LIOBN", 9, 0, PF_GPA, 1, VD_H_PARAMETER },
+		{ "many tables, not enabled", 0 - 1ull, 0, PF_GPA, 1, VD_H_FUNCTION },
+	};
+	struct pf *f = *state;
+	const uint64_t list[] = { pf_tce(1, RW), pf_tce(2, RW) };
+
+	pf_list(f, SERVER, list, 2);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, rows[i].liobn, rows[i].ioba,
+			    rows[i].list, rows[i].count) != rows[i].status)
+			fail_msg("%s: %lld", rows[i].what, (long long)f->h.status);
+		assert_int_equal(pf_pinned(f, SERVER), 0);
+	}
+}
+
+/* The last entry is bad: none was stored, and what was there is there. */
+static void test_all_or_none(void **state)
+{
+	struct pf *f = *state;
+	uint64_t list[64];
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(50, RW)), 0);
+	for (size_t i = 0; i < 64; i++)
+		list[i] = pf_tce(i, RW);
+	list[63] = pf_tce(PF_PAGES, RW);
+	pf_list(f, SERVER, list, 64);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, PE_LIOBN, 0, PF_GPA, 64),
+			 VD_H_PARAMETER);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 50);
+	assert_int_equal(pf_pinned(f, SERVER), 1);
+	/* Up to the one before it is fine. */
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, PE_LIOBN, 0, PF_GPA, 63), 0);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 0);
+}
+
+static void test_over_entitlement(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { pf_tce(1, RW), pf_tce(2, RW), pf_tce(3, RW) };
+
+	vd_domain_set_budget(f->d[SERVER], 2 * PAGE);
+	pf_list(f, SERVER, list, 3);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, PE_LIOBN, 0, PF_GPA, 3),
+			 VD_H_NOT_ENOUGH);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, PE_LIOBN, 0, PF_GPA, 2), 0);
+}
+
+static int many_setup(void **state)
+{
+	const struct vd_papr_cfg cfg = { .size = sizeof(cfg),
+					 .grant_liobn = GRANT_LIOBN,
+					 .multi_table = true };
+	struct pf *f = malloc(sizeof(*f));
+
+	assert_non_null(f);
+	pf_make(f, &cfg);
+	pf_furnish(f);
+	*state = f;
+	return 0;
+}
+
+static uint64_t entry(struct pf *f, uint64_t liobn, uint64_t ioba)
+{
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, liobn, ioba), 0);
+	return f->h.out[0];
+}
+
+/* The LIOBNs come first, then the entries that each of them gets. */
+static void test_many_tables(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { PE_LIOBN, SERVER_LIOBN, pf_tce(1, 1), pf_tce(2, 2), 0 };
+
+	pf_list(f, SERVER, list, 5);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 4 * PAGE, PF_GPA, 3),
+			 0);
+	for (size_t t = 0; t < 2; t++) {
+		for (size_t i = 0; i < 3; i++)
+			assert_int_equal(entry(f, list[t], (4 + i) * PAGE), list[2 + i]);
+	}
+	assert_int_equal(pf_pinned(f, SERVER), 2);
+}
+
+static void test_many_refused(void **state)
+{
+	static const struct {
+		uint64_t ntables, count, list[3];
+	} rows[] = {
+		{ 129, 1, { PE_LIOBN } },
+		{ 1ull << 63, 1, { PE_LIOBN } },
+		{ 2, 511, { PE_LIOBN, SERVER_LIOBN } },
+		{ 2, UINT64_MAX, { PE_LIOBN, SERVER_LIOBN } },
+		{ 2, 1, { PE_LIOBN, CLIENT_LIOBN, PF_GPA | RW } },
+		{ 2, 1, { PE_LIOBN, 1ull << 32 | SERVER_LIOBN, PF_GPA | RW } },
+		{ 2, 1, { PE_LIOBN, SERVER_LIOBN, 3 } },
+		/* In the first table, behind the end of the second. */
+		{ 2, 200, { PE_LIOBN, SERVER_LIOBN, PF_GPA | RW } },
+	};
+	struct pf *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		pf_list(f, SERVER, rows[i].list, 3);
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - rows[i].ntables, 0,
+					 PF_GPA, rows[i].count),
+				 VD_H_PARAMETER);
+		assert_int_equal(pf_pinned(f, SERVER), 0);
+	}
+}
+
+/* The second table cannot be filled: the first has what it had. */
+static void test_many_undone(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { SERVER_LIOBN, PE_LIOBN, pf_tce(1, RW), pf_tce(2, RW) };
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, SERVER_LIOBN, 0, pf_tce(9, 1)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, PAGE,
+				 PAGE, SERVER_UNIT),
+			 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, f->h.out[0]), 0);
+	pf_list(f, SERVER, list, 4);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 0, PF_GPA, 2),
+			 VD_H_RESOURCE);
+	assert_int_equal(entry(f, SERVER_LIOBN, 0), pf_tce(9, 1));
+	assert_int_equal(entry(f, SERVER_LIOBN, PAGE), 0);
+	assert_int_equal(entry(f, PE_LIOBN, 0), 0);
+	assert_int_equal(pf_pinned(f, SERVER), 1);
+}
+
+#define many_test(t) cmocka_unit_test_setup_teardown(t, many_setup, pf_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		pf_test(test_list),	     pf_test(test_refused),
+		pf_test(test_all_or_none),   pf_test(test_over_entitlement),
+		many_test(test_many_tables), many_test(test_many_refused),
+		many_test(test_many_undone),
+	};
+
+	return run_all(tests);
+}

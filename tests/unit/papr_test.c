@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "mem_nth.h"
+#include "papr_fixture.h"
+
+static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
+{
+	(void)opaque;
+	(void)partition;
+	(void)unit;
+}
+
+static const struct vd_papr_ops ops = { owner_failed };
+
+static void test_sane(void **state)
+{
+	static const struct vd_papr_ops none = { NULL };
+	struct vd_papr_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	struct vd_papr *p = NULL;
+
+	(void)state;
+	assert_int_equal(vd_papr_create(NULL, &p), -EINVAL);
+	cfg.size--;
+	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
+	cfg.size++;
+	cfg.ops = NULL;
+	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
+	cfg.ops = &none;
+	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
+	cfg.ops = &ops;
+	cfg.grant_liobn = UINT32_MAX;
+	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
+	assert_null(p);
+	vd_papr_destroy(NULL);
+}
+
+static void test_out_of_memory(void **state)
+{
+	const struct vd_papr_cfg cfg = { .size = sizeof(cfg), .multi_table = true, .ops = &ops };
+	struct vd_papr *p = NULL;
+	size_t live = mem_live();
+	unsigned int n = 0;
+	int err;
+
+	(void)state;
+	do {
+		mem_fail(++n);
+		err = vd_papr_create(&cfg, &p);
+		mem_fail(0);
+		assert_true(err == 0 || err == -ENOMEM);
+		assert_int_equal(err != 0, p == NULL);
+		assert_true(err == 0 || mem_live() == live);
+	} while (err);
+	assert_true(n > 3);
+	vd_papr_destroy(p);
+	assert_int_equal(mem_live(), live);
+}
+
+static void test_partitions(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_partition part = { .size = sizeof(part),
+					  .id = SERVER,
+					  .domain = f->d[SERVER] };
+
+	assert_int_equal(vd_papr_add_partition(f->p, &part), -EEXIST);
+	part.id = VD_NO_OWNER;
+	assert_int_equal(vd_papr_add_partition(f->p, &part), -EINVAL);
+	part.id = 100;
+	part.domain = NULL;
+	assert_int_equal(vd_papr_add_partition(f->p, &part), -EINVAL);
+	part.domain = f->d[SERVER];
+	for (uint32_t i = 2; i < VD_PAPR_MAX_PARTITIONS; i++) {
+		part.id++;
+		assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
+	}
+	part.id++;
+	assert_int_equal(vd_papr_add_partition(f->p, &part), -ENOSPC);
+}
+
+/* No other number than those of the calls is one of them. */
+static void test_unknown(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_hcall h = { .token = 0 };
+	struct vd_papr_stats s;
+	unsigned int known = 0;
+
+	for (h.token = 0; h.token < 0x1000; h.token++) {
+		int err = vd_papr_hcall(f->p, SERVER, &h);
+
+		known += err == 0;
+		if (err) {
+			assert_int_equal(err, -ENOENT);
+			assert_int_equal(h.status, VD_H_FUNCTION);
+			assert_int_equal(h.nout, 0);
+		}
+	}
+	assert_int_equal(known, 14);
+	h.token = (uint64_t)1 << 32 | VD_H_PUT_TCE;
+	assert_int_equal(vd_papr_hcall(f->p, SERVER, &h), -ENOENT);
+	h.token = VD_H_PUT_TCE;
+	assert_int_equal(vd_papr_hcall(f->p, STRANGER, &h), -ENOENT);
+	vd_papr_stats(f->p, &s);
+	assert_int_equal(s.unknown, 0x1000 - 14 + 2);
+	assert_int_equal(s.calls, 14);
+	assert_int_equal(s.panes, 3);
+}
+
+static void test_counts(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_stats s;
+
+	pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW));
+	pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, 3);
+	vd_papr_stats(f->p, &s);
+	assert_int_equal(s.calls, 2);
+	assert_int_equal(s.refused, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sane), cmocka_unit_test(test_out_of_memory),
+		pf_test(test_partitions),    pf_test(test_unknown),
+		pf_test(test_counts),
+	};
+
+	return run_all(tests);
+}
