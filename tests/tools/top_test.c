@@ -4,12 +4,17 @@
 #include "exit.h"
 #include "sample.h"
 #include "top.h"
+#include <poll.h>
+#include <pty.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 /* needs the four above */
 #include <cmocka.h>
@@ -197,6 +202,62 @@ static void test_text(void **state)
 	says("web ");
 }
 
+/* Read from a terminal until it says @part; false after a while. */
+static bool read_until(int fd, const char *part)
+{
+	static char seen[1 << 16];
+	size_t len = 0;
+	ssize_t n;
+
+	memset(seen, 0, sizeof(seen));
+	while (len < sizeof(seen) - 1) {
+		struct pollfd p = { fd, POLLIN, 0 };
+
+		if (poll(&p, 1, 5000) <= 0)
+			return false;
+		n = read(fd, seen + len, sizeof(seen) - 1 - len);
+		if (n <= 0)
+			return false;
+		len += (size_t)n;
+		if (strstr(seen, part))
+			return true;
+	}
+	return false;
+}
+
+/* In place on a terminal, ended by a key, and the terminal is as it was. */
+static void live(const char *key)
+{
+	struct winsize size = { .ws_row = 24, .ws_col = 40 };
+	char *argv[] = { "top", "--interval", "0.1", NULL };
+	struct termios before, after;
+	int fd, status;
+	pid_t pid = forkpty(&fd, NULL, NULL, &size);
+
+	if (pid == 0)
+		_exit(top_main(3, argv, f.dir, stdout));
+	assert_true(pid > 0);
+	assert_int_equal(tcgetattr(fd, &before), 0);
+	assert_true(read_until(fd, "web "));
+	assert_true(read_until(fd, "\033[H"));		     /* again, from the top */
+	assert_true(read_until(fd, "IN RAM SWAPPED\033[K")); /* cut to 40 columns */
+	assert_int_equal(write(fd, key, 1), 1);
+	assert_true(read_until(fd, "\033[?1049l"));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_int_equal(tcgetattr(fd, &after), 0);
+	assert_int_equal(after.c_lflag & (ECHO | ICANON | ISIG), ECHO | ICANON | ISIG);
+	close(fd);
+}
+
+static void test_live(void **state)
+{
+	(void)state;
+	start(0, "web");
+	live("q");
+	live("\003");
+}
+
 /* No rates from nothing, nor across a restart under the same name. */
 static void test_first_sample(void **state)
 {
@@ -225,10 +286,7 @@ static void test_first_sample(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_usage),
-		T(test_json),
-		T(test_text),
-		T(test_first_sample),
+		T(test_usage), T(test_json), T(test_text), T(test_live), T(test_first_sample),
 	};
 
 	return cmocka_run_group_tests_name("top", tests, NULL, NULL);
