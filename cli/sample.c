@@ -93,6 +93,7 @@ static void copy_fields(json_t *to, const json_t *snapshot)
 		{ "swapped_bytes", "status.swapped_bytes" },
 		{ "pinned_bytes", "status.pinned_bytes" },
 		{ "cached_bytes", "status.cached_bytes" },
+		{ "held_bytes", "status.held_bytes" },
 		{ "mapped_bytes", "status.mapped_bytes" },
 		{ "budget_bytes", "status.budget_bytes" },
 		{ "balloon_bytes", "balloon.actual_bytes" },

@@ -75,6 +75,18 @@ static void print_device(const struct page *p, const json_t *d)
 		number(d, "maps_per_second").text, number(d, "refused").text);
 }
 
+/* By requests and by the table. */
+static struct cell mapped(const json_t *m)
+{
+	json_int_t n = json_integer_value(json_object_get(m, "mapped_bytes")) +
+		       json_integer_value(json_object_get(m, "held_bytes"));
+	json_t *sum = json_pack("{s:I}", "sum", n);
+	struct cell c = size(sum, "sum");
+
+	json_decref(sum);
+	return c;
+}
+
 static void print_machine(const struct page *p, const json_t *m)
 {
 	json_t *d;
@@ -84,7 +96,7 @@ static void print_machine(const struct page *p, const json_t *m)
 		   text(m, "name"), size(m, "guest_ram_bytes").text,
 		   size(m, "guest_resident_bytes").text,
 		   size(m, "swapped_bytes").text, size(m, "pinned_bytes").text,
-		   size(m, "cached_bytes").text, size(m, "mapped_bytes").text,
+		   size(m, "cached_bytes").text, mapped(m).text,
 		   size(m, "balloon_bytes").text,
 		   number(m, "exits_per_second").text,
 		   number(m, "maps_per_second").text,
