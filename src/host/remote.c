@@ -12,15 +12,21 @@
 #include <errno.h>
 #include <lock.h>
 #include <mem.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <viaduct/remote.h>
 
-#define DEFAULT_MS 5000
-#define CONFIG_LEN 4096
-#define REFUSED	   (~(uint64_t)0)
-#define NO_DEVICE  0xffffu
+#define DEFAULT_MS     5000
+#define CONFIG_LEN     4096
+#define REFUSED	       (~(uint64_t)0)
+#define NO_DEVICE      0xffffu
+
+#define INTERRUPT_LINE 0x3c /* a register that means nothing to a device */
+#define MARK	       0xa5u
+#define SETTLE_TRIES   10
+#define SETTLE_MS      10
 
 struct vd_remote {
 	struct lock lock; /* guards the wire: one exchange at a time */
@@ -286,6 +292,26 @@ static int open_nowhere(void)
 	return fd;
 }
 
+/*
+ * QEMU answers its socket before the reset with which its machine starts: what
+ * was set up until then would be lost. So write a mark that a reset clears, and
+ * leave the peer time to get on. If the mark stays the reset was before it:
+ * while the peer has nothing to read it goes on starting.
+ */
+static int settle(struct vd_remote *r)
+{
+	uint32_t mark = MARK;
+	int err = vd_remote_config_write(r, INTERRUPT_LINE, 1, MARK);
+
+	for (int i = 0; i < SETTLE_TRIES && !err && mark == MARK; i++) {
+		poll(NULL, 0, i == 0 ? 0 : SETTLE_MS);
+		err = vd_remote_config_read(r, INTERRUPT_LINE, 1, &mark);
+	}
+	if (!err && mark == MARK)
+		err = vd_remote_config_write(r, INTERRUPT_LINE, 1, 0);
+	return err;
+}
+
 static int shake_hands(struct vd_remote *r)
 {
 	uint32_t vendor;
@@ -293,6 +319,8 @@ static int shake_hands(struct vd_remote *r)
 
 	if (err == -EREMOTEIO || (!err && vendor == NO_DEVICE))
 		return -ENODEV;
+	if (!err)
+		err = settle(r);
 	return err ? err : vd_remote_set_memory(r, NULL, 0);
 }
 

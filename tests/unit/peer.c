@@ -6,10 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RET	  1
-#define REQ_SYNC  0
-#define REQ_IRQ	  6
-#define REQ_RESET 7
+#define RET		1
+#define REQ_SYNC	0
+#define REQ_CONFIG_READ 3
+#define REQ_BAR_READ	5
+#define REQ_IRQ		6
+#define REQ_RESET	7
 
 struct answer {
 	uint8_t bytes[24];
@@ -172,14 +174,17 @@ static enum peer_mood mood_now(struct peer *p)
 }
 
 /* Reads are answered with the value, a reset without one, all else with 0. */
-static void react(struct peer *p, int32_t cmd)
+static void react(struct peer *p, const struct peer_seen *s)
 {
 	enum peer_mood mood = mood_now(p);
+	uint64_t value = p->value;
 
-	if (mood == PEER_GOOD && cmd == REQ_RESET)
+	if (s->cmd == REQ_CONFIG_READ && s->body[8] == 1)
+		value &= 0xff;
+	if (mood == PEER_GOOD && s->cmd == REQ_RESET)
 		put_bare(p);
 	else
-		answer(p, mood, cmd == 3 || cmd == 5 ? p->value : 0);
+		answer(p, mood, s->cmd == REQ_CONFIG_READ || s->cmd == REQ_BAR_READ ? value : 0);
 }
 
 static void *serve(void *arg)
@@ -191,7 +196,7 @@ static void *serve(void *arg)
 		p->seen[p->nseen % PEER_LOG] = s;
 		atomic_fetch_add(&p->nseen, 1);
 		if (s.cmd != REQ_SYNC && s.cmd != REQ_IRQ)
-			react(p, s.cmd);
+			react(p, &s);
 		while (atomic_load(&p->mood) == PEER_DEAF && atomic_load(&p->after) == 0)
 			poll(NULL, 0, 1);
 	}

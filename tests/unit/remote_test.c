@@ -58,14 +58,32 @@ static void handshake(void **state)
 	struct vd_remote *r = meet(&p, 0);
 
 	(void)state;
-	assert_int_equal(p.nseen, 3);
+	assert_int_equal(p.nseen, 5);
 	assert_int_equal(p.seen[0].cmd, 3);
 	assert_int_equal(p.seen[0].size, 12);
-	assert_int_equal(p.seen[1].cmd, 0);
-	assert_int_equal(p.seen[1].size, 192);
-	assert_int_equal(p.seen[1].nfds, 1);
-	assert_int_equal(u64_at(&p.seen[1], 0), UINT64_MAX - 4095);
-	assert_int_equal(u64_at(&p.seen[1], 64), 4096);
+	assert_int_equal(p.seen[3].cmd, 0);
+	assert_int_equal(p.seen[3].size, 192);
+	assert_int_equal(p.seen[3].nfds, 1);
+	assert_int_equal(u64_at(&p.seen[3], 0), UINT64_MAX - 4095);
+	assert_int_equal(u64_at(&p.seen[3], 64), 4096);
+	part(r, &p);
+}
+
+/* A mark that stays: the peer has been up for long. It is taken away. */
+static void an_old_peer(void **state)
+{
+	struct vd_remote_cfg cfg = { .size = sizeof(cfg) };
+	struct vd_remote *r;
+	struct peer p;
+
+	(void)state;
+	peer_start(&p);
+	p.value = 0x1ba5;
+	cfg.fd = p.ours;
+	assert_int_equal(vd_remote_create(&cfg, &r), 0);
+	assert_int_equal(seen(&p, 3)->cmd, 2);
+	assert_int_equal(u32_at(seen(&p, 3), 0), u32_at(&p.seen[1], 0));
+	assert_int_equal(u32_at(seen(&p, 3), 4), 0);
 	part(r, &p);
 }
 
@@ -372,12 +390,13 @@ static void threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(handshake),	 cmocka_unit_test(handshake_fails),
-		cmocka_unit_test(bad_cfg),	 cmocka_unit_test(accesses),
-		cmocka_unit_test(bad_accesses),	 cmocka_unit_test(refusals),
-		cmocka_unit_test(wide_numbers),	 cmocka_unit_test(memory),
-		cmocka_unit_test(bad_memory),	 cmocka_unit_test(irq),
-		cmocka_unit_test(death_between), cmocka_unit_test(threads),
+		cmocka_unit_test(handshake),   cmocka_unit_test(handshake_fails),
+		cmocka_unit_test(an_old_peer), cmocka_unit_test(bad_cfg),
+		cmocka_unit_test(accesses),    cmocka_unit_test(bad_accesses),
+		cmocka_unit_test(refusals),    cmocka_unit_test(wide_numbers),
+		cmocka_unit_test(memory),      cmocka_unit_test(bad_memory),
+		cmocka_unit_test(irq),	       cmocka_unit_test(death_between),
+		cmocka_unit_test(threads),
 	};
 
 	return run_all(tests);
