@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The window commands of a control socket, for any program that owns an
+ * adapter. docs/control.md lists every field.
+ *
+ *	struct control_windows w = { .adapter = a, .ops = &ops, ... };
+ *	struct control_cfg cfg = { .path = path, .version = "1" };
+ *
+ *	cfg.table = control_windows_table(&w);
+ *	err = control_create(&cfg, &control, why, sizeof(why));
+ *
+ * A program with more commands puts control_windows_commands() into a table of
+ * its own, whose ctx is the struct control_windows.
+ */
+#ifndef VMM_CONTROL_WINDOWS_H
+#define VMM_CONTROL_WINDOWS_H
+
+#include "control_proto.h"
+#include <viaduct/viaduct.h>
+
+/* Called in the server's thread. The program locks its policy, if need be. */
+struct control_windows_ops {
+	/* An admin's change was tried: vd_policy_record(). now_ms and rate are
+	 * not filled in. */
+	void (*tried)(void *opaque, const struct vd_policy_record *r);
+	/* As vd_policy_records(). */
+	size_t (*records)(void *opaque, struct vd_policy_record *out,
+			  size_t max);
+};
+
+struct control_windows {
+	struct vd_adapter *adapter; /* borrowed */
+	const struct control_windows_ops *ops;
+	void *opaque;
+};
+
+const struct control_command *control_windows_commands(size_t *n);
+
+/* Those alone. */
+struct control_table control_windows_table(struct control_windows *w);
+
+#endif
