@@ -103,17 +103,42 @@ static bool try_evict(uint64_t *word, enum evict_mode mode)
 	return word_swap(word, w, 0); /* evict */
 }
 
-/* Which of 64 words have no count: most of a busy table is passed over here. */
-static uint64_t find_free(const uint64_t *word)
+/* Of 64 words. */
+struct look {
+	bool all_held, none_cold; /* cold: neither held nor used */
+};
+
+/*
+ * Most of a busy table is passed over here, so it is worth a sum: a count above
+ * 0 plus the greatest count carries into the bit above it, and USED is the one
+ * above that.
+ */
+static struct look look_at(const uint64_t *word)
 {
-	uint64_t free = 0;
+	const uint64_t carry = VD_HAL_WORD_COUNT + 1;
+	uint64_t held = carry, warm = carry;
 
 	for (unsigned int i = 0; i < 64; i++) {
-		uint64_t none = (word_peek(&word[i]) & VD_HAL_WORD_COUNT) == 0;
+		uint64_t w = word_peek(&word[i]);
+		uint64_t sum = (w & VD_HAL_WORD_COUNT) + VD_HAL_WORD_COUNT;
 
-		free |= none << i;
+		held &= sum;
+		warm &= sum | (w & VD_HAL_WORD_USED) >> 1;
 	}
-	return free;
+	return (struct look){ held != 0, warm != 0 };
+}
+
+/* Of the 64 pages from @page on, is there none to evict? */
+static bool is_hopeless(struct vd_domain *d, uint64_t page,
+			enum evict_mode mode) MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+	struct look l = { false, false };
+
+	if (page + 64 <= t->nwords)
+		l = look_at(&t->word[page]);
+	t->passed_over |= !l.all_held;
+	return l.all_held || (mode == EVICT_UNUSED && l.none_cold);
 }
 
 /*
@@ -133,8 +158,8 @@ static void evict_bits(struct vd_domain *d, struct batch *b, uint64_t page,
 {
 	struct pintable *t = &d->pins;
 
-	if (page + 64 <= t->nwords)
-		bits &= find_free(&t->word[page]);
+	if (is_hopeless(d, page, mode))
+		return;
 	for (; bits && !is_done(d, b); bits &= bits - 1) {
 		uint64_t at = page + (unsigned int)__builtin_ctzll(bits);
 
@@ -195,7 +220,8 @@ bool evict_for(struct vd_domain *d, uint64_t granules)
 
 	if (!cached)
 		return false;
-	if (turn(d, EVICT_UNUSED, most, enough))
+	t->passed_over = false;
+	if (turn(d, EVICT_UNUSED, most, enough) && t->passed_over)
 		turn(d, EVICT_ANY, most, enough);
 	t->reclaimed += cached - t->ncached;
 	return t->ncached < cached;
@@ -230,6 +256,7 @@ static uint64_t round_of(struct vd_domain *d, enum evict_mode mode,
 	uint64_t left, got = 0;
 
 	lock_take(&d->lock);
+	t->passed_over = false;
 	left = t->ncached ? t->nblocks : 0;
 	while (left > 0 && got < want) {
 		uint64_t n = less(left, PIECE), before = d->pages.npinned;
@@ -247,13 +274,24 @@ static uint64_t round_of(struct vd_domain *d, enum evict_mode mode,
 	return got;
 }
 
+/* Is a second round of use? A hint: others may have looked since. */
+static bool has_passed_over(struct vd_domain *d)
+{
+	bool yes;
+
+	lock_take(&d->lock);
+	yes = d->pins.passed_over;
+	lock_drop(&d->lock);
+	return yes;
+}
+
 uint64_t vd_domain_reclaim(struct vd_domain *d, uint64_t bytes)
 {
 	unsigned int shift = d->pages.shift;
 	uint64_t want = (bytes >> shift) + ((bytes & ((1u << shift) - 1)) != 0);
 	uint64_t got = round_of(d, EVICT_UNUSED, want);
 
-	if (got < want)
+	if (got < want && has_passed_over(d))
 		got += round_of(d, EVICT_ANY, want - got);
 	return got << shift;
 }

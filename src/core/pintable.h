@@ -50,7 +50,8 @@ struct pintable {
 	uint64_t nwords;
 	struct pin_block **block; /* owned, as are those in it */
 	uint64_t nblocks;
-	uint64_t hand; /* block where the next reclaim goes on */
+	uint64_t hand;	  /* block where the next reclaim goes on */
+	bool passed_over; /* a round saw what nobody holds */
 	uint64_t now_ms;
 	uint64_t ncached; /* pinned records */
 	unsigned int around;
