@@ -63,6 +63,7 @@ struct vd_target {
  * An error is recorded in the adapter's fault ring.
  *
  * Return: 0, or
+ *  -EINVAL  @prot is 0; not recorded
  *  -EPERM   the device is denied
  *  -ENXIO   no window begins at or below the address
  *  -ERANGE  past the end of the window below it
@@ -109,6 +110,17 @@ struct vd_sglist {
  */
 int vd_translate_list(struct vd_reader *r, struct vd_sglist *l,
 		      unsigned int prot);
+
+/**
+ * vd_translate_pages() - many addresses by themselves, such as a PRP list;
+ *                        inside
+ * @bus: @n addresses; each is asked for alone, up to the end of its I/O page
+ * @hva: out: @n places; written up to the first that is refused
+ *
+ * Return: 0, as vd_translate()
+ */
+int vd_translate_pages(struct vd_reader *r, const vd_iova *bus, size_t n,
+		       unsigned int prot, void **hva);
 
 #ifdef __cplusplus
 }

@@ -46,23 +46,31 @@ void view_show(struct view *v, struct view_runs *r)
 static void add_run(struct view_runs *r, const struct window *w, uint64_t first,
 		    uint64_t end)
 {
-	struct vd_table *t = w->table;
+	const struct vd_table *t = w->table;
+	const struct ram *ram = &w->owner->ram;
+	struct view_run *run = &r->run[r->n];
 
 	if (first == end)
 		return;
-	r->run[r->n++] = (struct view_run){
+	*run = (struct view_run){
 		.bus = window_bus(w, first),
 		.n = end - first,
-		.flat = t->levels ? NULL : t->top + first,
-		.top = t->top,
-		.first = first,
-		.ram = &w->owner->ram,
-		.owner = w->owner->id,
+		.mask = ((uint64_t)1 << t->shift) - 1,
+		.top = t->levels ? t->top : t->top + first,
 		.format = (uint8_t)t->format,
 		.shift = (uint8_t)t->shift,
 		.levels = (uint8_t)t->levels,
 		.rights = (uint8_t)w->rights,
+		.owner = w->owner->id,
+		.first = t->levels ? first : 0,
+		.ram = ram,
 	};
+	if (ram->n) {
+		run->gpa = ram->at[0].gpa;
+		run->len = ram->at[0].len;
+		run->hva = ram->at[0].hva;
+	}
+	r->n++;
 }
 
 /* The first loan of @w from entry @at on, or NULL. */

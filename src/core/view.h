@@ -12,16 +12,22 @@
 
 struct window;
 
-/* No two runs of a view share a bus address. */
+/*
+ * No two runs of a view share a bus address. The first span of the owner's
+ * memory is here as well, so that a look-up finds it all in two lines.
+ */
 struct view_run {
-	uint64_t bus;	/* first address */
-	uint64_t n;	/* pages; 0: matches nothing */
-	uint64_t *flat; /* its first entry, if the table is one array */
-	const uint64_t *top;
-	uint64_t first; /* entry in the table */
-	const struct ram *ram;
-	uint32_t owner;
+	uint64_t bus;  /* first address */
+	uint64_t n;    /* pages; 0: matches nothing */
+	uint64_t mask; /* of the address inside a page */
+	const uint64_t
+		*top; /* of the table; its entry, if there are no levels */
+	uint64_t gpa, len;
+	unsigned char *hva;
 	uint8_t format, shift, levels, rights;
+	uint32_t owner;
+	uint64_t first; /* entry in the table; 0, if there are no levels */
+	const struct ram *ram;
 };
 
 /* There is always one more run than @n, which matches nothing. */
