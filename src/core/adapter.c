@@ -84,6 +84,20 @@ int adapter_drain(struct vd_adapter *a, const struct vd_drain *what)
 	return a->ops->drain(a->opaque, what) ? -EIO : 0;
 }
 
+/* A window of @o's devices that nothing is lent of, or NULL: there is none. */
+static struct window *innermost(struct vd_adapter *a, const struct owner *o)
+	MUST_HOLD(a->lock)
+{
+	for (uint32_t i = 0; i < a->nregs; i++) {
+		struct window *w = &a->window[i];
+
+		if (w->table && w->via == o &&
+		    !window_is_lent(a, w, w->first, w->len))
+			return w;
+	}
+	return NULL;
+}
+
 /* Pins drop only behind devices that came to rest. */
 static void end_owner(struct vd_adapter *a, struct owner *o)
 	MUST_HOLD(a->change)
@@ -91,6 +105,7 @@ static void end_owner(struct vd_adapter *a, struct owner *o)
 	const struct vd_drain all = {
 		o->id, VD_EVERY_DEVICE, { 0 }, { UINT64_MAX }
 	};
+	struct window *w;
 
 	for (uint32_t i = 0; i < a->nregs; i++)
 		window_hide(&a->window[i], o);
@@ -98,12 +113,11 @@ static void end_owner(struct vd_adapter *a, struct owner *o)
 	if (o->ndevices && adapter_drain(a, &all) != 0)
 		return;
 	lock_take(&a->lock);
-	for (uint32_t i = 0; i < a->nregs; i++) {
-		struct window *w = &a->window[i];
-		const struct part p = { w, w->first, w->len, NULL };
+	while ((w = innermost(a, o))) {
+		const struct part p = part_all(w, NULL);
 
-		if (w->table && w->via == o)
-			entry_revoke(a, &p);
+		entry_revoke(a, &p);
+		window_clear(a, w);
 	}
 	lock_drop(&a->lock);
 }

@@ -11,6 +11,7 @@
 #include "core.h"
 #include "held.h"
 
+#include <assert.h>
 #include <atom.h>
 #include <mem.h>
 #include <errno.h>
@@ -109,6 +110,7 @@ static void let_go(struct vd_domain *d, const struct part *p, uint64_t i)
 	struct held *h = &p->s->held[i];
 	struct vd_pin pin = { .handle = h->handle };
 
+	assert(atom_load32(&h->count) != 0);
 	while (!try_release(h)) {
 		if (!atom_swap32(&h->count, 1, HELD_BUSY))
 			continue;

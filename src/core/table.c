@@ -220,9 +220,9 @@ void table_unreserve(struct vd_table *t, uint64_t first, uint64_t n)
 
 	while (i != TABLE_END) {
 		table_prune(t, i);
-		if (last - i < TABLE_BLOCK)
+		if ((i | TABLE_MASK) >= last)
 			return;
-		i = table_next(t, i + TABLE_BLOCK, last);
+		i = table_next(t, (i | TABLE_MASK) + 1, last);
 	}
 }
 

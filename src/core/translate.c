@@ -256,6 +256,8 @@ int vd_translate(struct vd_reader *r, vd_iova bus, unsigned int prot,
 {
 	const struct last *l = &r->last;
 
+	if (prot == 0)
+		return -EINVAL;
 	if ((bus.v & ~l->mask) == l->bus && (prot & ~l->rights) == 0) {
 		uint64_t in = bus.v - l->bus;
 
@@ -265,8 +267,6 @@ int vd_translate(struct vd_reader *r, vd_iova bus, unsigned int prot,
 		out->owner = l->owner;
 		return 0;
 	}
-	if (prot == 0)
-		return -EINVAL;
 	return look_up(r, bus.v, prot, out);
 }
 

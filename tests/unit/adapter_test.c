@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "engine_fixture.h"
+#include "mem_nth.h"
+
+static int drain(void *opaque, const struct vd_drain *what)
+{
+	(void)opaque;
+	(void)what;
+	return 0;
+}
+
+static void changed(void *opaque, uint32_t owner, const struct vd_window_info *w)
+{
+	(void)opaque;
+	(void)owner;
+	(void)w;
+}
+
+static const struct vd_adapter_ops ops = { drain, changed };
+
+static void refuses(void **state)
+{
+	const struct vd_adapter_cfg rows[] = {
+		{ .size = 1, .ops = &ops },
+		{ .size = sizeof(rows[0]) },
+		{ .size = sizeof(rows[0]), .ops = &ops, .nregs = 65 },
+		{ .size = sizeof(rows[0]), .ops = &ops, .flags = 2 },
+		{ .size = sizeof(rows[0]), .ops = &ops, .max_devices = 1025 },
+		{ .size = sizeof(rows[0]), .ops = &ops, .max_readers = 1025 },
+	};
+	struct vd_adapter *a;
+
+	(void)state;
+	assert_int_equal(vd_adapter_create(NULL, &a), -EINVAL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(vd_adapter_create(&rows[i], &a), -EINVAL);
+}
+
+static void without_memory(void **state)
+{
+	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	size_t live = mem_live();
+	struct vd_adapter *a;
+	int err;
+
+	(void)state;
+	for (unsigned int nth = 1;; nth++) {
+		mem_fail(nth);
+		err = vd_adapter_create(&cfg, &a);
+		mem_fail(0);
+		if (!err)
+			break;
+		assert_int_equal(err, -ENOMEM);
+		assert_int_equal(mem_live(), live);
+	}
+	vd_adapter_destroy(a);
+	assert_int_equal(mem_live(), live);
+	vd_adapter_destroy(NULL);
+}
+
+static void devices(void **state)
+{
+	struct ex *x = *state;
+
+	assert_int_equal(vd_adapter_attach(x->a, VD_EVERY_DEVICE, EX_P1), -EINVAL);
+	assert_int_equal(vd_adapter_attach(x->a, 5, EX_C), -EINVAL);
+	assert_int_equal(vd_adapter_attach(x->a, 5, 99), -ENOENT);
+	assert_int_equal(vd_adapter_attach(x->a, EX_D1, EX_P2), -EEXIST);
+	for (uint32_t i = 2; i < 64; i++)
+		assert_int_equal(vd_adapter_attach(x->a, i, EX_P1), 0);
+	assert_int_equal(vd_adapter_attach(x->a, 500, EX_P1), -ENOSPC);
+	assert_int_equal(vd_adapter_detach(x->a, 500), -ENODEV);
+	assert_int_equal(vd_adapter_detach(x->a, EX_D1), -EBUSY);
+	assert_int_equal(vd_adapter_detach(x->a, 3), 0);
+	assert_int_equal(x->drained.device, 3);
+	x->drain_says = -1;
+	assert_int_equal(vd_adapter_detach(x->a, 4), -EIO);
+	x->drain_says = 0;
+	assert_int_equal(vd_adapter_detach(x->a, 4), 0);
+}
+
+/* T3.3 of this back end: no access after deny, and a fault for each. */
+static void deny_and_permit(void **state)
+{
+	struct ex *x = *state;
+	struct vd_fault f;
+	unsigned char *hva;
+
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 0, 1), 0);
+	assert_int_equal(vd_adapter_deny(x->a, EX_D1), 0);
+	assert_int_equal(x->drained.device, EX_D1);
+	assert_int_equal(x->found_at_drain, -EPERM);
+	ex_fault(x);
+	assert_int_equal(ex_access(x->r1, EX_BUS, VD_WRITE, &hva), -EPERM);
+	f = ex_fault(x);
+	assert_int_equal(f.guest_id, EX_D1);
+	assert_int_equal(f.iova.v, EX_BUS);
+	assert_int_equal(f.prot, VD_WRITE);
+	assert_int_equal(f.reason, VD_FAULT_DENIED);
+	assert_int_equal(ex_pinned(&x->p1), 1); /* the window is not the device's */
+	assert_int_equal(vd_adapter_permit(x->a, EX_D1), 0);
+	assert_int_equal(ex_access(x->r1, EX_BUS, VD_WRITE, &hva), 0);
+	assert_int_equal(vd_adapter_deny(x->a, 99), -ENODEV);
+	assert_int_equal(vd_adapter_permit(x->a, 99), -ENODEV);
+	x->drain_says = -1;
+	assert_int_equal(vd_adapter_deny(x->a, EX_D1), -EIO);
+	assert_int_equal(ex_access(x->r1, EX_BUS, VD_WRITE, &hva), -EPERM);
+}
+
+/* Of a provider whose devices do not come to rest, the pins stay for ever. */
+static void destroy_keeps_pins_of_the_restless(void **state)
+{
+	struct ex x;
+
+	(void)state;
+	ex_make(&x, 0, VD_FORMAT_NATIVE);
+	ex_window(&x);
+	assert_int_equal(ex_map(&x, EX_P1, EX_W, 0, 1), 0);
+	vd_reader_destroy(x.r1);
+	vd_reader_destroy(x.r2);
+	x.r1 = NULL;
+	x.drain_says = -1;
+	vd_adapter_destroy(x.a);
+	assert_int_equal(vd_fake_pins(x.p1.host, 1), 1);
+	vd_domain_destroy(x.p1.d);
+	vd_host_destroy(x.p1.host);
+	vd_domain_destroy(x.p2.d);
+	vd_host_destroy(x.p2.host);
+	vd_domain_destroy(x.c.d);
+	vd_host_destroy(x.c.host);
+	free(x.p1.mem);
+	free(x.p2.mem);
+	free(x.c.mem);
+}
+
+static void counts(void **state)
+{
+	struct ex *x = *state;
+	struct vd_adapter_stats s;
+
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 0, 1), 0);
+	assert_int_equal(ex_map(x, EX_P2, EX_W, 0, 1), -EPERM);
+	vd_adapter_stats(x->a, &s);
+	assert_int_equal(s.nwindows, 1);
+	assert_int_equal(s.nregs, 8);
+	assert_int_equal(s.ndevices, 2);
+	assert_int_equal(s.nowners, 3);
+	assert_int_equal(s.table_bytes, EX_LEN * 8);
+	assert_int_equal(s.puts, 1);
+	assert_int_equal(s.refused, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refuses),
+		cmocka_unit_test(without_memory),
+		ex_test(devices),
+		ex_test(deny_and_permit),
+		cmocka_unit_test(destroy_keeps_pins_of_the_restless),
+		ex_test(counts),
+	};
+
+	return run_all(tests);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "engine_fixture.h"
+#include "mem_nth.h"
+
+/* One page each, all held; a list with one bad entry changes nothing. */
+static void list_or_nothing(void **state)
+{
+	const struct {
+		vd_entry bad;
+		int err;
+	} rows[] = {
+		{ ex_entry(EX_PAGES, RW), -EFAULT },
+		{ { (UINT64_MAX & ~(uint64_t)0xfff) | RW }, -EFAULT },
+		{ { EX_GPA | 4 | RW }, -EINVAL },
+		{ { EX_GPA }, -EINVAL }, /* an address without rights */
+		{ { 0x800 | RW }, -EINVAL },
+	};
+	struct ex *x = *state;
+	uint64_t before[EX_LEN], after[EX_LEN];
+	vd_entry e[16];
+	struct vd_put p = {
+		.owner = EX_P1, .window = EX_W, .bus = ex_bus(100), .n = 16, .entry = e
+	};
+
+	for (uint64_t i = 0; i < 16; i++)
+		e[i] = ex_entry(i, RW);
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 105, 40), 0);
+	ex_entries(x, before);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		vd_entry good = e[15];
+
+		e[15] = rows[i].bad;
+		assert_int_equal(vd_window_put(x->a, &p), rows[i].err);
+		e[15] = good;
+		assert_int_equal(ex_pinned(&x->p1), 1);
+	}
+	vd_fake_fail(x->p1.host, 9, -ENOSPC);
+	assert_int_equal(vd_window_put(x->a, &p), -ENOSPC);
+	vd_fake_fail(x->p1.host, 0, 0);
+	vd_domain_set_budget(x->p1.d, 16 * PAGE); /* old and new at once: 17 */
+	assert_int_equal(vd_window_put(x->a, &p), -EDQUOT);
+	assert_int_equal(ex_pinned(&x->p1), 1);
+	ex_entries(x, after);
+	assert_memory_equal(before, after, sizeof(before));
+	vd_domain_set_budget(x->p1.d, 17 * PAGE);
+	assert_int_equal(vd_window_put(x->a, &p), 0);
+	assert_int_equal(p.pinned, 15 * (int64_t)PAGE);
+	assert_int_equal(ex_pinned(&x->p1), 16);
+}
+
+static void refuses(void **state)
+{
+	struct ex *x = *state;
+	const vd_entry e = ex_entry(1, RW), none = { 0 };
+	const struct vd_put good = {
+		.owner = EX_P1, .window = EX_W, .bus = ex_bus(0), .n = 1, .entry = &e
+	};
+	struct vd_put p = good;
+	vd_entry out;
+
+	p.window = 99;
+	assert_int_equal(vd_window_put(x->a, &p), -ENOENT);
+	p = good;
+	p.owner = EX_P2;
+	assert_int_equal(vd_window_put(x->a, &p), -EPERM);
+	p = good;
+	p.n = 0;
+	assert_int_equal(vd_window_put(x->a, &p), -EINVAL);
+	p.n = VD_PUT_MAX + 1;
+	assert_int_equal(vd_window_put(x->a, &p), -EINVAL);
+	assert_int_equal(vd_window_fill(x->a, &p), -EINVAL);
+	p = good;
+	p.flags = 2;
+	assert_int_equal(vd_window_put(x->a, &p), -EINVAL);
+	p = good;
+	p.bus.v++;
+	assert_int_equal(vd_window_put(x->a, &p), -EINVAL);
+	p.bus = (vd_iova){ EX_BUS - PAGE };
+	assert_int_equal(vd_window_put(x->a, &p), -ERANGE);
+	p.bus = (vd_iova){ 0 };
+	assert_int_equal(vd_window_put(x->a, &p), -ERANGE);
+	p.bus = ex_bus(EX_LEN);
+	assert_int_equal(vd_window_put(x->a, &p), -ERANGE);
+	p.entry = &none;
+	p.bus = ex_bus(1);
+	p.n = SIZE_MAX;
+	assert_int_equal(vd_window_fill(x->a, &p), -ERANGE);
+	assert_int_equal(vd_window_get(x->a, EX_P1, EX_W, ex_bus(0), &out, VD_PUT_MAX + 1),
+			 -EINVAL);
+	assert_int_equal(vd_window_get(x->a, EX_P2, EX_W, ex_bus(0), &out, 1), -EPERM);
+	assert_int_equal(vd_window_get(x->a, EX_P1, EX_W, ex_bus(EX_LEN), &out, 1), -ERANGE);
+	assert_int_equal(ex_pinned(&x->p1), 0);
+}
+
+static void fresh_refuses_what_is_there(void **state)
+{
+	struct ex *x = *state;
+	const vd_entry e = ex_entry(1, VD_READ);
+	struct vd_put p = { .owner = EX_P1,
+			    .window = EX_W,
+			    .bus = ex_bus(0),
+			    .n = 8,
+			    .entry = &e,
+			    .flags = VD_PUT_FRESH };
+	vd_entry out;
+
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 7, 2), 0);
+	assert_int_equal(vd_window_fill(x->a, &p), -EEXIST);
+	assert_int_equal(vd_window_get(x->a, EX_P1, EX_W, ex_bus(0), &out, 1), 0);
+	assert_int_equal(out.v, 0);
+	p.n = 7;
+	assert_int_equal(vd_window_fill(x->a, &p), 0);
+	assert_int_equal(p.pinned, PAGE); /* one page, seven times */
+	assert_int_equal(ex_pinned(&x->p1), 2);
+	p.flags = 0;
+	p.n = 8;
+	assert_int_equal(vd_window_fill(x->a, &p), 0);
+	assert_int_equal(p.pinned, -(int64_t)PAGE);
+}
+
+/* Over itself: the pin of a page that is in both does not lapse. */
+static void replaces(void **state)
+{
+	struct ex *x = *state;
+	uint64_t calls;
+
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 3, 9), 0);
+	calls = vd_fake_calls(x->p1.host);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 3, ex_entry(9, VD_READ)), 0);
+	assert_int_equal(vd_fake_calls(x->p1.host), calls);
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 3, 10), 0);
+	assert_int_equal(vd_fake_pins(x->p1.host, 9), 0);
+	assert_int_equal(vd_fake_pins(x->p1.host, 10), 1);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 3, (vd_entry){ 0 }), 0);
+	assert_int_equal(ex_pinned(&x->p1), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 3, (vd_entry){ 0 }), 0);
+}
+
+static void runs(void **state)
+{
+	struct ex *x = *state;
+	struct vd_window_range r = { EX_P1, EX_W, ex_bus(500), { EX_GPA }, EX_PAGES * PAGE, RW };
+	vd_entry e[EX_PAGES];
+
+	assert_int_equal(vd_window_map(x->a, &r), 0);
+	assert_int_equal(vd_window_map(x->a, &r), -EEXIST);
+	assert_int_equal(vd_window_get(x->a, EX_P1, EX_W, ex_bus(500), e, EX_PAGES), 0);
+	for (uint64_t i = 0; i < EX_PAGES; i++)
+		assert_int_equal(e[i].v, ex_entry(i, RW).v);
+	assert_int_equal(ex_pinned(&x->p1), EX_PAGES);
+	assert_int_equal(vd_window_unmap(x->a, EX_P1, EX_W, ex_bus(510), 20 * PAGE), 0);
+	assert_int_equal(ex_pinned(&x->p1), EX_PAGES - 20);
+	assert_int_equal(vd_window_unmap(x->a, EX_P1, EX_W, ex_bus(0), EX_LEN * PAGE), 0);
+	assert_int_equal(ex_pinned(&x->p1), 0);
+	r.prot = 0;
+	assert_int_equal(vd_window_map(x->a, &r), -EINVAL);
+	r.prot = RW;
+	r.len += PAGE;
+	assert_int_equal(vd_window_map(x->a, &r), -EFAULT);
+	r.len = PAGE / 2;
+	assert_int_equal(vd_window_map(x->a, &r), -EINVAL);
+	r.len = 0;
+	assert_int_equal(vd_window_map(x->a, &r), -EINVAL);
+	r.window = 99;
+	assert_int_equal(vd_window_map(x->a, &r), -ENOENT);
+	assert_int_equal(vd_window_unmap(x->a, EX_P1, EX_W, ex_bus(0), 1), -EINVAL);
+	assert_int_equal(vd_window_unmap(x->a, EX_P1, 99, ex_bus(0), PAGE), -ENOENT);
+}
+
+/* A sparse window: whichever allocation fails, nothing is left of the call; and
+ * what is given back is given back whole. */
+static void without_memory(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_table_cfg tcfg = { .size = sizeof(tcfg),
+					   .page_shift = 12,
+					   .nentries = (uint64_t)1 << 40 };
+	struct vd_window_cfg w = { .size = sizeof(w), .id = 70, .owner = EX_P1 };
+	struct vd_window_range r = { EX_P1, 70, { 0 }, { EX_GPA }, EX_PAGES * PAGE, RW };
+	struct vd_table_stats s, s0;
+	size_t live;
+	int err;
+
+	w.bus.v = (uint64_t)1 << 60;
+	w.len = tcfg.nentries;
+	assert_int_equal(vd_table_create(x->a, &tcfg, &w.table), 0);
+	assert_int_equal(vd_window_create(x->a, &w), 0);
+	r.bus.v = w.bus.v + ((((uint64_t)1 << 39) - 7) << 12);
+	vd_table_stats(x->a, w.table, &s0);
+	live = mem_live();
+	for (unsigned int nth = 1;; nth++) {
+		mem_fail(nth);
+		err = vd_window_map(x->a, &r);
+		mem_fail(0);
+		if (!err)
+			break;
+		assert_int_equal(err, -ENOMEM);
+		assert_int_equal(mem_live(), live);
+		assert_int_equal(ex_pinned(&x->p1), 0);
+	}
+	vd_table_stats(x->a, w.table, &s);
+	assert_int_equal(s.nlive, EX_PAGES);
+	assert_true(s.bytes > s0.bytes);
+	assert_int_equal(vd_window_unmap(x->a, EX_P1, 70, w.bus, w.len << 12), 0);
+	vd_table_stats(x->a, w.table, &s);
+	assert_int_equal(s.bytes, s0.bytes);
+	assert_int_equal(mem_live(), live);
+	vd_fake_fail(x->p1.host, 1, -EFAULT);
+	assert_int_equal(vd_window_map(x->a, &r), -EFAULT);
+	vd_fake_fail(x->p1.host, 0, 0);
+	assert_int_equal(mem_live(), live);
+}
+
+/* The host must be asked nothing while an entry names a page already held by
+ * another window. */
+static void held_once_for_many_windows(void **state)
+{
+	struct ex *x = *state;
+	struct vd_split s = { EX_W, 8, EX_P1, 512, VD_LIVE_REFUSE };
+
+	assert_int_equal(vd_window_split(x->a, &s), 0);
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 0, 5), 0);
+	assert_int_equal(ex_map(x, EX_P1, 8, 512, 5), 0);
+	assert_int_equal(vd_fake_pins(x->p1.host, 5), 1);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 0, (vd_entry){ 0 }), 0);
+	assert_int_equal(vd_fake_pins(x->p1.host, 5), 1);
+	assert_int_equal(ex_put(x, EX_P1, 8, 512, (vd_entry){ 0 }), 0);
+	assert_int_equal(vd_fake_pins(x->p1.host, 5), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ex_test(list_or_nothing),
+		ex_test(refuses),
+		ex_test(fresh_refuses_what_is_there),
+		ex_test(replaces),
+		ex_test(runs),
+		ex_test(without_memory),
+		ex_test(held_once_for_many_windows),
+	};
+
+	return run_all(tests);
+}

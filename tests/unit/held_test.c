@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fixture.h"
+#include <core.h>
+#include <held.h>
+
+static struct held_run run_of(struct fx *f, uint64_t page, uint64_t npages)
+{
+	struct stretch *s;
+
+	assert_int_equal(held_open(f->d, 0, &s), 0);
+	return (struct held_run){ s, fx_gpa(page).v, fx_gpa(page + npages).v - 1 };
+}
+
+static void pinned_while_held(void **state)
+{
+	struct fx *f = *state;
+	struct held_run a = run_of(f, 3, 2), b = run_of(f, 4, 2);
+	int64_t pinned = 0;
+
+	assert_int_equal(held_hold(f->d, &a, &pinned), 0);
+	assert_int_equal(pinned, 2 * PAGE);
+	assert_int_equal(held_hold(f->d, &b, &pinned), 0);
+	assert_int_equal(pinned, 3 * PAGE); /* page 4 is in both */
+	assert_int_equal(fx_pinned(f), 3);
+	held_release(f->d, &a, &pinned);
+	assert_int_equal(fx_pinned(f), 2);
+	held_release(f->d, &b, &pinned);
+	assert_int_equal(pinned, 0);
+	assert_int_equal(fx_pinned(f), 0);
+}
+
+/* Holding what is held asks the host for nothing. */
+static void warm_is_free(void **state)
+{
+	struct fx *f = *state;
+	struct held_run r = run_of(f, 0, 8);
+	int64_t pinned = 0;
+	uint64_t calls;
+
+	assert_int_equal(held_hold(f->d, &r, &pinned), 0);
+	calls = vd_fake_calls(f->host);
+	assert_int_equal(held_hold(f->d, &r, &pinned), 0);
+	held_release(f->d, &r, &pinned);
+	assert_int_equal(vd_fake_calls(f->host), calls);
+	held_release(f->d, &r, &pinned);
+	assert_int_equal(fx_pinned(f), 0);
+}
+
+/* Also with a device's mapping of the same pages beside it. */
+static void shares_the_budget(void **state)
+{
+	struct fx *f = *state;
+	struct held_run r = run_of(f, 2, 4);
+	int64_t pinned = 0;
+	vd_iova iova = fx_map(f, 2, 2);
+
+	vd_domain_set_budget(f->d, 3 * PAGE);
+	assert_int_equal(held_hold(f->d, &r, &pinned), -EDQUOT);
+	assert_int_equal(fx_stats(f).pinned, 2 * PAGE);
+	vd_domain_set_budget(f->d, 4 * PAGE);
+	assert_int_equal(held_hold(f->d, &r, &pinned), 0);
+	assert_int_equal(pinned, 2 * PAGE);
+	assert_int_equal(fx_unmap(f, iova, 2), 0);
+	assert_int_equal(fx_stats(f).pinned, 4 * PAGE);
+	held_release(f->d, &r, &pinned);
+	assert_int_equal(fx_pinned(f), 0);
+}
+
+/* Whatever the host refuses, nothing is left; part of it was warm. */
+static void host_refuses(void **state)
+{
+	struct fx *f = *state;
+	struct held_run warm = run_of(f, 1, 1), r = run_of(f, 0, 64);
+	int64_t pinned = 0;
+
+	assert_int_equal(held_hold(f->d, &warm, &pinned), 0);
+	vd_fake_fail(f->host, 1, -ENOSPC);
+	assert_int_equal(held_hold(f->d, &r, &pinned), -ENOSPC);
+	vd_fake_fail(f->host, 0, 0);
+	assert_int_equal(pinned, PAGE);
+	assert_int_equal(fx_pinned(f), 1);
+	assert_int_equal(held_hold(f->d, &r, &pinned), 0);
+	assert_int_equal(fx_pinned(f), 64);
+	held_release(f->d, &r, &pinned);
+	held_release(f->d, &warm, &pinned);
+	assert_int_equal(fx_pinned(f), 0);
+}
+
+/* The second batch of cold ones fails: those of the first go as well. */
+static void second_batch_fails(void **state)
+{
+	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
+	char *base = (char *)0x40000000;
+	struct held_run r;
+	struct vd_host *h;
+	struct vd_domain *d;
+	int64_t pinned = 0;
+
+	(void)state;
+	assert_int_equal(vd_host_fake_create(base, 256, &h), 0);
+	assert_int_equal(vd_domain_create(h, &cfg, &d), 0);
+	assert_int_equal(vd_domain_add_memory(d, (vd_gpa){ 0 }, base, 256 * PAGE), 0);
+	assert_int_equal(held_open(d, 0, &r.s), 0);
+	r.first = 0;
+	r.last = 256 * PAGE - 1;
+	vd_fake_fail(h, 3, -ENOMEM);
+	assert_int_equal(held_hold(d, &r, &pinned), -ENOMEM);
+	assert_int_equal(vd_fake_pinned(h), 0);
+	assert_int_equal(pinned, 0);
+	vd_domain_set_budget(d, 200 * PAGE);
+	assert_int_equal(held_hold(d, &r, &pinned), -EDQUOT);
+	assert_int_equal(vd_fake_pinned(h), 0);
+	vd_domain_destroy(d);
+	vd_host_destroy(h);
+}
+
+static void no_such_stretch(void **state)
+{
+	struct fx *f = *state;
+	struct stretch *s;
+
+	assert_int_equal(held_open(f->d, 1, &s), -ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fx_test(pinned_while_held),	      fx_test(warm_is_free),
+		fx_test(shares_the_budget),	      fx_test(host_refuses),
+		cmocka_unit_test(second_batch_fails), fx_test(no_such_stretch),
+	};
+
+	return run_all(tests);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What t2_test.c does not say about split and merge. */
+#include "engine_fixture.h"
+
+static int split(struct ex *x, uint32_t id, uint32_t newid, uint64_t keep, uint32_t owner)
+{
+	const struct vd_split s = { id, newid, owner, keep, VD_LIVE_REFUSE };
+
+	return vd_window_split(x->a, &s);
+}
+
+static int merge(struct ex *x, uint32_t keep, uint32_t clear, uint32_t owner)
+{
+	const struct vd_merge m = { keep, clear, owner, VD_LIVE_REVOKE };
+
+	return vd_window_merge(x->a, &m);
+}
+
+/* Many parts, merged in another order, to a third owner in the end. */
+static void parts_in_any_order(void **state)
+{
+	struct ex *x = *state;
+	struct vd_window_info w;
+
+	assert_int_equal(split(x, EX_W, 20, 512, EX_P2), 0);
+	assert_int_equal(split(x, EX_W, 21, 256, EX_C), 0);
+	assert_int_equal(split(x, 20, 22, 100, EX_P1), 0);
+	ex_check(x);
+	assert_int_equal(merge(x, 21, 20, EX_C), 0); /* a client's grows */
+	assert_int_equal(ex_info(x, 21).len, 356);
+	assert_int_equal(ex_info(x, 21).via, EX_P1);
+	assert_int_equal(merge(x, 22, 21, EX_P2), 0);
+	assert_int_equal(merge(x, 22, EX_W, EX_P2), 0);
+	w = ex_info(x, 22);
+	assert_int_equal(w.bus.v, EX_BUS);
+	assert_int_equal(w.len, EX_LEN);
+	assert_int_equal(w.owner, EX_P2);
+	assert_int_equal(vd_owner_remove(x->a, EX_C), 0); /* owns nothing any more */
+}
+
+/* The second of the two does not come to rest: the first is seen again. */
+static struct ex *flaky;
+
+static int fail_second(void *opaque, const struct vd_drain *what)
+{
+	(void)opaque;
+	(void)what;
+	return ++flaky->ndrains == 2 ? -1 : 0;
+}
+
+static void no_change(void *opaque, uint32_t owner, const struct vd_window_info *w)
+{
+	(void)opaque;
+	(void)owner;
+	(void)w;
+}
+
+static void merge_undone(void **state)
+{
+	static const struct vd_adapter_ops ops = { fail_second, no_change };
+	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	const struct vd_table_cfg tcfg = { .size = sizeof(tcfg), .page_shift = 12, .nentries = 8 };
+	const struct vd_span ram = { { EX_GPA }, (void *)0x40000000, 16 * PAGE };
+	struct vd_owner_cfg o = {
+		.size = sizeof(o), .provider = VD_NO_OWNER, .memory = &ram, .nmemory = 1
+	};
+	struct vd_window_cfg w = { .size = sizeof(w), .id = EX_W, .owner = 1, .len = 8 };
+	struct ex x = { .ndrains = 0 };
+	unsigned char *hva;
+
+	(void)state;
+	flaky = &x;
+	w.bus.v = EX_BUS;
+	assert_int_equal(vd_adapter_create(&cfg, &x.a), 0);
+	for (o.id = 1; o.id <= 3; o.id++)
+		assert_int_equal(vd_owner_add(x.a, &o), 0);
+	assert_int_equal(vd_adapter_attach(x.a, EX_D1, 1), 0);
+	assert_int_equal(vd_reader_create(x.a, EX_D1, &x.r1), 0);
+	assert_int_equal(vd_table_create(x.a, &tcfg, &w.table), 0);
+	assert_int_equal(vd_window_create(x.a, &w), 0);
+	assert_int_equal(split(&x, EX_W, 8, 4, 2), 0);
+	assert_int_equal(ex_map(&x, 1, EX_W, 1, 1), 0);
+	x.ndrains = 0;
+	assert_int_equal(merge(&x, EX_W, 8, 3), -EIO);
+	assert_int_equal(x.ndrains, 2);
+	assert_int_equal(ex_access(x.r1, ex_bus(1).v, VD_READ, &hva), 0);
+	assert_int_equal(ex_map(&x, 1, EX_W, 2, 1), 0);
+	assert_int_equal(ex_map(&x, 2, 8, 5, 1), 0);
+	vd_reader_destroy(x.r1);
+	vd_adapter_destroy(x.a);
+}
+
+/* The new owner's devices see something else there already. */
+static void bus_addresses_clash(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_table_cfg tcfg = { .size = sizeof(tcfg), .page_shift = 12, .nentries = 8 };
+	struct vd_window_cfg w = { .size = sizeof(w), .id = 30, .owner = EX_P2, .len = 8 };
+
+	w.bus = ex_bus(EX_LEN - 8);
+	assert_int_equal(vd_table_create(x->a, &tcfg, &w.table), 0);
+	assert_int_equal(vd_window_create(x->a, &w), 0);
+	assert_int_equal(split(x, EX_W, 20, 256, EX_P2), -EEXIST);
+	assert_int_equal(split(x, EX_W, 20, 256, EX_C), 0);
+	assert_int_equal(merge(x, EX_W, 20, EX_P2), -EEXIST);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ex_test(parts_in_any_order),
+		cmocka_unit_test(merge_undone),
+		ex_test(bus_addresses_clash),
+	};
+
+	return run_all(tests);
+}
