@@ -36,7 +36,7 @@
 #define TICK   50 /* ms */
 #define WINDOW 10u
 #define PART   11u
-#define MORE   2 /* commands besides those of windows */
+#define MORE   3 /* commands besides those of windows */
 
 enum { ONE = 1, TWO = 2, CLIENT = 3 };
 
@@ -117,6 +117,20 @@ static int run_quit(void *ctx, const json_t *args, json_t **result,
 	if (control_args(args, e, "{}"))
 		return -1;
 	p->quit = true;
+	*result = json_object();
+	return 0;
+}
+
+/* Let the second provider rest, or work again. */
+static int run_pause(void *ctx, const json_t *args, json_t **result,
+		     struct control_error *e)
+{
+	struct program *p = ctx;
+	int paused;
+
+	if (control_args(args, e, "{s:b}", "paused", &paused))
+		return -1;
+	p->two.paused = paused;
 	*result = json_object();
 	return 0;
 }
@@ -309,6 +323,9 @@ static int serve(struct program *p)
 	p->command[n] =
 		(struct control_command){ "status", "counts", run_status };
 	p->command[n + 1] = (struct control_command){ "quit", "end", run_quit };
+	p->command[n + 2] =
+		(struct control_command){ "pause", "provider 2: paused",
+					  run_pause };
 	p->windows =
 		(struct control_windows){ shared_adapter(p->shared), &ops, p };
 	cfg.table = (struct control_table){ p->command, n + MORE, p };

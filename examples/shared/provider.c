@@ -94,9 +94,9 @@ static void *work(void *arg)
 
 	for (uint64_t n = 1; !p->stop; n++) {
 		read_news(p);
-		if (work_once(p, n))
+		if (!p->paused && work_once(p, n))
 			continue;
-		p->refused++;
+		p->refused += !p->paused;
 		poll(NULL, 0, IDLE_MS);
 	}
 	return NULL;

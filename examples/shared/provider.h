@@ -17,7 +17,7 @@ struct provider {
 	uint32_t id;
 	uint32_t page, span; /* where it writes from, and how many pages */
 	pthread_t thread;
-	atomic_bool stop;
+	atomic_bool stop, paused;
 	atomic_ulong verified, wrong, refused;
 	/* What it was told and has not yet acted on. */
 	pthread_mutex_t lock;

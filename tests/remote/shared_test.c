@@ -278,7 +278,8 @@ static void data_goes_round(void **state)
 	assert_true(is_canary(page_of(g, ONE, 32), LEN - 32 * PAGE));
 }
 
-static void expect_fault(struct rig *g, uint32_t device, unsigned int page, unsigned int prot)
+static void expect_fault(struct rig *g, uint32_t device, unsigned int page, unsigned int prot,
+			 enum vd_fault_reason reason)
 {
 	struct vd_fault f = { .guest_id = 0 };
 
@@ -286,6 +287,7 @@ static void expect_fault(struct rig *g, uint32_t device, unsigned int page, unsi
 	assert_int_equal(f.guest_id, device);
 	assert_int_equal(f.iova.v, BUS + page * PAGE);
 	assert_int_equal(f.prot, prot);
+	assert_string_equal(vd_fault_reason_name(f.reason), vd_fault_reason_name(reason));
 }
 
 /* One page into @page, by @provider: did it land in @owner's memory? */
@@ -325,16 +327,16 @@ static void aimed_outside(void **state)
 	assert_false(lands(g, ONE, ONE, 20, &r)); /* empty */
 	assert_int_equal(r.status, 0);
 	assert_int_equal(r.faults, 1);
-	expect_fault(g, ONE, 20, VD_WRITE);
+	expect_fault(g, ONE, 20, VD_WRITE, VD_FAULT_UNMAPPED);
 	assert_false(lands(g, ONE, TWO, HALF, &r)); /* the neighbour's, valid */
 	assert_false(lands(g, ONE, ONE, HALF, &r));
 	assert_int_equal(r.status, 0);
-	expect_fault(g, ONE, HALF, VD_WRITE);
-	expect_fault(g, ONE, HALF, VD_WRITE);
+	expect_fault(g, ONE, HALF, VD_WRITE, VD_FAULT_EXTENT);
+	expect_fault(g, ONE, HALF, VD_WRITE, VD_FAULT_EXTENT);
 	assert_false(lands(g, TWO, ONE, 0, &r));
-	expect_fault(g, TWO, 0, VD_WRITE);
+	expect_fault(g, TWO, 0, VD_WRITE, VD_FAULT_NO_WINDOW);
 	assert_false(lands(g, TWO, TWO, NPAGES - 1, &r));
-	expect_fault(g, TWO, NPAGES - 1, VD_WRITE);
+	expect_fault(g, TWO, NPAGES - 1, VD_WRITE, VD_FAULT_UNMAPPED);
 
 	/* The control: what is granted lands, with no fault. */
 	assert_true(lands(g, TWO, TWO, HALF, &r));
@@ -344,6 +346,28 @@ static void aimed_outside(void **state)
 	assert_int_equal(r.faults, 0);
 	assert_int_equal(unmap(g, ONE, WINDOW, 20, 1), 0);
 	assert_false(lands(g, ONE, ONE, 20, &r));
+	audit(g);
+}
+
+/* T2.2, T2.6: what moves is gone for its old owner when the split returns. */
+static void t2_2_a_split_is_at_once(void **state)
+{
+	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct rig *g = rig(state);
+	struct shared_result r;
+
+	assert_int_equal(map(g, ONE, WINDOW, 0, NPAGES), 0);
+	assert_true(lands(g, ONE, ONE, HALF, &r));
+	assert_int_equal(vd_window_split(g->a, &split), -EBUSY);
+	assert_true(lands(g, ONE, ONE, HALF, &r));
+	split.live = VD_LIVE_REVOKE;
+	assert_int_equal(vd_window_split(g->a, &split), 0);
+	forget_faults(g);
+	assert_false(lands(g, ONE, ONE, HALF, &r));
+	expect_fault(g, ONE, HALF, VD_WRITE, VD_FAULT_EXTENT);
+	assert_true(lands(g, ONE, ONE, HALF - 1, &r));
+	assert_false(lands(g, TWO, ONE, HALF, &r)); /* not with the window */
+	assert_false(lands(g, TWO, TWO, HALF, &r));
 	audit(g);
 }
 
@@ -363,7 +387,7 @@ static void nothing_leaks(void **state)
 	forget_faults(g);
 	assert_int_equal(transfer(g, &t, &r), 0);
 	assert_int_equal(r.faults, 1);
-	expect_fault(g, ONE, HALF + 1, VD_READ);
+	expect_fault(g, ONE, HALF + 1, VD_READ, VD_FAULT_EXTENT);
 	assert_false(on_disk(g, t.offset, page_of(g, TWO, HALF + 1), PAGE));
 	assert_false(on_disk(g, t.offset, page_of(g, ONE, HALF + 1), PAGE));
 	t.provider = TWO; /* the control */
@@ -383,12 +407,32 @@ static void directions(void **state)
 	forget_faults(g);
 	assert_false(lands(g, ONE, ONE, 4, &r));
 	assert_int_equal(r.status, 0);
-	expect_fault(g, ONE, 4, VD_WRITE);
+	expect_fault(g, ONE, 4, VD_WRITE, VD_FAULT_DIRECTION);
 	stamp(page_of(g, ONE, 4), PAGE, 5);
 	assert_int_equal(transfer(g, &t, &r), 0);
 	assert_int_equal(r.faults, 0);
 	assert_true(on_disk(g, t.offset, page_of(g, ONE, 4), PAGE));
 	audit(g);
+}
+
+/*
+ * The device gets a copy of the list of pages that was checked: while it writes
+ * memory it cannot even reach a list that is for reading only.
+ */
+static void lists_are_copied(void **state)
+{
+	struct rig *g = rig(state);
+	struct vd_window_range list = range(ONE, WINDOW, 0, 1, VD_READ);
+	struct transfer t = { ONE, NVME_READ, 65536, 1, 4, 0 };
+	struct shared_result r;
+
+	assert_int_equal(shared_map(g->s, &list), 0);
+	assert_int_equal(map(g, ONE, WINDOW, 1, 8), 0);
+	put_on_disk(g, t.offset, 9, 4 * PAGE);
+	assert_int_equal(transfer(g, &t, &r), 0);
+	assert_int_equal(r.status, 0);
+	assert_int_equal(r.faults, 0);
+	assert_true(on_disk(g, t.offset, page_of(g, ONE, 1), 4 * PAGE));
 }
 
 /* Permit and deny, while the entries stay. */
@@ -403,7 +447,7 @@ static void permit_and_deny(void **state)
 	forget_faults(g);
 	assert_int_equal(transfer(g, &(struct transfer){ ONE, NVME_READ, 0, 3, 1, 0 }, &r), 0);
 	assert_int_equal(r.faults, 1);
-	expect_fault(g, ONE, 3, VD_WRITE);
+	expect_fault(g, ONE, 3, VD_WRITE, VD_FAULT_DENIED);
 	assert_false(lands(g, ONE, ONE, 3, &r));
 	audit(g);
 	assert_int_equal(vd_adapter_permit(g->a, ONE), 0);
@@ -621,7 +665,7 @@ static void report(struct rig *g, const struct worker *one, const struct worker 
 		      "%llu merges\n",
 		      s, one->verified, two->verified, (unsigned long long)a.splits,
 		      (unsigned long long)a.loans, (unsigned long long)a.merges);
-	print_message("# %llu commands, %llu addresses refused, %llu faults recorded, "
+	print_message("# %llu commands, %llu addresses refused, %llu faults (audits' too), "
 		      "%llu region updates, %llu drains\n",
 		      (unsigned long long)h.bursts, (unsigned long long)h.faults,
 		      (unsigned long long)a.nfaults, (unsigned long long)h.syncs,
@@ -711,9 +755,10 @@ static void the_device_dies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rigged(data_goes_round),    rigged(aimed_outside),   rigged(nothing_leaks),
-		rigged(directions),	    rigged(permit_and_deny), rigged(hostile_commands),
-		rigged(t2_shared_under_io), rigged(t2_10_told),	     rigged(the_device_dies),
+		rigged(data_goes_round), rigged(aimed_outside),	   rigged(t2_2_a_split_is_at_once),
+		rigged(nothing_leaks),	 rigged(directions),	   rigged(lists_are_copied),
+		rigged(permit_and_deny), rigged(hostile_commands), rigged(t2_shared_under_io),
+		rigged(t2_10_told),	 rigged(the_device_dies),
 	};
 
 	return run_all(tests);
