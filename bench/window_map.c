@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * G5: map and unmap of one page that something else holds already, so that
+ * nothing is pinned; the page's count, the window's rights and the overlap
+ * check are part of it, and an unmap has seen the last reader leave.
+ *
+ * The reference tree stores a word, and that is all. Its stores overlap in the
+ * processor; changes that are each finished when the call returns cannot.
+ */
+#include "contest.h"
+#include "field.h"
+#include "pair.h"
+#include "window.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define E6	   1000000u
+#define OPS	   ((size_t)1 << 14)
+#define STRICT_OPS ((size_t)1 << 12)
+#define RUN	   512u
+#define RUN_TIMES  64u
+#define BURST	   16u /* of the translator beside it: a 64 KiB list */
+
+static const uint32_t *pages;
+
+/* Distinct ones: the first E6 of the order are. */
+static const uint32_t *next_pages(struct field *f)
+{
+	static size_t at;
+
+	at = at + 2 * OPS <= E6 ? at + OPS : 0;
+	pages = f->order + at;
+	return pages;
+}
+
+static void map_engine(struct field *f)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < OPS; i++) {
+		const struct vd_window_range r = { WORLD_OWNER,
+						   WORLD_W,
+						   world_bus(&f->w, pages[i]),
+						   { world_page(pages[i]) *
+						     PAGE },
+						   PAGE,
+						   RW };
+
+		err |= vd_window_map(f->w.a, &r);
+	}
+	bench_must(!err, "map");
+}
+
+static void unmap_engine(struct field *f)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < OPS; i++)
+		err |= vd_window_unmap(f->w.a, WORLD_OWNER, WORLD_W,
+				       world_bus(&f->w, pages[i]), PAGE);
+	bench_must(!err, "unmap");
+}
+
+static void map_radix(struct field *f)
+{
+	for (size_t i = 0; i < OPS; i++)
+		__atomic_store_n(radix_slot(f->x, pages[i]),
+				 field_hva(f, world_page(pages[i])),
+				 __ATOMIC_RELAXED);
+}
+
+static void unmap_radix(struct field *f)
+{
+	for (size_t i = 0; i < OPS; i++)
+		__atomic_store_n(radix_slot(f->x, pages[i]), 0,
+				 __ATOMIC_RELAXED);
+}
+
+static void map_ranges(struct field *f)
+{
+	for (size_t i = 0; i < OPS; i++)
+		ranges_map(f->g, pages[i], field_hva(f, world_page(pages[i])),
+			   RW);
+}
+
+static void unmap_ranges(struct field *f)
+{
+	for (size_t i = 0; i < OPS; i++)
+		ranges_unmap(f->g, pages[i]);
+}
+
+/* Unmap some pages and map them again: ns for one of each. */
+struct both {
+	double map, unmap;
+};
+
+static struct both time_both(struct field *f, void (*unmap)(struct field *),
+			     void (*map)(struct field *))
+{
+	double a = bench_now_ns(), b;
+
+	unmap(f);
+	b = bench_now_ns();
+	map(f);
+	return (struct both){ (bench_now_ns() - b) / OPS, (b - a) / OPS };
+}
+
+struct ratios {
+	double map_radix[BENCH_ROUNDS], unmap_radix[BENCH_ROUNDS];
+	double map_ranges[BENCH_ROUNDS], unmap_ranges[BENCH_ROUNDS];
+	double map[BENCH_ROUNDS], unmap[BENCH_ROUNDS];
+	double store[BENCH_ROUNDS];
+};
+
+static void one_round(struct field *f, struct ratios *r, int i)
+{
+	struct both ours, radix, ranges;
+
+	next_pages(f);
+	ours = time_both(f, unmap_engine, map_engine);
+	radix = time_both(f, unmap_radix, map_radix);
+	ranges = time_both(f, unmap_ranges, map_ranges);
+	r->map[i] = ours.map;
+	r->unmap[i] = ours.unmap;
+	r->store[i] = (radix.map + radix.unmap) / 2;
+	r->map_radix[i] = ours.map / r->store[i];
+	r->unmap_radix[i] = ours.unmap / r->store[i];
+	r->map_ranges[i] = ours.map / ranges.map;
+	r->unmap_ranges[i] = ours.unmap / ranges.unmap;
+}
+
+static void report(const char *name, double *v, double bound, const char *ref)
+{
+	bench_report(&(struct bench_result){
+		"G5", name, bench_median(v, BENCH_ROUNDS), bound,
+		strcmp(ref, "a page") ? "ratio" : "ns", ref });
+}
+
+static void single(struct field *f)
+{
+	struct ratios r;
+
+	one_round(f, &r, 0); /* warm */
+	for (int i = 0; i < BENCH_ROUNDS; i++)
+		one_round(f, &r, i);
+	report("map of one page", r.map_radix, 8, "radix, a store in place");
+	report("unmap of one page", r.unmap_radix, 8,
+	       "radix, a store in place");
+	report("map of one page, to GTree", r.map_ranges, 1.0 / 40, "GTree");
+	report("unmap of one page, to GTree", r.unmap_ranges, 1.0 / 40,
+	       "GTree");
+	printf("     map %.1f ns, unmap %.1f ns, radix store %.1f ns\n",
+	       bench_median(r.map, BENCH_ROUNDS),
+	       bench_median(r.unmap, BENCH_ROUNDS),
+	       bench_median(r.store, BENCH_ROUNDS));
+}
+
+/* A translator that keeps to the pages that stay. */
+static void translate_step(void *opaque, uint64_t i)
+{
+	struct field *f = opaque;
+	const uint32_t *page = f->order + i * BURST % FIELD_ORDER;
+	struct vd_target t;
+	int err = 0;
+
+	vd_reader_enter(f->r);
+	for (size_t k = 0; k < BURST; k++)
+		err |= vd_translate(f->r, world_bus(&f->w, page[k] % (E6 / 2)),
+				    VD_READ, &t);
+	vd_reader_exit(f->r);
+	bench_must(!err, "a look-up failed");
+}
+
+static double strict_unmaps(void *opaque)
+{
+	struct field *f = opaque;
+	double ns = 0;
+
+	for (size_t i = 0; i < STRICT_OPS; i++) {
+		uint64_t page = E6 / 2 + f->order[i] % (E6 / 2);
+		double a = bench_now_ns();
+		int err = vd_window_unmap(f->w.a, WORLD_OWNER, WORLD_W,
+					  world_bus(&f->w, page), PAGE);
+
+		ns += bench_now_ns() - a;
+		bench_must(!err, "unmap");
+		world_put(&f->w, page, world_entry(&f->w, world_page(page)));
+	}
+	return ns / STRICT_OPS;
+}
+
+/* 512 pages in one call; they lead anywhere, or to pages in a row. */
+struct runs {
+	struct field *f;
+	int in_a_row;
+};
+
+static void map_run(const struct runs *x, uint64_t first)
+{
+	vd_entry e[RUN];
+	struct vd_put p = { .owner = WORLD_OWNER,
+			    .window = WORLD_W,
+			    .bus = world_bus(&x->f->w, first),
+			    .n = RUN,
+			    .entry = e };
+
+	for (uint64_t i = 0; i < RUN; i++)
+		e[i] = world_entry(&x->f->w, x->in_a_row ?
+						     first + i :
+						     world_page(first + i));
+	bench_must(vd_window_put(x->f->w.a, &p) == 0, "put");
+}
+
+static double unmap_runs(void *opaque)
+{
+	const struct runs *x = opaque;
+	double ns = 0;
+
+	for (size_t i = 0; i < RUN_TIMES; i++) {
+		uint64_t first = E6 / 2 + x->f->order[i] % (E6 / 2 - RUN);
+		double a;
+
+		map_run(x, first);
+		a = bench_now_ns();
+		bench_must(vd_window_unmap(x->f->w.a, WORLD_OWNER, WORLD_W,
+					   world_bus(&x->f->w, first),
+					   RUN * PAGE) == 0,
+			   "unmap");
+		ns += bench_now_ns() - a;
+		map_run(x, first);
+	}
+	return ns / RUN_TIMES / RUN;
+}
+
+static uint64_t shared_line;
+
+static double add_shared(void *unused)
+{
+	double a = bench_now_ns();
+
+	(void)unused;
+	for (size_t i = 0; i < OPS; i++)
+		__atomic_fetch_add(&shared_line, 1, __ATOMIC_SEQ_CST);
+	return (bench_now_ns() - a) / OPS;
+}
+
+static void strict(struct field *f)
+{
+	const struct bench_entrant unmap = { strict_unmaps, f };
+	const struct bench_entrant add = { add_shared, NULL };
+	struct pair_churn c = { translate_step, f, 0 };
+	double ratio[BENCH_ROUNDS], ns[BENCH_ROUNDS];
+
+	for (int i = 0; i < BENCH_ROUNDS; i++) {
+		ns[i] = pair_churn(&unmap, &c);
+		ratio[i] = ns[i] / pair_run(&add, &add);
+	}
+	report("strict unmap beside a translator", ratio, 10,
+	       "an atomic add on a shared line");
+	bench_note("strict unmap beside a translator",
+		   bench_median(ns, BENCH_ROUNDS), "ns");
+}
+
+static void runs(struct field *f, const char *name, int in_a_row)
+{
+	struct runs x = { f, in_a_row };
+	const struct bench_entrant unmap = { unmap_runs, &x };
+	struct pair_churn c = { translate_step, f, 0 };
+	double ns[BENCH_ROUNDS];
+
+	for (int i = 0; i < BENCH_ROUNDS; i++)
+		ns[i] = pair_churn(&unmap, &c);
+	report(name, ns, 5, "a page");
+}
+
+void window_map(void)
+{
+	struct field f;
+
+	field_open(&f, E6, 1);
+	single(&f);
+	strict(&f);
+	runs(&f, "512 pages in one unmap, in a row, a page", 1);
+	runs(&f, "512 pages in one unmap, anywhere, a page", 0);
+	field_close(&f);
+}
