@@ -111,8 +111,12 @@ static int on_balloon(void *opaque, const uint64_t *target,
 		      struct balloon_stats *out)
 {
 	struct machine *m = opaque;
-	int err = target ? balloon_set(&m->balloon, *target) : 0;
+	int err;
 
+	memset(out, 0, sizeof(*out));
+	if (!m->balloon.vm) /* --pin all: there is none */
+		return target && *target ? -ERANGE : 0;
+	err = target ? balloon_set(&m->balloon, *target) : 0;
 	balloon_stats(&m->balloon, out);
 	return err;
 }

@@ -6,8 +6,12 @@
 
 int machine_balloon_create(struct machine *m)
 {
-	int err = balloon_create(&m->balloon, &m->vm, &m->pci, m->dma.domain);
+	int err;
 
+	/* What is pinned from the start cannot be given back. */
+	if (m->cfg.pin_all)
+		return 0;
+	err = balloon_create(&m->balloon, &m->vm, &m->pci, m->dma.domain);
 	return err ? machine_fail(m, err, "no balloon device: %s",
 				  strerror(-err)) :
 		     0;
@@ -15,13 +19,15 @@ int machine_balloon_create(struct machine *m)
 
 int machine_balloon_reset(struct machine *m)
 {
-	balloon_reset(&m->balloon);
+	if (m->balloon.vm)
+		balloon_reset(&m->balloon);
 	return 0;
 }
 
 void machine_balloon_destroy(struct machine *m)
 {
-	balloon_destroy(&m->balloon);
+	if (m->balloon.vm)
+		balloon_destroy(&m->balloon);
 }
 
 int machine_share_create(struct machine *m)

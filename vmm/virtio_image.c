@@ -129,7 +129,8 @@ static void write_image(struct virtio *v, unsigned int off, unsigned int width,
 	pthread_mutex_lock(&v->lock); /* the thread looks at the command */
 	pci_image_write(&v->image, off, width, value);
 	virtio_update_line(v);
-	virtio_ring(v, 0); /* it may master the bus from now on */
+	/* It may master the bus from now on: look at all queues. */
+	virtio_ring(v, (1u << v->cfg.nqueues) - 1);
 	pthread_mutex_unlock(&v->lock);
 	if (off < CMD + 2 && off + width > CMD)
 		pci_bars_decode(&v->bars, pci_image_command(&v->image));
