@@ -76,15 +76,16 @@ static double largest(const struct chart *c)
 	return max;
 }
 
-/* 1, 2 or 5 times a power of ten, in units of 1024^n for bytes. */
+/* A power of two for bytes, else 1, 2 or 5 times a power of ten. */
 static double nice_step(double max, enum chart_unit unit)
 {
 	static const double factor[] = { 1, 2, 5, 10 };
-	double base = unit == CHART_BYTES ? 1024 : 1000, step = 1;
-	double want = max / TICKS;
+	double want = max / TICKS, step = 1;
 
-	while (want >= base * step)
-		step *= base;
+	while (unit == CHART_BYTES && step < want)
+		step *= 2;
+	if (unit == CHART_BYTES)
+		return step;
 	while (want >= 10 * step)
 		step *= 10;
 	for (int i = 0; i < 4; i++)

@@ -107,6 +107,9 @@ static const struct metric of_device[] = {
 	  "Map calls for a device that failed.", "refused", NULL, 0 },
 	{ "viaduct_device_faults_total", COUNTER,
 	  "Refused accesses of a device.", "faults", NULL, 0 },
+	{ "viaduct_device_interrupts_total", COUNTER,
+	  "Interrupts of a device passed on to the guest.", "interrupts", NULL,
+	  0 },
 	{ "viaduct_device_denies_total", COUNTER,
 	  "Times that a device was denied.", "denies", NULL, 0 },
 };

@@ -53,6 +53,16 @@ static json_t *device_before(const json_t *before, const json_t *device)
 	return NULL;
 }
 
+static void set_rate(json_t *to, const char *name, const json_t *now,
+		     const json_t *before, const char *key, double s)
+{
+	json_object_set_new(
+		to, name,
+		rate(json_integer_value(json_object_get(now, key)),
+		     json_integer_value(json_object_get(before, key)),
+		     before ? s : 0));
+}
+
 static json_t *device_json(json_t *d, json_t *before, double s)
 {
 	static const char *const copied[] = { "host",	  "state",
@@ -62,11 +72,8 @@ static json_t *device_json(json_t *d, json_t *before, double s)
 
 	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
 		json_object_set(j, copied[i], json_object_get(d, copied[i]));
-	json_object_set_new(
-		j, "maps_per_second",
-		rate(json_integer_value(json_object_get(d, "maps")),
-		     json_integer_value(json_object_get(before, "maps")),
-		     before ? s : 0));
+	set_rate(j, "maps_per_second", d, before, "maps", s);
+	set_rate(j, "interrupts_per_second", d, before, "interrupts", s);
 	return j;
 }
 

@@ -69,10 +69,12 @@ static const char *text(const json_t *j, const char *key)
 static void print_device(const struct page *p, const json_t *d)
 {
 	/* Under the machine's columns; the state where its memory is. */
-	print_line(
-		p, "  %-14.14s %-39.39s %7s %7s %9s %9s %8s", text(d, "host"),
-		text(d, "state"), size(d, "mapped_bytes").text, "", "",
-		number(d, "maps_per_second").text, number(d, "refused").text);
+	print_line(p, "  %-14.14s %-39.39s %7s %7s %9s %9s %9s %8s",
+		   text(d, "host"), text(d, "state"),
+		   size(d, "mapped_bytes").text, "", "",
+		   number(d, "maps_per_second").text,
+		   number(d, "interrupts_per_second").text,
+		   number(d, "refused").text);
 }
 
 /* By requests and by the table. */
@@ -92,14 +94,14 @@ static void print_machine(const struct page *p, const json_t *m)
 	json_t *d;
 	size_t i;
 
-	print_line(p, "%-16.16s %7s %7s %7s %7s %7s %7s %7s %9s %9s %8s",
+	print_line(p, "%-16.16s %7s %7s %7s %7s %7s %7s %7s %9s %9s %9s %8s",
 		   text(m, "name"), size(m, "guest_ram_bytes").text,
 		   size(m, "guest_resident_bytes").text,
 		   size(m, "swapped_bytes").text, size(m, "pinned_bytes").text,
 		   size(m, "cached_bytes").text, mapped(m).text,
 		   size(m, "balloon_bytes").text,
 		   number(m, "exits_per_second").text,
-		   number(m, "maps_per_second").text,
+		   number(m, "maps_per_second").text, "",
 		   number(m, "refused").text);
 	json_array_foreach(json_object_get(m, "devices"), i, d)
 		print_device(p, d);
@@ -111,9 +113,10 @@ void top_print(FILE *to, const json_t *sample, unsigned int columns, bool clear)
 	json_t *all = json_object_get(sample, "machines"), *m;
 	size_t i;
 
-	print_line(&p, "%-16s %7s %7s %7s %7s %7s %7s %7s %9s %9s %8s", "VM",
-		   "RAM", "IN RAM", "SWAPPED", "PINNED", "CACHED", "MAPPED",
-		   "BALLOON", "EXITS/S", "MAPS/S", "REFUSED");
+	print_line(&p, "%-16s %7s %7s %7s %7s %7s %7s %7s %9s %9s %9s %8s",
+		   "VM", "RAM", "IN RAM", "SWAPPED", "PINNED", "CACHED",
+		   "MAPPED", "BALLOON", "EXITS/S", "MAPS/S", "IRQS/S",
+		   "REFUSED");
 	json_array_foreach(all, i, m)
 		print_machine(&p, m);
 	if (!json_array_size(all))

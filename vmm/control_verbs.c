@@ -71,7 +71,7 @@ static void host_name(uint32_t id, char *text, size_t len)
 		 id >> 3 & 0x1f, id & 7);
 }
 
-static json_t *device_json(const struct vd_device_info *i)
+static json_t *device_json(struct control_vm *v, const struct vd_device_info *i)
 {
 	json_t *j = json_object();
 	char bdf[24];
@@ -88,6 +88,7 @@ static json_t *device_json(const struct vd_device_info *i)
 	set(j, "refused", i->refused);
 	set(j, "faults", i->faults);
 	set(j, "denies", i->denies);
+	set(j, "interrupts", v->ops->interrupts(v->opaque, i->guest_id));
 	return j;
 }
 
@@ -113,12 +114,12 @@ static int list_devices(struct control_vm *v, struct devices *l,
 	return 0;
 }
 
-static json_t *devices_json(const struct devices *l)
+static json_t *devices_json(struct control_vm *v, const struct devices *l)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < l->n; i++)
-		json_array_append_new(list, device_json(&l->info[i]));
+		json_array_append_new(list, device_json(v, &l->info[i]));
 	return list;
 }
 
@@ -281,7 +282,7 @@ static int run_devices(void *ctx, const json_t *args, json_t **result,
 
 	if (control_args(args, e, "{}") || list_devices(ctx, &l, e))
 		return -1;
-	err = give(devices_json(&l), result, e);
+	err = give(devices_json(ctx, &l), result, e);
 	free(l.info);
 	return err;
 }
@@ -438,7 +439,7 @@ static int run_counters(void *ctx, const json_t *args, json_t **result,
 	json_object_set_new(j, "hal", hal_json(v));
 	json_object_set_new(j, "pins", control_pins_json(v->domain));
 	json_object_set_new(j, "exits", exits_json(v));
-	json_object_set_new(j, "devices", devices_json(&l));
+	json_object_set_new(j, "devices", devices_json(v, &l));
 	free(l.info);
 	return give(j, result, e);
 }
@@ -525,7 +526,7 @@ static int change(struct control_vm *v, const json_t *args, json_t **result,
 		err = vd_device_info(v->domain, info.guest_id, &info);
 	if (err)
 		return explain(err, &info, e);
-	return give(device_json(&info), result, e);
+	return give(device_json(v, &info), result, e);
 }
 
 static int run_permit(void *ctx, const json_t *args, json_t **result,

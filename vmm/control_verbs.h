@@ -43,6 +43,8 @@ struct control_vm_ops {
 		       struct balloon_stats *out);
 	void (*relief)(void *opaque, struct relief_stats *out);
 	void (*share)(void *opaque, struct share_stats *out);
+	/* Interrupts that a device has passed to the guest; 0: no such one. */
+	uint64_t (*interrupts)(void *opaque, uint32_t guest_id);
 };
 
 /**

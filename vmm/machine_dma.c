@@ -135,6 +135,13 @@ static void on_share(void *opaque, struct share_stats *out)
 	share_stats(&m->share, out);
 }
 
+static uint64_t on_interrupts(void *opaque, uint32_t guest_id)
+{
+	struct assign *a = by_id(opaque, guest_id);
+
+	return a ? a->intx.count : 0;
+}
+
 static const struct control_vm_ops control_ops = {
 	.permit = on_permit,
 	.deny = on_deny,
@@ -144,6 +151,7 @@ static const struct control_vm_ops control_ops = {
 	.balloon = on_balloon,
 	.relief = on_relief,
 	.share = on_share,
+	.interrupts = on_interrupts,
 };
 
 static void describe(struct machine *m)

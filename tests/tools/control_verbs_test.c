@@ -92,8 +92,15 @@ static void do_share(void *opaque, struct share_stats *out)
 	*out = (struct share_stats){ true, 96 << 20, 80 << 20, 30 << 20, 3 };
 }
 
-static const struct control_vm_ops ops = { do_permit,	do_deny,    do_quit,   do_exits,
-					   do_start_us, do_balloon, do_relief, do_share };
+static uint64_t do_interrupts(void *opaque, uint32_t guest_id)
+{
+	(void)opaque;
+	return 100 + guest_id;
+}
+
+static const struct control_vm_ops ops = { do_permit, do_deny,	   do_quit,
+					   do_exits,  do_start_us, do_balloon,
+					   do_relief, do_share,	   do_interrupts };
 
 static int setup(void **state)
 {

@@ -29,9 +29,11 @@ static const char sample[] =
 	" \"hal\": {\"requests\": 12, \"answers\": {\"ok\": 11, \"busy\": 1}},"
 	" \"exits\": {\"serial\": 4, \"pci-config\": 5},"
 	" \"devices\": [{\"host\": \"0000:03:00.0\", \"mappings\": 1, \"mapped_bytes\": 4096,"
-	" \"maps\": 3, \"unmaps\": 2, \"refused\": 0, \"faults\": 0, \"denies\": 1},"
+	" \"maps\": 3, \"unmaps\": 2, \"refused\": 0, \"faults\": 0, \"denies\": 1, "
+	"\"interrupts\": 5},"
 	" {\"host\": \"0000:04:00.0\", \"mappings\": 0, \"mapped_bytes\": 0,"
-	" \"maps\": 0, \"unmaps\": 0, \"refused\": 0, \"faults\": 0, \"denies\": 0}]},"
+	" \"maps\": 0, \"unmaps\": 0, \"refused\": 0, \"faults\": 0, \"denies\": 0, "
+	"\"interrupts\": 6}]},"
 	" \"balloon\": {\"target_bytes\": 1, \"actual_bytes\": 2, \"reported_bytes\": 3,"
 	" \"discarded_bytes\": 4, \"refused_pinned_bytes\": 5, \"refused_other_bytes\": 6},"
 	" \"budget\": {\"host\": {\"budget_bytes\": 9, \"taken_bytes\": 8, \"ours_bytes\": 7}},"
@@ -168,7 +170,7 @@ static void follows_the_rules(void **state)
 	char *text = text_of(sample);
 
 	(void)state;
-	assert_int_equal(check(text), 50);
+	assert_int_equal(check(text), 52);
 	says(text, "viaduct_uptime_seconds{vm=\"w\\\"e\\\\b\\n\"} 1.5\n");
 	says(text, "viaduct_start_seconds{vm=\"w\\\"e\\\\b\\n\"} 0.052\n");
 	says(text, "viaduct_budget_bytes{vm=\"w\\\"e\\\\b\\n\"} +Inf\n");

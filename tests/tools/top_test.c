@@ -51,12 +51,12 @@ static int run_counters(void *ctx, const json_t *args, json_t **result, struct c
 	struct machine *m = ctx;
 
 	(void)args, (void)e;
-	*result = json_pack("{s:{s:i,s:i,s:i,s:i},s:{s:i,s:i},s:[{s:s,s:s,s:i,s:i,s:i,s:i,s:i}]}",
-			    "domain", "maps", 100 * m->asked, "refused_budget", 1, "refused_denied",
-			    2, "refused_other", 4, "exits", "hal", 30 * m->asked, "serial",
-			    20 * m->asked, "devices", "host", "0000:03:00.0", "state", "permitted",
-			    "mappings", 1, "mapped_bytes", 4096, "maps", 60 * m->asked, "refused",
-			    7, "faults", 0);
+	*result = json_pack(
+		"{s:{s:i,s:i,s:i,s:i},s:{s:i,s:i},s:[{s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:i}]}", "domain",
+		"maps", 100 * m->asked, "refused_budget", 1, "refused_denied", 2, "refused_other",
+		4, "exits", "hal", 30 * m->asked, "serial", 20 * m->asked, "devices", "host",
+		"0000:03:00.0", "state", "permitted", "mappings", 1, "mapped_bytes", 4096, "maps",
+		60 * m->asked, "refused", 7, "faults", 0, "interrupts", 45 * m->asked);
 	return 0;
 }
 
@@ -184,6 +184,7 @@ static void test_json(void **state)
 	d = json_array_get(json_object_get(m, "devices"), 0);
 	assert_string_equal(json_string_value(json_object_get(d, "host")), "0000:03:00.0");
 	is_real(d, "maps_per_second", 120);
+	is_real(d, "interrupts_per_second", 90);
 	json_decref(j);
 }
 
@@ -193,11 +194,11 @@ static void test_text(void **state)
 	start(0, "web");
 	assert_int_equal(top("--once --interval 0.1"), CLI_OK);
 	says("VM                   RAM  IN RAM SWAPPED  PINNED  CACHED  MAPPED BALLOON   EXITS/S"
-	     "    MAPS/S  REFUSED\n");
+	     "    MAPS/S    IRQS/S  REFUSED\n");
 	says("web                 1.0G    600M    5.0M    8.0K       -    4.0K       -       100"
-	     "       200        7\n");
+	     "       200                  7\n");
 	says("  0000:03:00.0   permitted                                  4.0K                  "
-	     "       120        7\n");
+	     "       120        90        7\n");
 	assert_int_equal(top("--once --interval 0.1 --name web"), CLI_OK);
 	says("web ");
 }
