@@ -31,7 +31,7 @@
 #define SPAN   8u  /* most pages of one transfer */
 #define LENT   32u /* pages of a loan */
 #define CANARY 0xc7
-#define ROUNDS 8
+#define ROUNDS 16
 #define WINDOW 10u
 #define PART   11u
 #define LOAN   12u
