@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Readers, writers and a splitter on one adapter, to be run under a race
+ * detector as well.
+ *
+ * Page p of each owner's memory carries its owner and its number, and entry i
+ * names only pages p with p = i modulo CLASSES: so a reader that met a mixture
+ * of two windows, two entries or two owners would know. A writer says which of
+ * its pages may be met: alive is set before a page is mapped and cleared when
+ * its unmap has returned. A reader that is inside must find alive whatever it
+ * met; the same question after exit is the control: it may be too late then.
+ *
+ * Usage: threads-window [rounds]
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <viaduct/viaduct.h>
+
+#define PAGE	VD_PAGE_SIZE
+#define PAGES	64u
+#define CLASSES 8u
+#define ENTRIES 1024u
+#define SPLIT	512u
+#define BUS	((uint64_t)1 << 32)
+#define W1	1u
+#define W2	2u
+#define RW	(VD_READ | VD_WRITE)
+
+struct tag {
+	uint32_t owner, page;
+};
+
+struct world {
+	struct vd_adapter *a;
+	unsigned char *mem[2];
+	atomic_int alive[2][PAGES]; /* how many entries may name it */
+	atomic_bool stop;
+	unsigned long rounds;
+	atomic_ulong hits, misses, late;
+};
+
+static struct world w;
+
+static void must(bool ok, const char *what)
+{
+	if (!ok) {
+		fprintf(stderr, "threads-window: %s\n", what);
+		abort();
+	}
+}
+
+static int drain(void *opaque, const struct vd_drain *what)
+{
+	(void)opaque;
+	(void)what;
+	return 0;
+}
+
+static void changed(void *opaque, uint32_t owner, const struct vd_window_info *i)
+{
+	(void)opaque;
+	(void)owner;
+	(void)i;
+}
+
+static void make_memory(uint32_t owner)
+{
+	const struct vd_owner_cfg none = { .size = 0 };
+	struct vd_owner_cfg o = none;
+	struct vd_span span = { .len = PAGES * PAGE };
+
+	w.mem[owner] = aligned_alloc(PAGE, PAGES * PAGE);
+	must(w.mem[owner], "memory");
+	for (uint32_t p = 0; p < PAGES; p++)
+		*(struct tag *)(void *)(w.mem[owner] + p * PAGE) = (struct tag){ owner, p };
+	span.hva = w.mem[owner];
+	o = (struct vd_owner_cfg){ .size = sizeof(o),
+				   .id = owner,
+				   .provider = VD_NO_OWNER,
+				   .memory = &span,
+				   .nmemory = 1 };
+	must(vd_owner_add(w.a, &o) == 0, "owner");
+	must(vd_adapter_attach(w.a, owner, owner) == 0, "device");
+}
+
+static void make_world(uint64_t nentries)
+{
+	static const struct vd_adapter_ops ops = { drain, changed };
+	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	const struct vd_table_cfg t = {
+		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = 12, .nentries = nentries
+	};
+	struct vd_window_cfg win = { .size = sizeof(win), .id = W1, .bus = { BUS } };
+
+	must(vd_adapter_create(&cfg, &w.a) == 0, "adapter");
+	make_memory(0);
+	make_memory(1);
+	must(vd_table_create(w.a, &t, &win.table) == 0, "table");
+	win.len = ENTRIES;
+	must(vd_window_create(w.a, &win) == 0, "window");
+}
+
+static unsigned int next(unsigned int *seed)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return *seed >> 8;
+}
+
+#define BURST 16u
+
+/* One burst by device @dev; what it met. */
+static void burst(struct vd_reader *r, uint32_t dev, unsigned int *seed)
+{
+	struct tag met[BURST];
+	unsigned int n = 0;
+
+	vd_reader_enter(r);
+	for (unsigned int k = 0; k < BURST; k++) {
+		uint64_t i = next(seed) % ENTRIES;
+		struct vd_target t;
+
+		if (vd_translate(r, (vd_iova){ BUS + i * PAGE }, VD_READ, &t))
+			continue;
+		met[n] = *(struct tag *)(void *)t.hva;
+		must(met[n].owner == dev && t.owner == dev, "another owner's memory");
+		must(met[n].page % CLASSES == i % CLASSES, "another entry's page");
+		n++;
+	}
+	for (unsigned int k = 0; k < n; k++)
+		must(w.alive[dev][met[k].page] > 0, "a page that was unmapped");
+	vd_reader_exit(r);
+	for (unsigned int k = 0; k < n; k++)
+		w.late += w.alive[dev][met[k].page] == 0;
+	w.hits += n;
+	w.misses += BURST - n;
+}
+
+static void *read_all(void *arg)
+{
+	uint32_t dev = (uint32_t)(uintptr_t)arg;
+	unsigned int seed = 7 + dev;
+	struct vd_reader *r;
+
+	must(vd_reader_create(w.a, dev, &r) == 0, "reader");
+	while (!w.stop)
+		burst(r, dev, &seed);
+	vd_reader_destroy(r);
+	return NULL;
+}
+
+static int put(uint32_t owner, uint32_t window, uint64_t i, uint64_t entry)
+{
+	const vd_entry e = { entry };
+	struct vd_put p = { .owner = owner,
+			    .window = window,
+			    .bus = { BUS + i * PAGE },
+			    .n = 1,
+			    .entry = &e,
+			    .flags = entry ? VD_PUT_FRESH : 0 };
+
+	return vd_window_put(w.a, &p);
+}
+
+/* Entries that are valid now, by one owner in one window. */
+#define HELD 32u
+
+struct set {
+	uint32_t owner, window;
+	uint64_t first; /* entry k stands between first + k * STEP and the next */
+	uint32_t page[HELD];
+	uint64_t at[HELD];
+};
+
+#define STEP (SPLIT / HELD)
+
+static void map_one(struct set *s, unsigned int k, unsigned int *seed)
+{
+	s->at[k] = s->first + k * STEP + next(seed) % STEP;
+	s->page[k] = (uint32_t)(s->at[k] % CLASSES) + CLASSES * (next(seed) % 8);
+	w.alive[s->owner][s->page[k]]++;
+	must(put(s->owner, s->window, s->at[k], s->page[k] * PAGE | RW) == 0, "map");
+}
+
+static void unmap_one(struct set *s, unsigned int k)
+{
+	must(put(s->owner, s->window, s->at[k], 0) == 0, "unmap");
+	w.alive[s->owner][s->page[k]]--;
+}
+
+static void *write_low(void *arg)
+{
+	struct set s = { .owner = 0, .window = W1 };
+	unsigned int seed = 99;
+
+	(void)arg;
+	for (unsigned long n = 0; n < w.rounds; n++) {
+		if (n >= HELD)
+			unmap_one(&s, n % HELD);
+		map_one(&s, n % HELD, &seed);
+	}
+	w.stop = true;
+	return NULL;
+}
+
+/* Map, and let a change of the window make it invalid. */
+static void map_until(struct set *s, unsigned int *seed, int (*change)(void))
+{
+	for (unsigned int k = 0; k < HELD; k++)
+		map_one(s, k, seed);
+	for (unsigned int k = 0; k < HELD / 4; k++)
+		unmap_one(s, k);
+	sched_yield();
+	must(change() == 0, "change");
+	for (unsigned int k = HELD / 4; k < HELD; k++)
+		w.alive[s->owner][s->page[k]]--;
+}
+
+static int split(void)
+{
+	const struct vd_split s = { W1, W2, 1, SPLIT, VD_LIVE_REVOKE };
+
+	return vd_window_split(w.a, &s);
+}
+
+static int merge(void)
+{
+	const struct vd_merge m = { W1, W2, 0, VD_LIVE_REVOKE };
+
+	return vd_window_merge(w.a, &m);
+}
+
+/* The upper half goes to the other provider and back; both map in it. */
+static void *split_and_merge(void *arg)
+{
+	struct set mine = { .owner = 0, .window = W1, .first = SPLIT };
+	struct set theirs = { .owner = 1, .window = W2, .first = SPLIT };
+	unsigned int seed = 5;
+
+	(void)arg;
+	while (!w.stop) {
+		map_until(&mine, &seed, split);
+		map_until(&theirs, &seed, merge);
+	}
+	return NULL;
+}
+
+static void run(uint64_t nentries)
+{
+	void *(*const work[])(void *) = { read_all, read_all, write_low, split_and_merge };
+	pthread_t t[4];
+
+	w.stop = false;
+	make_world(nentries);
+	for (uintptr_t i = 0; i < 4; i++)
+		must(pthread_create(&t[i], NULL, work[i], (void *)i) == 0, "thread");
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	vd_adapter_destroy(w.a);
+	free(w.mem[0]);
+	free(w.mem[1]);
+}
+
+int main(int argc, char **argv)
+{
+	w.rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 4000;
+	run(ENTRIES);
+	run((uint64_t)1 << 30); /* a tree: nodes come and go under the readers */
+	printf("threads-window: %lu hits, %lu misses, %lu met after exit what was gone\n", w.hits,
+	       w.misses, w.late);
+	must(w.hits > 1000, "hardly anything was met");
+	return 0;
+}
