@@ -14,8 +14,12 @@
 struct vm;
 struct vd_domain;
 
-/* Half of an ageing period: a page that nobody maps goes at the second. */
-#define PINCACHE_TICK_MS 500
+/*
+ * Half of an ageing period: a page that nobody maps goes at the second. Long
+ * enough that a driver comes back to its buffers; when memory is short nobody
+ * waits for it.
+ */
+#define PINCACHE_TICK_MS 2000
 
 /* All zeros: there is none. */
 struct pincache {

@@ -183,7 +183,9 @@ int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
  * @out:  not written on error
  *
  * What a device model or translation hardware asks. A refusal is recorded as
- * a fault (vd_domain_next_fault()).
+ * a fault (vd_domain_next_fault()). What the pin table has pinned is reached by
+ * every permitted device, in either direction; it is looked for last and one by
+ * one, so that this takes the longer the more is cached.
  *
  * Return: 0, -EINVAL (@prot), -ENODEV, -EPERM (denied), -ENOENT, -EACCES
  */
@@ -192,6 +194,8 @@ int vd_device_translate(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
 
 /**
  * vd_device_reverse() - by which bus address does a device reach this byte?
+ *
+ * By a mapping, or else by the pin table.
  *
  * Return: 0, -ENODEV, -ENOENT
  */

@@ -47,32 +47,33 @@
  * Counters, one sysfs file each, per function and in total. The refused_*
  * ones stand in the order of VD_HAL_S_*.
  */
-#define HAL_COUNTERS(X)                                           \
-	X(MAPS, maps)	    /* transactions mapped */             \
-	X(UNMAPS, unmaps)   /* transactions unmapped */           \
-	X(SEGS, segs)	    /* segments mapped directly */        \
-	X(HITS, hits)	    /* of these, without a request */     \
-	X(LUCKY, lucky)	    /* direct across a granule */         \
-	X(BOUNCED, bounced) /* segments bounced */                \
-	X(BOUNCED_BYTES, bounced_bytes)                           \
-	X(SPILLED, spilled) /* transactions bounced for budget */ \
-	X(COHERENT, coherent)	/* coherent allocations */        \
-	X(FAILED, failed)	/* errors given to the driver */  \
-	X(POOL_FULL, pool_full) /* no room in the pool */         \
-	X(STRAY, stray)		/* unmaps of what is not there */ \
-	X(REQUESTS, requests)	/* doorbells rung */              \
-	X(REFUSED_UNSUPP, refused_unsupp)                         \
-	X(REFUSED_INVAL, refused_inval)                           \
-	X(REFUSED_NODEV, refused_nodev)                           \
-	X(REFUSED_DENIED, refused_denied)                         \
-	X(REFUSED_FAULT, refused_fault)                           \
-	X(REFUSED_BUDGET, refused_budget)                         \
-	X(REFUSED_FULL, refused_full)                             \
-	X(REFUSED_DISCONTIG, refused_discontig)                   \
-	X(REFUSED_MASK, refused_mask)                             \
-	X(REFUSED_NOENT, refused_noent)                           \
-	X(REFUSED_NOMEM, refused_nomem)                           \
-	X(REFUSED_BUSY, refused_busy)                             \
+#define HAL_COUNTERS(X)                                               \
+	X(MAPS, maps)	    /* transactions mapped */                 \
+	X(UNMAPS, unmaps)   /* transactions unmapped */               \
+	X(SEGS, segs)	    /* segments mapped directly */            \
+	X(PAGES, pages)	    /* pages that these touch */              \
+	X(HITS, hits)	    /* of the segments, without request */    \
+	X(LUCKY, lucky)	    /* direct across a granule */             \
+	X(BOUNCED, bounced) /* segments bounced */                    \
+	X(BOUNCED_BYTES, bounced_bytes)                               \
+	X(SPILLED, spilled)	/* transactions bounced for budget */ \
+	X(COHERENT, coherent)	/* coherent allocations */            \
+	X(FAILED, failed)	/* errors given to the driver */      \
+	X(POOL_FULL, pool_full) /* no room in the pool */             \
+	X(STRAY, stray)		/* unmaps of what is not there */     \
+	X(REQUESTS, requests)	/* doorbells rung */                  \
+	X(REFUSED_UNSUPP, refused_unsupp)                             \
+	X(REFUSED_INVAL, refused_inval)                               \
+	X(REFUSED_NODEV, refused_nodev)                               \
+	X(REFUSED_DENIED, refused_denied)                             \
+	X(REFUSED_FAULT, refused_fault)                               \
+	X(REFUSED_BUDGET, refused_budget)                             \
+	X(REFUSED_FULL, refused_full)                                 \
+	X(REFUSED_DISCONTIG, refused_discontig)                       \
+	X(REFUSED_MASK, refused_mask)                                 \
+	X(REFUSED_NOENT, refused_noent)                               \
+	X(REFUSED_NOMEM, refused_nomem)                               \
+	X(REFUSED_BUSY, refused_busy)                                 \
 	X(REFUSED_SILENT, refused_silent)
 
 /* Values of this moment, in the same folders. */

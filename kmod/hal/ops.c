@@ -173,6 +173,17 @@ static void unmap_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
 		n = unmap_batch(hd, sgl, min_t(u32, nents, VD_HAL_NSEGS));
 }
 
+static u64 count_pages(struct scatterlist *sgl, u32 nents)
+{
+	struct scatterlist *sg;
+	u64 n = 0;
+	u32 i;
+
+	for_each_sg(sgl, sg, nents, i)
+		n += PFN_UP(offset_in_page(sg_phys(sg)) + (u64)sg->length);
+	return n;
+}
+
 /* All or nothing. Return: VD_HAL_S_* or HAL_S_SILENT. */
 static u32 map_by_request(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 		      u32 prot, u64 mask)
@@ -187,7 +198,6 @@ static u32 map_by_request(struct hal_dev *hd, struct scatterlist *sgl, u32 nents
 			goto err_unmap;
 		atomic_long_add(n, &hd->live);
 	}
-	hal_count(&hd->stats, HAL_N_SEGS, nents);
 	return VD_HAL_S_OK;
 
 err_unmap:
@@ -203,12 +213,15 @@ static u32 map_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 
 	if (hd->hal->pins.word)
 		status = hal_pins_map(hd, sgl, nents, mask);
-	if (status == HAL_S_MISS)
-		return map_by_request(hd, sgl, nents, prot, mask);
 	if (status == VD_HAL_S_OK) {
 		atomic_long_add(nents, &hd->live);
-		hal_count(&hd->stats, HAL_N_SEGS, nents);
 		hal_count(&hd->stats, HAL_N_HITS, nents);
+	} else if (status == HAL_S_MISS) {
+		status = map_by_request(hd, sgl, nents, prot, mask);
+	}
+	if (status == VD_HAL_S_OK) {
+		hal_count(&hd->stats, HAL_N_SEGS, nents);
+		hal_count(&hd->stats, HAL_N_PAGES, count_pages(sgl, nents));
 	}
 	return status;
 }

@@ -155,6 +155,27 @@ static int find_allowed(struct device *dev, uint64_t iova, unsigned int prot,
 	return -EACCES;
 }
 
+/*
+ * A page that is cached is within reach of the device, for all that the host
+ * knows. There is no index by bus address, since no device that exists asks.
+ */
+static int find_cached_bus(struct vd_domain *d, uint64_t iova, vd_gpa *out)
+	MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+	uint64_t page = 0;
+
+	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++) {
+		uint64_t off = iova - pintable_find(t, page)->bus;
+
+		if (off >= VD_PAGE_SIZE)
+			continue;
+		out->v = (page << VD_PAGE_SHIFT) + off;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 static void record_fault(struct vd_domain *d, struct device *dev, vd_iova iova,
 			 unsigned int prot, int err) MUST_HOLD(d->lock)
 {
@@ -185,6 +206,8 @@ int vd_device_translate(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
 		err = dev->state == VD_DEVICE_PERMITTED ?
 			      find_allowed(dev, iova.v, prot, out) :
 			      -EPERM;
+		if (err == -ENOENT)
+			err = find_cached_bus(d, iova.v, out);
 		dev->count.translations++;
 		if (err)
 			record_fault(d, dev, iova, prot, err);

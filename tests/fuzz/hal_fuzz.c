@@ -20,7 +20,8 @@
 #define PAGE	 VD_PAGE_SIZE
 #define PAGES	 32u
 #define GPA	 0x10000u
-#define MAPPINGS 300u /* of a device: more than a request holds */
+#define WORDS	 (GPA / PAGE + PAGES - 2) /* the last two have none */
+#define MAPPINGS 300u			  /* of a device: more than a request holds */
 #define DEVICES	 2u
 #define SLOTS	 2u
 #define ACTIONS	 200u /* of an input */
@@ -29,6 +30,7 @@ struct world {
 	const uint8_t *in;
 	size_t left;
 	unsigned char *mem;
+	uint64_t word[WORDS];
 	struct vd_host *host;
 	struct vd_domain *d;
 	struct vd_hal *hal;
@@ -109,7 +111,47 @@ static void hello(struct world *w)
 		put(w, VD_HAL_REG_SLOT_LO, GPA + i * (uint32_t)PAGE);
 		put(w, VD_HAL_REG_SLOT_HI, 0);
 	}
+	if (take(w, 1) % 4)
+		put(w, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
 	put(w, VD_HAL_REG_STATUS, VD_HAL_STATUS_HELLO);
+}
+
+static int give(void *opaque, void *hva, uint64_t len)
+{
+	struct world *w = opaque;
+	size_t first = (size_t)((unsigned char *)hva - w->mem) / PAGE;
+
+	for (size_t i = first; i < first + len / PAGE; i++)
+		must(vd_fake_pins(w->host, i) == 0);
+	return 0;
+}
+
+static void discard(struct world *w)
+{
+	struct vd_discard how = { .give = give, .opaque = w };
+	uint64_t page = take(w, 1) % PAGES, n = 1 + take(w, 1) % (PAGES - page);
+
+	must(vd_domain_discard(w->d, (vd_gpa){ GPA + page * PAGE }, n * PAGE, &how) == 0);
+	must(how.given + how.pinned == n * PAGE);
+}
+
+/* The guest writes what it likes; the host lets go what it can. */
+static void words(struct world *w)
+{
+	uint64_t what = take(w, 1), *word = &w->word[take(w, 1) % WORDS];
+
+	if (what % 8 < 3)
+		*word = take(w, 8);
+	else if (what % 8 == 3)
+		*word -= 1;
+	else if (what % 8 == 4)
+		vd_domain_age(w->d, what);
+	else if (what % 8 == 5)
+		vd_domain_reclaim(w->d, take(w, 2) * 256);
+	else if (what % 8 == 6)
+		discard(w);
+	else
+		vd_domain_set_around(w->d, (unsigned int)what >> 3);
 }
 
 static void scribble(struct world *w)
@@ -136,14 +178,16 @@ static void request(struct world *w)
 	p->head.device = (uint32_t)take(w, 1) % (DEVICES + 1);
 	p->head.count = count;
 	p->head.reserved = 0;
-	p->head.mask = p->head.op == VD_HAL_OP_MAP ? UINT64_MAX >> take(w, 1) % 64 : 0;
+	bool maps = p->head.op == VD_HAL_OP_MAP || p->head.op == VD_HAL_OP_PIN;
+
+	p->head.mask = maps ? UINT64_MAX >> take(w, 1) % 64 : 0;
 	for (uint32_t i = 0; i < count && i < VD_HAL_NSEGS; i++) {
-		uint64_t base = p->head.op == VD_HAL_OP_MAP ? GPA : VD_FAKE_BASE;
+		uint64_t base = maps ? GPA : VD_FAKE_BASE;
 		uint64_t v = take(w, 4);
 
 		p->seg[i].addr = base + v % (PAGES * PAGE);
 		p->seg[i].len = (uint32_t)(v >> 17) % 9000 + 1;
-		p->seg[i].prot = p->head.op == VD_HAL_OP_MAP ? 1 + (uint32_t)(v >> 30) % 3 : 0;
+		p->seg[i].prot = maps ? 1 + (uint32_t)(v >> 30) % 3 : 0;
 	}
 	put(w, VD_HAL_REG_DOORBELL, 0);
 }
@@ -223,7 +267,7 @@ static void look_up(struct world *w)
 
 static void (*const actions[16])(struct world *) = {
 	request, request, unmap_answer, hello,	   any_write, any_read,	  write_register, scribble,
-	ring,	 ring,	  fail_host,	move_page, operate,   set_budget, reset,	  look_up,
+	ring,	 words,	  fail_host,	move_page, operate,   set_budget, reset,	  look_up,
 };
 
 static bool is_any_stuck(struct world *w)
@@ -243,15 +287,19 @@ static void check(struct world *w)
 	struct vd_domain_stats st;
 	struct vd_hal_stats hal;
 
+	struct vd_pins_stats pins;
+
 	vd_domain_stats(w->d, &st);
 	vd_hal_stats(w->hal, &hal);
+	vd_domain_pins_stats(w->d, &pins);
+	must(pins.cached <= st.pinned && pins.held <= pins.cached);
 	must(st.pinned == vd_fake_pinned(w->host) * PAGE);
 	must(st.nmappings <= DEVICES * MAPPINGS);
 	must(st.maps - st.unmaps == st.nmappings);
 	must(hal.in_charge == w->shown);
 	/* Not in charge: nothing is mapped, but by a device that is stuck. */
 	if (!hal.in_charge)
-		must(st.nmappings == 0 || is_any_stuck(w));
+		must((st.nmappings == 0 && st.cached == 0) || is_any_stuck(w));
 }
 
 static void make(struct world *w)
@@ -266,7 +314,8 @@ static void make(struct world *w)
 				  .ops = &hal_ops,
 				  .opaque = w,
 				  .granule_shift = 12,
-				  .nslots = SLOTS };
+				  .nslots = SLOTS,
+				  .npins = WORDS };
 
 	w->mem = aligned_alloc(PAGE, PAGES * PAGE);
 	must(w->mem != NULL);
@@ -274,6 +323,7 @@ static void make(struct world *w)
 	must(vd_host_fake_create(w->mem, PAGES, &w->host) == 0);
 	must(vd_domain_create(w->host, &domain, &w->d) == 0);
 	must(vd_domain_add_memory(w->d, (vd_gpa){ GPA }, w->mem, PAGES * PAGE) == 0);
+	must(vd_domain_share_pins(w->d, w->word, WORDS) == 0);
 	for (uint32_t i = 1; i <= DEVICES; i++) {
 		const struct vd_device_cfg dev = { sizeof(dev), i, i, &dev_ops, w };
 

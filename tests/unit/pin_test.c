@@ -257,6 +257,35 @@ static void around(void **state)
 	assert_int_equal(fx_pinned(&p->fx), 11);
 }
 
+/* What is cached is in reach of all that are permitted; both ways agree (X3). */
+static void translations(void **state)
+{
+	struct px *p = *state;
+	struct vd_domain *d = p->fx.d;
+	uint64_t bus;
+	vd_iova iova;
+	vd_gpa gpa;
+
+	assert_int_equal(fx_attach(&p->fx, FX_DEV + 1, FX_HOST + 1), 0);
+	assert_int_equal(px_map(p, 7, &bus), 0);
+	px_touch(p, 9);
+	for (uint32_t id = FX_DEV; id <= FX_DEV + 1; id++) {
+		assert_int_equal(vd_device_translate(d, id, (vd_iova){ bus + 5 }, VD_WRITE, &gpa),
+				 0);
+		assert_int_equal(gpa.v, fx_gpa(7).v + 5);
+		assert_int_equal(vd_device_reverse(d, id, (vd_gpa){ fx_gpa(9).v + 8 }, &iova), 0);
+		assert_int_equal(iova.v, bus + 2 * PAGE + 8);
+	}
+	assert_int_equal(vd_device_translate(d, FX_DEV, (vd_iova){ bus + PAGE }, VD_READ, &gpa),
+			 -ENOENT);
+	assert_int_equal(vd_device_deny(d, FX_DEV), 0);
+	assert_int_equal(vd_device_translate(d, FX_DEV, (vd_iova){ bus }, VD_READ, &gpa), -EPERM);
+	assert_int_equal(vd_device_reverse(d, FX_DEV, fx_gpa(7), &iova), -ENOENT);
+	vd_domain_reclaim(d, UINT64_MAX);
+	assert_int_equal(vd_device_translate(d, FX_DEV + 1, (vd_iova){ bus }, VD_READ, &gpa), 0);
+	assert_int_equal(vd_device_reverse(d, FX_DEV + 1, fx_gpa(9), &iova), -ENOENT);
+}
+
 /* What a guest writes into its words is its own loss. */
 static void lies(void **state)
 {
@@ -308,6 +337,7 @@ int main(void)
 		px_test(budget),
 		px_test(a_count_has_a_limit),
 		px_test(around),
+		px_test(translations),
 		px_test(lies),
 	};
 
