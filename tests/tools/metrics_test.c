@@ -26,6 +26,8 @@ static const char sample[] =
 	" \"budget_bytes\": null, \"vmm_resident_bytes\": 3, \"mappings\": 4},"
 	" \"counters\": {\"domain\": {\"maps\": 10, \"unmaps\": 9, \"refused_budget\": 1,"
 	" \"refused_denied\": 2, \"refused_other\": 3, \"faults\": 7},"
+	" \"pins\": {\"requests\": 1, \"pinned\": 2, \"aged\": 3, \"reclaimed\": 4,"
+	" \"dropped\": 5},"
 	" \"hal\": {\"requests\": 12, \"answers\": {\"ok\": 11, \"busy\": 1}},"
 	" \"exits\": {\"serial\": 4, \"pci-config\": 5},"
 	" \"devices\": [{\"host\": \"0000:03:00.0\", \"mappings\": 1, \"mapped_bytes\": 4096,"
@@ -170,7 +172,7 @@ static void follows_the_rules(void **state)
 	char *text = text_of(sample);
 
 	(void)state;
-	assert_int_equal(check(text), 52);
+	assert_int_equal(check(text), 57);
 	says(text, "viaduct_uptime_seconds{vm=\"w\\\"e\\\\b\\n\"} 1.5\n");
 	says(text, "viaduct_start_seconds{vm=\"w\\\"e\\\\b\\n\"} 0.052\n");
 	says(text, "viaduct_budget_bytes{vm=\"w\\\"e\\\\b\\n\"} +Inf\n");
