@@ -24,7 +24,7 @@ struct bench_contest {
 	struct bench_entrant ours, other;
 };
 
-/* Times @c, reports it and prints both sides' ns. */
+/* Times @c, reports it and prints both sides' ns; without a goal, prints only. */
 void bench_contest(const struct bench_contest *c);
 
 /* The same, without a goal: the median of ours alone. */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define E6	   1000000u
+#define ROUNDS	   31
 #define OPS	   ((size_t)1 << 14)
 #define STRICT_OPS ((size_t)1 << 12)
 #define RUN	   512u
@@ -106,54 +107,60 @@ static struct both time_both(struct field *f, void (*unmap)(struct field *),
 	return (struct both){ (bench_now_ns() - b) / OPS, (b - a) / OPS };
 }
 
-struct ratios {
-	double map_radix[BENCH_ROUNDS], unmap_radix[BENCH_ROUNDS];
-	double map_ranges[BENCH_ROUNDS], unmap_ranges[BENCH_ROUNDS];
-	double map[BENCH_ROUNDS], unmap[BENCH_ROUNDS];
-	double store[BENCH_ROUNDS];
+/* One way to do it. */
+struct way {
+	const char *name;
+	void (*unmap)(struct field *), (*map)(struct field *);
 };
 
-static void one_round(struct field *f, struct ratios *r, int i)
+static const struct way engine = { "engine", unmap_engine, map_engine };
+static const struct way radix = { "radix, a store in place", unmap_radix,
+				  map_radix };
+static const struct way ranges = { "GTree", unmap_ranges, map_ranges };
+
+struct ratios {
+	double map[ROUNDS], unmap[ROUNDS];
+	double map_ns[ROUNDS], unmap_ns[ROUNDS], store_ns[ROUNDS];
+};
+
+static void one_round(struct field *f, const struct way *other,
+		      struct ratios *r, int i)
 {
-	struct both ours, radix, ranges;
+	struct both ours, theirs;
 
 	next_pages(f);
-	ours = time_both(f, unmap_engine, map_engine);
-	radix = time_both(f, unmap_radix, map_radix);
-	ranges = time_both(f, unmap_ranges, map_ranges);
-	r->map[i] = ours.map;
-	r->unmap[i] = ours.unmap;
-	r->store[i] = (radix.map + radix.unmap) / 2;
-	r->map_radix[i] = ours.map / r->store[i];
-	r->unmap_radix[i] = ours.unmap / r->store[i];
-	r->map_ranges[i] = ours.map / ranges.map;
-	r->unmap_ranges[i] = ours.unmap / ranges.unmap;
+	ours = time_both(f, engine.unmap, engine.map);
+	theirs = time_both(f, other->unmap, other->map);
+	r->map[i] = ours.map / theirs.map;
+	r->unmap[i] = ours.unmap / theirs.unmap;
+	r->map_ns[i] = ours.map;
+	r->unmap_ns[i] = ours.unmap;
+	r->store_ns[i] = (theirs.map + theirs.unmap) / 2;
 }
 
-static void report(const char *name, double *v, double bound, const char *ref)
+static void report(const char *name, double *v, int n, double bound,
+		   const char *ref)
 {
 	bench_report(&(struct bench_result){
-		"G5", name, bench_median(v, BENCH_ROUNDS), bound,
+		"G5", name, bench_median(v, n), bound,
 		strcmp(ref, "a page") ? "ratio" : "ns", ref });
 }
 
-static void single(struct field *f)
+static void single(struct field *f, const struct way *other, double bound)
 {
 	struct ratios r;
+	char name[64];
 
-	one_round(f, &r, 0); /* warm */
-	for (int i = 0; i < BENCH_ROUNDS; i++)
-		one_round(f, &r, i);
-	report("map of one page", r.map_radix, 8, "radix, a store in place");
-	report("unmap of one page", r.unmap_radix, 8,
-	       "radix, a store in place");
-	report("map of one page, to GTree", r.map_ranges, 1.0 / 40, "GTree");
-	report("unmap of one page, to GTree", r.unmap_ranges, 1.0 / 40,
-	       "GTree");
-	printf("     map %.1f ns, unmap %.1f ns, radix store %.1f ns\n",
-	       bench_median(r.map, BENCH_ROUNDS),
-	       bench_median(r.unmap, BENCH_ROUNDS),
-	       bench_median(r.store, BENCH_ROUNDS));
+	one_round(f, other, &r, 0); /* warm */
+	for (int i = 0; i < ROUNDS; i++)
+		one_round(f, other, &r, i);
+	snprintf(name, sizeof(name), "map of one page, to %.5s", other->name);
+	report(name, r.map, ROUNDS, bound, other->name);
+	snprintf(name, sizeof(name), "unmap of one page, to %.5s", other->name);
+	report(name, r.unmap, ROUNDS, bound, other->name);
+	printf("     map %.1f ns, unmap %.1f ns, %s %.1f ns\n",
+	       bench_median(r.map_ns, ROUNDS), bench_median(r.unmap_ns, ROUNDS),
+	       other->name, bench_median(r.store_ns, ROUNDS));
 }
 
 /* A translator that keeps to the pages that stay. */
@@ -256,7 +263,7 @@ static void strict(struct field *f)
 		ns[i] = pair_churn(&unmap, &c);
 		ratio[i] = ns[i] / pair_run(&add, &add);
 	}
-	report("strict unmap beside a translator", ratio, 10,
+	report("strict unmap beside a translator", ratio, BENCH_ROUNDS, 10,
 	       "an atomic add on a shared line");
 	bench_note("strict unmap beside a translator",
 		   bench_median(ns, BENCH_ROUNDS), "ns");
@@ -271,7 +278,7 @@ static void runs(struct field *f, const char *name, int in_a_row)
 
 	for (int i = 0; i < BENCH_ROUNDS; i++)
 		ns[i] = pair_churn(&unmap, &c);
-	report(name, ns, 5, "a page");
+	report(name, ns, BENCH_ROUNDS, 5, "a page");
 }
 
 void window_map(void)
@@ -279,7 +286,8 @@ void window_map(void)
 	struct field f;
 
 	field_open(&f, E6, 1);
-	single(&f);
+	single(&f, &radix, 8);
+	single(&f, &ranges, 1.0 / 40);
 	strict(&f);
 	runs(&f, "512 pages in one unmap, in a row, a page", 1);
 	runs(&f, "512 pages in one unmap, anywhere, a page", 0);

@@ -15,6 +15,8 @@
 #include <checked.h>
 #include <errno.h>
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* Entries of one window that somebody wants to write. */
 struct job {
 	struct window *w;
@@ -72,9 +74,51 @@ static int check_entry(const struct job *j, uint64_t e)
 	return ram_find(ram, e, len) ? 0 : ram_look(ram, e, len);
 }
 
+/*
+ * A list as most are: all valid, nothing wrong, all in the owner's first span.
+ * No branch for each entry, so that many are looked at together.
+ */
+static bool is_usual_list(const struct job *j)
+{
+	const struct vd_table *t = j->w->table;
+	const struct ram_span *s = &j->w->owner->ram.at[0];
+	const uint64_t page = (uint64_t)1 << t->shift, *e = j->src.entry;
+	const uint64_t bad = ~(uint64_t)j->w->rights & (page - 1);
+	const uint64_t end = format_last(t->format);
+	uint64_t wrong = 0;
+
+	if (atom_load(&j->w->owner->ram.n) == 0 || s->len < page)
+		return false;
+	for (size_t i = 0; i < j->src.n; i++) {
+		wrong |= e[i] & bad;
+		wrong |= (e[i] & ENTRY_RIGHTS) == 0;
+		wrong |= e[i] > end;
+		wrong |= (e[i] & ~(page - 1)) - s->gpa > s->len - page;
+	}
+	return wrong == 0;
+}
+
+/* A run of pages as most are: all of it in one span. */
+static bool is_usual_run(const struct job *j)
+{
+	const struct ram_pages *p = &j->src;
+	const struct ram_span *s;
+	uint64_t first = p->first & ~ENTRY_RIGHTS;
+
+	if (p->step == 0 || check_entry(j, p->first) != 0)
+		return false;
+	s = ram_find(&j->w->owner->ram, first, p->step);
+	return s && (p->n - 1) << p->shift <= s->gpa + (s->len - 1) - first &&
+	       first + ((p->n - 1) << p->shift) <
+		       format_last(j->w->table->format) - p->step;
+}
+
 /* All that can be said without a look at the table. */
 static int check_entries(struct job *j)
 {
+	j->clears = false;
+	if (j->src.entry ? is_usual_list(j) : is_usual_run(j))
+		return 0;
 	j->clears = true;
 	for (size_t i = 0; i < j->src.n; i++) {
 		uint64_t e = ram_page(&j->src, i);
@@ -98,47 +142,100 @@ static int check_fresh(const struct job *j)
 }
 
 /*
- * Store one run of entries that stand side by side, source entry @i first, and
- * keep what was there.
+ * Store one run of entries that stand side by side, source entry @i first; keep
+ * what was there in @old, if that is wanted. Returns how many were valid.
  */
-static void store_run(const struct job *j, const struct table_run *r,
-		      uint64_t i, uint64_t *old)
+static ALWAYS_INLINE uint64_t store_as(const struct table_run *r,
+				       const struct ram_pages *src,
+				       uint64_t *old, int *more,
+				       enum vd_format f)
 {
-	enum vd_format f = j->w->table->format;
-	int more = 0;
+	const uint64_t *list = src->entry;
+	uint64_t e = src->first, nold = 0, n = 0;
 
 	for (size_t k = 0; k < r->n; k++) {
 		uint64_t was = format_decode(f, r->slot[k]);
-		uint64_t e = j->clears ? 0 : ram_page(&j->src, i + k);
 
+		if (list)
+			e = list[k];
 		atom_poke(&r->slot[k], format_encode(f, e));
-		more += (e != 0) - (was != 0);
+		n += e != 0;
+		nold += was != 0;
 		if (old)
 			old[k] = was;
+		e += src->step;
 	}
-	table_count(j->w->table, j->first + i, more);
+	*more = (int)(n - nold);
+	return nold;
 }
 
-/* Store entries that are not only cleared; their table pages are there. */
-static void store(const struct job *j, uint64_t *old)
+static uint64_t store_run(const struct job *j, const struct table_run *r,
+			  uint64_t i, uint64_t *old)
 {
+	struct ram_pages src = { .n = 0 };
+	uint64_t nold;
+	int more;
+
+	if (!j->clears) {
+		src = j->src;
+		src.first += i * src.step;
+		if (src.entry)
+			src.entry += i;
+	}
+	switch (j->w->table->format) {
+	case VD_FORMAT_TCE:
+		nold = store_as(r, &src, old, &more, VD_FORMAT_TCE);
+		break;
+	case VD_FORMAT_IOTSB:
+		nold = store_as(r, &src, old, &more, VD_FORMAT_IOTSB);
+		break;
+	default:
+		nold = store_as(r, &src, old, &more, VD_FORMAT_NATIVE);
+	}
+	table_count(j->w->table, j->first + i, more);
+	return nold;
+}
+
+/*
+ * Store entries that are not only cleared; their table pages are there. Returns
+ * how many were valid.
+ */
+static uint64_t store(const struct job *j, uint64_t *old)
+{
+	uint64_t nold = 0;
+
 	for (uint64_t i = 0; i < j->n;) {
 		struct table_run r =
 			table_run(j->w->table, j->first + i, j->n - i);
 
-		store_run(j, &r, i, old ? old + i : NULL);
+		nold += store_run(j, &r, i, old ? old + i : NULL);
 		i += r.n;
 	}
+	return nold;
 }
 
-static void release(const struct job *j, const uint64_t *old, size_t n,
-		    int64_t *pinned)
+/* Readers may have seen entries that are gone, and nodes that are dead. */
+static void bury(struct vd_adapter *a, struct vd_table *t, uint64_t nold)
+	MUST_HOLD(a->lock)
 {
-	const struct ram_pages p = { .entry = old,
-				     .n = n,
-				     .shift = j->w->table->shift };
+	if (nold == 0 && !t->dead)
+		return;
+	epoch_wait(&a->epoch);
+	table_bury(t);
+}
 
-	ram_release(&j->w->owner->ram, &p, pinned);
+/* What was there is gone: when no reader is left, so are its pages. */
+static void release(struct vd_adapter *a, const struct job *j,
+		    const struct ram_pages *old, uint64_t nold, int64_t *pinned)
+	MUST_HOLD(a->lock)
+{
+	struct ram *ram = &j->w->owner->ram;
+
+	if (nold && old->entry)
+		ram_expect(ram, old);
+	bury(a, j->w->table, nold);
+	if (nold && old->entry)
+		ram_release(ram, old, pinned);
 }
 
 /* Clear what is there, a leaf at a time; what is not there costs nothing. */
@@ -148,50 +245,64 @@ static void clear(struct vd_adapter *a, const struct job *j, int64_t *pinned)
 	struct vd_table *t = j->w->table;
 	uint64_t last = j->first + j->n - 1;
 	uint64_t i = table_next(t, j->first, last);
-	uint64_t old[TABLE_BLOCK];
+	uint64_t word[TABLE_BLOCK];
+	struct ram_pages old = {
+		.entry = ram_counts(&j->w->owner->ram) ? word : NULL,
+		.shift = t->shift,
+	};
 
 	while (i != TABLE_END) {
 		struct table_run r = table_run(t, i, last - i + 1);
+		uint64_t nold =
+			store_run(j, &r, i - j->first, old.entry ? word : NULL);
 
-		store_run(j, &r, i - j->first, old);
 		table_prune(t, i);
-		epoch_wait(&a->epoch);
-		table_bury(t);
-		release(j, old, r.n, pinned);
+		old.n = r.n;
+		release(a, j, &old, nold, pinned);
 		if (last - i < r.n)
 			return;
 		i = table_next(t, i + r.n, last);
 	}
 }
 
-/* Entries of a list or a run of new ones, over what is there. */
-static int write_entries(struct vd_adapter *a, const struct job *j,
-			 int64_t *pinned) MUST_HOLD(a->lock)
+/* Room for new entries and a hold on what they name; or neither. */
+static int prepare(struct vd_adapter *a, const struct job *j, int64_t *pinned)
+	MUST_HOLD(a->lock)
 {
 	struct vd_table *t = j->w->table;
-	bool fresh = j->flags & VD_PUT_FRESH;
-	uint64_t old[VD_PUT_MAX];
-	int err;
+	int err = table_reserve(t, j->first, j->n);
 
-	err = table_reserve(t, j->first, j->n);
 	if (!err) {
 		err = ram_hold(&j->w->owner->ram, &j->src, pinned);
 		if (err)
 			table_unreserve(t, j->first, j->n);
 	}
-	if (err) {
-		epoch_wait(&a->epoch);
-		table_bury(t);
+	if (err)
+		bury(a, t, 0);
+	return err;
+}
+
+/* Entries of a list or a run of new ones, over what is there. */
+static int write_entries(struct vd_adapter *a, const struct job *j,
+			 int64_t *pinned) MUST_HOLD(a->lock)
+{
+	bool fresh = j->flags & VD_PUT_FRESH;
+	bool counts = ram_counts(&j->w->owner->ram);
+	uint64_t word[VD_PUT_MAX], *keep = fresh || !counts ? NULL : word;
+	const struct ram_pages old = { .entry = keep,
+				       .n = j->n,
+				       .shift = j->w->table->shift };
+	uint64_t nold;
+	int err = prepare(a, j, pinned);
+
+	if (err)
 		return err;
-	}
 
 	/* Nothing below can fail. */
-	store(j, fresh ? NULL : old);
+	nold = store(j, keep);
 	if (!fresh) {
-		table_unreserve(t, j->first, j->n);
-		epoch_wait(&a->epoch);
-		table_bury(t);
-		release(j, old, j->n, pinned);
+		table_unreserve(j->w->table, j->first, j->n);
+		release(a, j, &old, nold, pinned);
 	}
 	return 0;
 }
@@ -201,6 +312,8 @@ static int run_job(struct vd_adapter *a, struct job *j, int64_t *pinned)
 {
 	int err = check_entries(j);
 
+	if (!err && !j->clears)
+		ram_expect(&j->w->owner->ram, &j->src);
 	if (!err)
 		err = check_fresh(j);
 	if (err)
@@ -257,29 +370,27 @@ int vd_window_fill(struct vd_adapter *a, struct vd_put *p)
 	return put(a, p, &j);
 }
 
-int vd_window_map(struct vd_adapter *a, const struct vd_window_range *r)
+/* New entries for a run of pages, each @step pages after the one before. */
+static int change_run(struct vd_adapter *a, const struct vd_window_range *r,
+		      uint64_t step, struct job *j)
 {
-	struct job j = { .flags = VD_PUT_FRESH };
+	const struct window *w;
 	int64_t pinned = 0;
-	uint64_t step;
 	int err = -EINVAL;
 
-	if (r->prot == 0 || (r->prot & ~(VD_READ | VD_WRITE)) != 0)
-		return -EINVAL;
 	lock_take(&a->lock);
-	j.w = window_find(a, r->window);
-	if (!j.w) {
+	w = window_find(a, r->window);
+	if (!w) {
 		err = -ENOENT;
-	} else if (is_aligned(r->len | r->gpa.v, j.w->table->shift)) {
-		step = (uint64_t)1 << j.w->table->shift;
-		j.n = r->len >> j.w->table->shift;
-		j.src = (struct ram_pages){ .first = r->gpa.v | r->prot,
-					    .step = step,
-					    .n = j.n,
-					    .shift = j.w->table->shift };
-		err = find_entries(a, r->owner, r->window, r->bus.v, &j);
+	} else if (is_aligned(r->len | r->gpa.v, w->table->shift)) {
+		j->n = r->len >> w->table->shift;
+		j->src.n = j->n;
+		j->src.first = r->gpa.v | r->prot;
+		j->src.step = step << w->table->shift;
+		j->src.shift = w->table->shift;
+		err = find_entries(a, r->owner, r->window, r->bus.v, j);
 		if (!err)
-			err = run_job(a, &j, &pinned);
+			err = run_job(a, j, &pinned);
 	}
 	if (err)
 		a->count.refused++;
@@ -287,21 +398,22 @@ int vd_window_map(struct vd_adapter *a, const struct vd_window_range *r)
 	return err;
 }
 
+int vd_window_map(struct vd_adapter *a, const struct vd_window_range *r)
+{
+	struct job j = { .flags = VD_PUT_FRESH };
+
+	if (r->prot == 0 || (r->prot & ~(VD_READ | VD_WRITE)) != 0)
+		return -EINVAL;
+	return change_run(a, r, 1, &j);
+}
+
 int vd_window_unmap(struct vd_adapter *a, uint32_t owner, uint32_t window,
 		    vd_iova bus, uint64_t len)
 {
-	const vd_entry none = { 0 };
-	struct vd_window_info info;
-	struct vd_put p = {
-		.owner = owner, .window = window, .bus = bus, .entry = &none
-	};
+	const struct vd_window_range r = { owner, window, bus, { 0 }, len, 0 };
+	struct job j = { .flags = 0 };
 
-	if (vd_window_query(a, window, &info))
-		return -ENOENT;
-	if (!is_aligned(len, info.page_shift))
-		return -EINVAL;
-	p.n = len >> info.page_shift;
-	return vd_window_fill(a, &p);
+	return change_run(a, &r, 0, &j);
 }
 
 int vd_window_get(struct vd_adapter *a, uint32_t owner, uint32_t window,

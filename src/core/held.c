@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
+ * Counts lie close together, because they are looked up in no order; handles,
+ * which only a pin needs, lie apart. A count goes from 0 and to 0 under the
+ * domain's lock only; all other steps take no lock.
+ *
  * A granule that is held already is held once more with one compare-and-swap.
  * A cold one is pinned under the domain's lock, with up to BATCH others in one
  * call of the host; meanwhile its count is HELD_BUSY, which sends everybody
@@ -20,47 +24,52 @@
 #define HELD_MOST (UINT32_MAX - 1)
 #define BATCH	  64u
 
+static int open_stretch(struct stretch *s, unsigned int granule_shift)
+{
+	size_t n = (s->last - s->gpa + 1) >> granule_shift;
+
+	if (!s->handle)
+		s->handle = mem_zalloc(n, sizeof(*s->handle));
+	if (s->handle && !s->held)
+		s->held = mem_zalloc(n, sizeof(*s->held));
+	return s->held ? 0 : -ENOMEM;
+}
+
 int held_open(struct vd_domain *d, size_t i, struct stretch **out)
 {
-	struct stretch *s;
 	int err = -ENOENT;
 
 	lock_take(&d->lock);
 	if (i < d->memory.n) {
-		s = &d->memory.at[i];
-		if (!s->held)
-			s->held = mem_zalloc((s->last - s->gpa + 1) >>
-						     d->memory.granule_shift,
-					     sizeof(*s->held));
-		err = s->held ? 0 : -ENOMEM;
+		err = open_stretch(&d->memory.at[i], d->memory.granule_shift);
 		if (!err)
-			*out = s;
+			*out = &d->memory.at[i];
 	}
 	lock_drop(&d->lock);
 	return err;
 }
 
-static bool try_hold(struct held *h)
+static bool try_hold(uint32_t *h)
 {
-	uint32_t c = atom_load32(&h->count);
+	uint32_t c = atom_load32(h);
 
 	while (c != 0 && c < HELD_MOST) {
-		if (atom_swap32(&h->count, c, c + 1))
+		if (atom_swap32(h, c, c + 1))
 			return true;
-		c = atom_load32(&h->count);
+		c = atom_load32(h);
 	}
 	return false;
 }
 
 /* Only the last hold needs more. */
-static bool try_release(struct held *h)
+static bool try_release(uint32_t *h)
 {
-	uint32_t c = atom_load32(&h->count);
+	uint32_t c = atom_load32(h);
 
 	while (c > 1) {
-		if (atom_swap32(&h->count, c, c - 1))
+		if (atom_swap32(h, c, c - 1))
 			return true;
-		c = atom_load32(&h->count);
+		c = atom_load32(h);
 	}
 	return false;
 }
@@ -107,17 +116,17 @@ static void count_granule(struct vd_domain *d, const struct part *p, uint64_t i,
 static void let_go(struct vd_domain *d, const struct part *p, uint64_t i)
 	MUST_HOLD(d->lock)
 {
-	struct held *h = &p->s->held[i];
-	struct vd_pin pin = { .handle = h->handle };
+	uint32_t *h = &p->s->held[i];
+	struct vd_pin pin = { .handle = p->s->handle[i] };
 
-	assert(atom_load32(&h->count) != 0);
+	assert(atom_load32(h) != 0);
 	while (!try_release(h)) {
-		if (!atom_swap32(&h->count, 1, HELD_BUSY))
+		if (!atom_swap32(h, 1, HELD_BUSY))
 			continue;
 		fill_pin(d, p, i, &pin);
 		d->host->ops->unpin(d->host, &pin, 1);
 		count_granule(d, p, i, false);
-		atom_store32(&h->count, 0);
+		atom_store32(h, 0);
 		return;
 	}
 }
@@ -137,13 +146,13 @@ static int gather(struct vd_domain *d, const struct part *p, uint64_t *next,
 	if (room > BATCH)
 		room = BATCH;
 	for (b->n = 0; *next <= p->last && b->n < room; ++*next) {
-		struct held *h = &p->s->held[*next];
+		uint32_t *h = &p->s->held[*next];
 
 		if (try_hold(h))
 			continue;
-		if (atom_load32(&h->count) == HELD_MOST)
+		if (atom_load32(h) == HELD_MOST)
 			return -ENOSPC;
-		atom_store32(&h->count, HELD_BUSY);
+		atom_store32(h, HELD_BUSY);
 		count_granule(d, p, *next, true);
 		b->cold[b->n++] = *next;
 	}
@@ -168,10 +177,8 @@ static int pin_batch(struct vd_domain *d, const struct part *p,
 	if (err)
 		return err;
 	for (size_t i = 0; i < b->n; i++) {
-		struct held *h = &p->s->held[b->cold[i]];
-
-		h->handle = x->pin[i].handle;
-		atom_store32(&h->count, 1);
+		p->s->handle[b->cold[i]] = x->pin[i].handle;
+		atom_store32(&p->s->held[b->cold[i]], 1);
 	}
 	return 0;
 }
@@ -181,7 +188,7 @@ static void undo_batch(struct vd_domain *d, const struct part *p,
 {
 	for (size_t i = 0; i < b->n; i++) {
 		count_granule(d, p, b->cold[i], false);
-		atom_store32(&p->s->held[b->cold[i]].count, 0);
+		atom_store32(&p->s->held[b->cold[i]], 0);
 	}
 }
 
@@ -252,4 +259,11 @@ void held_release(struct vd_domain *d, const struct held_run *r,
 						before - d->pages.npinned);
 		lock_drop(&d->lock);
 	}
+}
+
+void held_expect(const struct vd_domain *d, const struct held_run *r)
+{
+	__builtin_prefetch(
+		&r->s->held[(r->first - r->s->gpa) >> d->memory.granule_shift],
+		1);
 }

@@ -10,16 +10,7 @@
 #include "memory.h"
 #include <viaduct/domain.h>
 
-/*
- * The count goes from 0 and to 0 under the domain's lock only; all other steps
- * take no lock.
- */
-struct held {
-	uint64_t handle; /* of the host's pin */
-	uint32_t count;	 /* or HELD_BUSY */
-};
-
-/* A run of guest memory inside one stretch. */
+/* A run of guest memory inside one stretch, which is open. */
 struct held_run {
 	struct stretch *s;
 	uint64_t first, last;
@@ -33,5 +24,8 @@ int held_open(struct vd_domain *d, size_t i, struct stretch **out);
 int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned);
 void held_release(struct vd_domain *d, const struct held_run *r,
 		  int64_t *pinned);
+
+/* It will be held or released soon: fetch its first count. */
+void held_expect(const struct vd_domain *d, const struct held_run *r);
 
 #endif

@@ -20,6 +20,7 @@ void memory_end(struct memory *m)
 {
 	for (unsigned int i = 0; i < m->n; i++) {
 		mem_free(m->at[i].held);
+		mem_free(m->at[i].handle);
 		mem_free(m->at[i].pins);
 	}
 	m->n = 0;
@@ -69,7 +70,7 @@ int memory_add(struct memory *m, uint64_t gpa, void *hva, uint64_t len)
 		return -ENOMEM;
 
 	/* Nothing below can fail. */
-	*s = (struct stretch){ gpa, gpa + len - 1, hva, pins, NULL };
+	*s = (struct stretch){ gpa, gpa + len - 1, hva, pins, NULL, NULL };
 	m->n++;
 	m->len += len;
 	return 0;

@@ -9,15 +9,14 @@
 
 #include <stdint.h>
 
-struct held;
-
 #define MEMORY_MAX 64u
 
 struct stretch {
 	uint64_t gpa, last; /* inclusive */
 	unsigned char *hva; /* borrowed */
 	uint32_t *pins;	    /* pages.h: of each granule; owned */
-	struct held *held;  /* held.h: the same; owned; NULL: not yet */
+	uint32_t *held;	    /* held.h: the same; owned; NULL: not yet */
+	uint64_t *handle;   /* held.h: of the host's pins; owned */
 };
 
 struct memory {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define SPANS 64u /* for one call of an owner's hold or release */
+#define AHEAD 8u  /* counts on their way from memory */
 
 static int check_span(const struct vd_span *s)
 {
@@ -123,6 +124,23 @@ static struct held_run run_of(const struct ram *r, uint64_t entry,
 				  gpa + len - 1 };
 }
 
+static void expect(const struct ram *r, const struct ram_pages *p, size_t i)
+{
+	uint64_t e = i < p->n ? ram_page(p, i) : 0;
+	struct held_run run;
+
+	if (!is_valid(e))
+		return;
+	run = run_of(r, e, p->shift);
+	held_expect(r->domain, &run);
+}
+
+void ram_expect(const struct ram *r, const struct ram_pages *p)
+{
+	for (size_t i = 0; r->domain && i < AHEAD && i < p->n; i++)
+		expect(r, p, i);
+}
+
 /* The domain's way: each page by itself, most of them with one instruction. */
 static void release_held(struct ram *r, const struct ram_pages *p, size_t n,
 			 int64_t *pinned)
@@ -131,6 +149,7 @@ static void release_held(struct ram *r, const struct ram_pages *p, size_t n,
 		uint64_t e = ram_page(p, i);
 		struct held_run run;
 
+		expect(r, p, i + AHEAD);
 		if (!is_valid(e))
 			continue;
 		run = run_of(r, e, p->shift);
@@ -145,6 +164,7 @@ static int hold_held(struct ram *r, const struct ram_pages *p, int64_t *pinned)
 		struct held_run run;
 		int err;
 
+		expect(r, p, i + AHEAD);
 		if (!is_valid(e))
 			continue;
 		run = run_of(r, e, p->shift);

@@ -68,6 +68,15 @@ static inline uint64_t ram_page(const struct ram_pages *p, size_t i)
 	return p->entry ? p->entry[i] : p->first + i * p->step;
 }
 
+/* Does anybody want to know which pages entries name? */
+static inline bool ram_counts(const struct ram *r)
+{
+	return r->domain || r->ops;
+}
+
+/* The first of them will be held or released soon. */
+void ram_expect(const struct ram *r, const struct ram_pages *p);
+
 int ram_hold(struct ram *r, const struct ram_pages *p, int64_t *pinned);
 void ram_release(struct ram *r, const struct ram_pages *p, int64_t *pinned);
 
