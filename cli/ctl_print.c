@@ -95,7 +95,14 @@ void ctl_print_status(FILE *to, const json_t *j)
 
 void ctl_print_state(FILE *to, const json_t *device)
 {
-	fprintf(to, "%s is %s\n", text(device, "host"), text(device, "state"));
+	const char *host = text(device, "host");
+
+	/* A device of an adapter has a number only. */
+	if (*host)
+		fprintf(to, "%s is %s\n", host, text(device, "state"));
+	else
+		fprintf(to, "device %d is %s\n",
+			(int)number(device, "guest_id"), text(device, "state"));
 }
 
 void ctl_print_devices(FILE *to, const json_t *j)

@@ -4,7 +4,11 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define FAULTS_DEFAULT 256
+#define FAULTS_MAX     1024
 
 /* Numbers of JSON end at 2^63 - 1; addresses are words. */
 static void set(json_t *j, const char *key, uint64_t v)
@@ -126,8 +130,7 @@ static const struct reason reasons[] = {
 	{ -ENOSPC, CONTROL_FAILED, "no register is free" },
 	{ -EXDEV, CONTROL_FAILED,
 	  "the owners' memories differ: entries cannot be transferred" },
-	{ -EIO, CONTROL_NOT_QUIESCED,
-	  "the adapter does not come to rest: nothing was changed" },
+	{ -EIO, CONTROL_NOT_QUIESCED, "the adapter does not come to rest" },
 };
 
 static int explain(int err, struct control_error *e)
@@ -384,7 +387,105 @@ static int run_take_back(void *ctx, const json_t *args, json_t **result,
 	return give_windows(c, &w.lender, 1, result, e);
 }
 
+static json_t *fault_json(const struct vd_fault *f)
+{
+	json_t *j = json_object();
+
+	set(j, "guest_id", f->guest_id);
+	json_object_set_new(j, "host", json_string(""));
+	set_address(j, "bus", f->iova.v);
+	json_object_set_new(j, "access",
+			    json_string(f->prot & VD_WRITE ? "write" : "read"));
+	json_object_set_new(j, "reason",
+			    json_string(vd_fault_reason_name(f->reason)));
+	return j;
+}
+
+static int run_faults(void *ctx, const json_t *args, json_t **result,
+		      struct control_error *e)
+{
+	struct control_windows *c = ctx;
+	json_int_t max = FAULTS_DEFAULT;
+	struct vd_adapter_stats s;
+	struct vd_fault f;
+	json_t *list;
+
+	if (control_args(args, e, "{s?I}", "max", &max))
+		return -1;
+	if (max < 0 || max > FAULTS_MAX)
+		return control_fail(e, CONTROL_BAD_ARGUMENTS,
+				    "\"max\" is 0 to %d", FAULTS_MAX);
+	list = json_array();
+	for (; max > 0 && !vd_adapter_next_fault(c->adapter, &f); max--)
+		json_array_append_new(list, fault_json(&f));
+	vd_adapter_stats(c->adapter, &s);
+	return give(json_pack("{s:I,s:o}", "total", (json_int_t)s.nfaults,
+			      "faults", list),
+		    result, e);
+}
+
+/* A device is named by its id on the adapter: a number, or one in a string. */
+static int parse_device(json_t *j, uint32_t *out, struct control_error *e)
+{
+	const char *text = json_string_value(j);
+	unsigned long long v = VD_EVERY_DEVICE;
+	char *end;
+
+	if (json_is_integer(j) && is_id(json_integer_value(j))) {
+		v = (unsigned long long)json_integer_value(j);
+	} else if (text && *text >= '0' && *text <= '9') {
+		errno = 0;
+		v = strtoull(text, &end, 0);
+		if (errno || *end)
+			v = VD_EVERY_DEVICE;
+	}
+	if (v >= VD_EVERY_DEVICE)
+		return control_fail(e, CONTROL_NO_DEVICE,
+				    "a device of an adapter is a number");
+	*out = (uint32_t)v;
+	return 0;
+}
+
+static int change(struct control_windows *c, const json_t *args,
+		  json_t **result, struct control_error *e,
+		  int (*how)(struct vd_adapter *a, uint32_t device))
+{
+	uint32_t device = 0;
+	json_t *name;
+	int err;
+
+	if (control_args(args, e, "{s:o}", "device", &name) ||
+	    parse_device(name, &device, e))
+		return -1;
+	err = how(c->adapter, device);
+	if (err == -ENODEV)
+		return control_fail(e, CONTROL_NO_DEVICE,
+				    "there is no device %u",
+				    (unsigned int)device);
+	if (err)
+		return explain(err, e);
+	return give(json_pack("{s:I,s:s,s:s}", "guest_id", (json_int_t)device,
+			      "host", "", "state",
+			      how == vd_adapter_deny ? "denied" : "permitted"),
+		    result, e);
+}
+
+static int run_permit(void *ctx, const json_t *args, json_t **result,
+		      struct control_error *e)
+{
+	return change(ctx, args, result, e, vd_adapter_permit);
+}
+
+static int run_deny(void *ctx, const json_t *args, json_t **result,
+		    struct control_error *e)
+{
+	return change(ctx, args, result, e, vd_adapter_deny);
+}
+
 static const struct control_command commands[] = {
+	{ "faults", "take the recorded faults: max", run_faults },
+	{ "permit", "let a device do DMA: device", run_permit },
+	{ "deny", "forbid it: device", run_deny },
 	{ "windows", "the DMA windows", run_list },
 	{ "window-show", "one, and its changes: window", run_show },
 	{ "window-split", "split: window, keep, owner, id, live", run_split },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The window commands of a control socket, for any program that owns an
- * adapter. docs/control.md lists every field.
+ * The window commands of a control socket, and faults, permit and deny for the
+ * adapter's devices, for any program that owns an adapter. docs/control.md lists every field.
  *
  *	struct control_windows w = { .adapter = a, .ops = &ops, ... };
  *	struct control_cfg cfg = { .path = path, .version = "1" };

@@ -135,8 +135,8 @@ static int run_pause(void *ctx, const json_t *args, json_t **result,
 	return 0;
 }
 
-static int run_status(void *ctx, const json_t *args, json_t **result,
-		      struct control_error *e)
+static int run_work(void *ctx, const json_t *args, json_t **result,
+		    struct control_error *e)
 {
 	struct program *p = ctx;
 	struct shared_stats s;
@@ -320,8 +320,7 @@ static int serve(struct program *p)
 
 	c = control_windows_commands(&n);
 	memcpy(p->command, c, n * sizeof(*c));
-	p->command[n] =
-		(struct control_command){ "status", "counts", run_status };
+	p->command[n] = (struct control_command){ "work", "counts", run_work };
 	p->command[n + 1] = (struct control_command){ "quit", "end", run_quit };
 	p->command[n + 2] =
 		(struct control_command){ "pause", "provider 2: paused",

@@ -140,6 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (uint32_t id = 1; id <= 3; id++)
 		add_owner(w.adapter, id, id == 3 ? 2 : VD_NO_OWNER);
 	make_window(w.adapter);
+	must(vd_adapter_attach(w.adapter, 1, 1) == 0);
 	serve(&w, (const char *)data, len);
 	calls = 0;
 	vd_adapter_destroy(w.adapter);

@@ -626,6 +626,18 @@ static void lend_and_take_back(struct rig *g)
 	memset(page_of(g, CLIENT, page), CANARY, PAGE);
 }
 
+/* T2.9: the client's part, by itself. */
+static void t2_9_client(void **state)
+{
+	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct rig *g = rig(state);
+
+	assert_int_equal(vd_window_split(g->a, &split), 0);
+	lend_and_take_back(g);
+	lend_and_take_back(g);
+	assert_true(is_canary(page_of(g, CLIENT, 0), LEN - LENT * PAGE));
+}
+
 static void split_lend_merge(struct rig *g, struct worker *one, struct worker *two)
 {
 	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
@@ -755,10 +767,18 @@ static void the_device_dies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		rigged(data_goes_round), rigged(aimed_outside),	   rigged(t2_2_a_split_is_at_once),
-		rigged(nothing_leaks),	 rigged(directions),	   rigged(lists_are_copied),
-		rigged(permit_and_deny), rigged(hostile_commands), rigged(t2_shared_under_io),
-		rigged(t2_10_told),	 rigged(the_device_dies),
+		rigged(data_goes_round),
+		rigged(aimed_outside),
+		rigged(t2_2_a_split_is_at_once),
+		rigged(nothing_leaks),
+		rigged(directions),
+		rigged(lists_are_copied),
+		rigged(permit_and_deny),
+		rigged(hostile_commands),
+		rigged(t2_9_client),
+		rigged(t2_shared_under_io),
+		rigged(t2_10_told),
+		rigged(the_device_dies),
 	};
 
 	return run_all(tests);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The window commands on a real adapter without a device. */
 #include "control_windows.h"
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -229,6 +230,15 @@ struct row {
 
 static const struct row rows[] = {
 	{ "windows", "\"a\": 1", CONTROL_BAD_ARGUMENTS },
+	{ "deny", "\"device\": 5", CONTROL_NO_DEVICE },
+	{ "deny", "\"device\": \"0000:03:00.0\"", CONTROL_NO_DEVICE },
+	{ "deny", "\"device\": " MAX32, CONTROL_NO_DEVICE },
+	{ "deny", "\"device\": \"" MAX32 "\"", CONTROL_NO_DEVICE },
+	{ "permit", "\"device\": -1", CONTROL_NO_DEVICE },
+	{ "permit", "\"device\": null", CONTROL_NO_DEVICE },
+	{ "permit", "", CONTROL_BAD_ARGUMENTS },
+	{ "faults", "\"max\": 1025", CONTROL_BAD_ARGUMENTS },
+	{ "faults", "\"max\": -1", CONTROL_BAD_ARGUMENTS },
 	{ "window-show", "", CONTROL_BAD_ARGUMENTS },
 	{ "window-show", "\"window\": 9", CONTROL_NO_WINDOW },
 	{ "window-show", "\"window\": -1", CONTROL_BAD_ARGUMENTS },
@@ -283,6 +293,34 @@ static void refusals(void **state)
 	json_decref(before);
 }
 
+/* Permit, deny, and the faults of it. */
+static void permit_and_deny(void **state)
+{
+	struct vd_reader *r;
+	struct vd_target t;
+	json_t *j, *fault;
+
+	(void)state;
+	put(1, 10, 3);
+	assert_int_equal(vd_adapter_attach(f.a, 7, 1), 0);
+	assert_int_equal(vd_reader_create(f.a, 7, &r), 0);
+	assert_int_equal(vd_translate_once(r, (vd_iova){ (1 << 28) + 3 * PAGE }, VD_READ, &t), 0);
+	do_it("deny", "\"device\": \"7\"");
+	assert_int_equal(vd_translate_once(r, (vd_iova){ (1 << 28) + 3 * PAGE }, VD_READ, &t),
+			 -EPERM);
+	j = done("faults", "\"max\": 1");
+	assert_int_equal(json_integer_value(json_object_get(j, "total")), 1);
+	fault = json_array_get(json_object_get(j, "faults"), 0);
+	assert_int_equal(json_integer_value(json_object_get(fault, "guest_id")), 7);
+	assert_string_equal(json_string_value(json_object_get(fault, "bus")), "0x10003000");
+	assert_string_equal(json_string_value(json_object_get(fault, "access")), "read");
+	assert_string_equal(json_string_value(json_object_get(fault, "reason")), "denied");
+	json_decref(j);
+	do_it("permit", "\"device\": 7");
+	assert_int_equal(vd_translate_once(r, (vd_iova){ (1 << 28) + 3 * PAGE }, VD_READ, &t), 0);
+	vd_reader_destroy(r);
+}
+
 /* No register is left for a third split; the record says so. */
 static void registers_run_out(void **state)
 {
@@ -304,7 +342,7 @@ int main(void)
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(t2_4_show), T(split_and_merge),   T(lend_and_take_back),
-		T(refusals),  T(registers_run_out),
+		T(refusals),  T(registers_run_out), T(permit_and_deny),
 	};
 
 	return cmocka_run_group_tests_name("control_windows", tests, NULL, NULL);
