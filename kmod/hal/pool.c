@@ -31,7 +31,7 @@
 
 #include "hal.h"
 
-#define IDLE_MS	  500  /* an empty chunk stays mapped this long */
+#define IDLE_MS	  2000 /* an empty chunk stays mapped this long */
 #define NARROW_MS 1000 /* no use to try before this time */
 #define MIN_SHIFT 16   /* an eighth of it holds an unaligned page */
 #define MAX_SHIFT 30
