@@ -29,6 +29,7 @@
 
 #define BATCH	   VD_MAP_MAX_SEGS /* pages unpinned by one call of the host */
 #define PIECE	   256u		   /* blocks between two drops of the lock */
+#define OUT_MOST   1024u	   /* and pages unpinned, or a block more */
 #define WORDS_MOST ((uint64_t)1 << 20) /* looked at on behalf of a request */
 
 /* Pages on their way out: evicted, in the scratch, not yet unpinned. */
@@ -103,29 +104,32 @@ static bool try_evict(uint64_t *word, enum evict_mode mode)
 	return word_swap(word, w, 0); /* evict */
 }
 
-/* Of 64 words. */
-struct look {
-	bool all_held, none_cold; /* cold: neither held nor used */
-};
-
 /*
- * Most of a busy table is passed over here, so it is worth a sum: a count above
- * 0 plus the greatest count carries into the bit above it, and USED is the one
- * above that.
+ * Most of a busy table is passed over here, 64 words at a time, so it is worth
+ * a sum: a count above 0 plus the greatest count carries into the bit above it.
  */
-static struct look look_at(const uint64_t *word)
+static bool are_all_held(const uint64_t *word)
 {
-	const uint64_t carry = VD_HAL_WORD_COUNT + 1;
-	uint64_t held = carry, warm = carry;
+	uint64_t carries = VD_HAL_WORD_COUNT + 1;
+
+	for (unsigned int i = 0; i < 64; i++)
+		carries &= (word_peek(&word[i]) & VD_HAL_WORD_COUNT) +
+			   VD_HAL_WORD_COUNT;
+	return carries != 0;
+}
+
+/* The same for held or used; USED is the bit above the carry. */
+static bool are_all_warm(const uint64_t *word)
+{
+	uint64_t carries = VD_HAL_WORD_COUNT + 1;
 
 	for (unsigned int i = 0; i < 64; i++) {
 		uint64_t w = word_peek(&word[i]);
-		uint64_t sum = (w & VD_HAL_WORD_COUNT) + VD_HAL_WORD_COUNT;
 
-		held &= sum;
-		warm &= sum | (w & VD_HAL_WORD_USED) >> 1;
+		carries &= ((w & VD_HAL_WORD_COUNT) + VD_HAL_WORD_COUNT) |
+			   (w & VD_HAL_WORD_USED) >> 1;
 	}
-	return (struct look){ held != 0, warm != 0 };
+	return carries != 0;
 }
 
 /* Of the 64 pages from @page on, is there none to evict? */
@@ -133,12 +137,15 @@ static bool is_hopeless(struct vd_domain *d, uint64_t page,
 			enum evict_mode mode) MUST_HOLD(d->lock)
 {
 	struct pintable *t = &d->pins;
-	struct look l = { false, false };
+	bool whole = page + 64 <= t->nwords;
 
-	if (page + 64 <= t->nwords)
-		l = look_at(&t->word[page]);
-	t->passed_over |= !l.all_held;
-	return l.all_held || (mode == EVICT_UNUSED && l.none_cold);
+	/* Once one that nobody holds was seen, nobody asks for more. */
+	if (mode != EVICT_UNUSED || !t->passed_over) {
+		if (whole && are_all_held(&t->word[page]))
+			return true;
+		t->passed_over = true;
+	}
+	return whole && mode == EVICT_UNUSED && are_all_warm(&t->word[page]);
 }
 
 /*
@@ -246,9 +253,25 @@ void evict_range(struct vd_domain *d, uint64_t page, uint64_t end)
 }
 
 /*
- * A whole round, in pieces, so that others get the lock in between; until
- * @want granules are free.
+ * At most @nblocks and about OUT_MOST pages, until @want granules are free.
+ * Stops between blocks, so that what was spared in one is not seen again in
+ * this round. Return: blocks that need no second look.
  */
+static uint64_t piece_of(struct vd_domain *d, enum evict_mode mode,
+			 uint64_t nblocks, uint64_t want) MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+	uint64_t before = d->pages.npinned, cached = t->ncached, n = 0;
+	uint64_t enough = before - less(before, want);
+
+	for (; n < nblocks && cached - t->ncached < OUT_MOST; n++) {
+		if (!turn(d, mode, 1, enough))
+			return nblocks; /* enough, or nothing may go now */
+	}
+	return n;
+}
+
+/* A whole round, in pieces, so that others get the lock in between. */
 static uint64_t round_of(struct vd_domain *d, enum evict_mode mode,
 			 uint64_t want)
 {
@@ -259,14 +282,12 @@ static uint64_t round_of(struct vd_domain *d, enum evict_mode mode,
 	t->passed_over = false;
 	left = t->ncached ? t->nblocks : 0;
 	while (left > 0 && got < want) {
-		uint64_t n = less(left, PIECE), before = d->pages.npinned;
-		uint64_t cached = t->ncached;
+		uint64_t before = d->pages.npinned, cached = t->ncached;
 
-		turn(d, mode, n, before - less(before, want - got));
+		left -= piece_of(d, mode, less(left, PIECE), want - got);
 		got += before - d->pages.npinned;
 		*(mode == EVICT_AGE ? &t->aged : &t->reclaimed) +=
 			cached - t->ncached;
-		left -= n;
 		lock_drop(&d->lock);
 		lock_take(&d->lock);
 	}
