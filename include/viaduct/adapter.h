@@ -174,6 +174,24 @@ struct vd_owner_cfg {
 int vd_owner_add(struct vd_adapter *a, const struct vd_owner_cfg *cfg);
 
 /**
+ * vd_owner_reach() - let entries of an owner name another domain's memory too
+ * @id:    an owner with a domain of its own
+ * @other: borrowed; must outlive the adapter
+ * @base:  where @other's address 0 is among the owner's guest addresses: a
+ *         multiple of 2^VD_IO_SHIFT_MAX bytes, not 0
+ *
+ * For a server that does I/O on its clients' memory. Such an entry is pinned in
+ * @other, within its budget; vd_target.gpa of it has @base added. Who lets a
+ * guest write entries must not let it name addresses from @base on. Only memory
+ * counts that @other has now.
+ *
+ * Return: 0, -EINVAL, -ENOENT (no such owner), -EEXIST (the addresses are
+ * taken, perhaps by an earlier call), -ENOSPC (too many stretches), -ENOMEM
+ */
+int vd_owner_reach(struct vd_adapter *a, uint32_t id, struct vd_domain *other,
+		   uint64_t base);
+
+/**
  * vd_owner_remove() - end an owner that owns nothing any more
  *
  * Return: 0, -ENOENT, -EBUSY (it has windows, devices or clients)

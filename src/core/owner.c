@@ -5,6 +5,7 @@
  */
 #include "engine.h"
 
+#include <checked.h>
 #include <mem.h>
 #include <errno.h>
 
@@ -84,6 +85,24 @@ int vd_owner_add(struct vd_adapter *a, const struct vd_owner_cfg *cfg)
 		err = owner_new(a, cfg, &o);
 	if (!err)
 		enter_owner(a, o, cfg->provider);
+	lock_drop(&a->lock);
+	return err;
+}
+
+int vd_owner_reach(struct vd_adapter *a, uint32_t id, struct vd_domain *other,
+		   uint64_t base)
+{
+	struct owner *o;
+	int err = -EINVAL;
+
+	if (!other || base == 0 || !is_aligned(base, VD_IO_SHIFT_MAX))
+		return err;
+	lock_take(&a->lock);
+	o = owner_find(a, id);
+	if (!o)
+		err = -ENOENT;
+	else if (o->ram.domain)
+		err = ram_reach(&o->ram, other, base);
 	lock_drop(&a->lock);
 	return err;
 }

@@ -24,7 +24,7 @@ static int check_span(const struct vd_span *s)
 	return 0;
 }
 
-static int add_span(struct ram *r, const struct ram_span *s)
+static int check_room(const struct ram *r, const struct ram_span *s)
 {
 	for (uint64_t i = 0; i < r->n; i++) {
 		const struct ram_span *o = &r->at[i];
@@ -33,11 +33,31 @@ static int add_span(struct ram *r, const struct ram_span *s)
 				   s->gpa + s->len - 1))
 			return -EEXIST;
 	}
-	if (r->n == RAM_MAX)
-		return -EINVAL;
+	return r->n == RAM_MAX ? -EINVAL : 0;
+}
+
+static int add_span(struct ram *r, const struct ram_span *s)
+{
+	int err = check_room(r, s);
+
+	if (err)
+		return err;
 	r->at[r->n] = *s;
 	atom_store(&r->n, r->n + 1);
 	return 0;
+}
+
+static struct ram_span span_of(struct vd_domain *d, struct stretch *s,
+			       uint64_t base)
+{
+	return (struct ram_span){
+		.gpa = base + s->gpa,
+		.len = s->last - s->gpa + 1,
+		.hva = s->hva,
+		.stretch = s,
+		.domain = d,
+		.base = base,
+	};
 }
 
 /* What the domain has and we do not. */
@@ -46,15 +66,55 @@ static int catch_up(struct ram *r)
 	struct stretch *s;
 	int err;
 
-	while ((err = held_open(r->domain, r->n, &s)) == 0) {
-		const struct ram_span span = { s->gpa, s->last - s->gpa + 1,
-					       s->hva, s };
+	while ((err = held_open(r->domain, r->nown, &s)) == 0) {
+		const struct ram_span span = span_of(r->domain, s, 0);
 
 		err = add_span(r, &span);
 		if (err)
 			return err;
+		r->nown++;
 	}
 	return err == -ENOENT ? 0 : err;
+}
+
+/* How many stretches a domain has, all of them ready to be held. */
+static int check_reach(struct ram *r, struct vd_domain *d, uint64_t base,
+		       size_t *n)
+{
+	struct stretch *s;
+	int err;
+
+	for (*n = 0; (err = held_open(d, *n, &s)) == 0; ++*n) {
+		const struct ram_span span = span_of(d, s, base);
+		uint64_t last;
+
+		if (!checked_add(s->last, base, &last))
+			return -EINVAL;
+		err = check_room(r, &span);
+		if (err)
+			return err;
+	}
+	if (err != -ENOENT)
+		return err;
+	return r->n + *n > RAM_MAX ? -ENOSPC : 0;
+}
+
+int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base)
+{
+	struct stretch *s;
+	size_t n;
+	int err = check_reach(r, d, base, &n);
+
+	if (err)
+		return err == -EINVAL && r->n == RAM_MAX ? -ENOSPC : err;
+
+	/* Nothing below can fail. */
+	for (size_t i = 0; i < n && held_open(d, i, &s) == 0; i++) {
+		const struct ram_span span = span_of(d, s, base);
+
+		add_span(r, &span);
+	}
+	return 0;
 }
 
 int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
@@ -68,7 +128,9 @@ int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
 		return -EINVAL;
 	for (size_t i = 0; i < cfg->nmemory; i++) {
 		const struct vd_span *m = &cfg->memory[i];
-		const struct ram_span s = { m->gpa.v, m->len, m->hva, NULL };
+		const struct ram_span s = { .gpa = m->gpa.v,
+					    .len = m->len,
+					    .hva = m->hva };
 		int err = check_span(m);
 
 		if (!err)
@@ -81,13 +143,16 @@ int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
 
 static bool is_same_span(const struct ram_span *a, const struct ram_span *b)
 {
-	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva;
+	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva &&
+	       a->domain == b->domain;
 }
 
 bool ram_is_same(const struct ram *a, const struct ram *b)
 {
-	if (a->domain || b->domain)
-		return a->domain == b->domain;
+	if (a->domain != b->domain)
+		return false;
+	if (a->domain && a->n == a->nown && b->n == b->nown)
+		return true;
 	if (a->ops != b->ops || a->opaque != b->opaque || a->n != b->n)
 		return false;
 	for (uint64_t i = 0; i < a->n; i++) {
@@ -114,25 +179,29 @@ static bool is_valid(uint64_t entry)
 	return (entry & (VD_READ | VD_WRITE)) != 0;
 }
 
+/* The run that a valid entry names, in the domain whose memory it is. */
 static struct held_run run_of(const struct ram *r, uint64_t entry,
-			      unsigned int shift)
+			      unsigned int shift, struct vd_domain **domain)
 {
 	uint64_t gpa = align_down(entry, shift);
 	uint64_t len = (uint64_t)1 << shift;
+	const struct ram_span *s = ram_find(r, gpa, len);
 
-	return (struct held_run){ ram_find(r, gpa, len)->stretch, gpa,
-				  gpa + len - 1 };
+	gpa -= s->base;
+	*domain = s->domain;
+	return (struct held_run){ s->stretch, gpa, gpa + len - 1 };
 }
 
 static void expect(const struct ram *r, const struct ram_pages *p, size_t i)
 {
 	uint64_t e = i < p->n ? ram_page(p, i) : 0;
+	struct vd_domain *d;
 	struct held_run run;
 
 	if (!is_valid(e))
 		return;
-	run = run_of(r, e, p->shift);
-	held_expect(r->domain, &run);
+	run = run_of(r, e, p->shift, &d);
+	held_expect(d, &run);
 }
 
 void ram_expect(const struct ram *r, const struct ram_pages *p)
@@ -147,13 +216,14 @@ static void release_held(struct ram *r, const struct ram_pages *p, size_t n,
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t e = ram_page(p, i);
+		struct vd_domain *d;
 		struct held_run run;
 
 		expect(r, p, i + AHEAD);
 		if (!is_valid(e))
 			continue;
-		run = run_of(r, e, p->shift);
-		held_release(r->domain, &run, pinned);
+		run = run_of(r, e, p->shift, &d);
+		held_release(d, &run, pinned);
 	}
 }
 
@@ -161,14 +231,15 @@ static int hold_held(struct ram *r, const struct ram_pages *p, int64_t *pinned)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		uint64_t e = ram_page(p, i);
+		struct vd_domain *d;
 		struct held_run run;
 		int err;
 
 		expect(r, p, i + AHEAD);
 		if (!is_valid(e))
 			continue;
-		run = run_of(r, e, p->shift);
-		err = held_hold(r->domain, &run, pinned);
+		run = run_of(r, e, p->shift, &d);
+		err = held_hold(d, &run, pinned);
 		if (err) {
 			release_held(r, p, i, pinned);
 			return err;

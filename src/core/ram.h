@@ -15,13 +15,16 @@
 
 struct ram_span {
 	uint64_t gpa, len;
-	unsigned char *hva;	 /* borrowed */
-	struct stretch *stretch; /* of the domain; NULL without one */
+	unsigned char *hva;	  /* borrowed */
+	struct stretch *stretch;  /* of @domain; NULL without one */
+	struct vd_domain *domain; /* borrowed; the owner's, or one it reaches */
+	uint64_t base;		  /* @gpa of that domain's address 0 */
 };
 
 struct ram {
 	uint64_t n;
 	struct ram_span at[RAM_MAX];
+	uint64_t nown;			/* how many are @domain's */
 	struct vd_domain *domain;	/* borrowed; or NULL, and then */
 	const struct vd_owner_ops *ops; /* borrowed, or NULL */
 	void *opaque;
@@ -29,6 +32,9 @@ struct ram {
 
 /* 0, -EINVAL, -EEXIST, -ENOMEM. */
 int ram_init(struct ram *r, const struct vd_owner_cfg *cfg);
+
+/* Memory of @d as well, its address 0 at @base. As vd_owner_reach(). */
+int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base);
 
 /* Do entries of the one mean the same as entries of the other? */
 bool ram_is_same(const struct ram *a, const struct ram *b);

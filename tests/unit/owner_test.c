@@ -61,12 +61,79 @@ static void without_memory(void **state)
 	assert_int_equal(mem_live(), live);
 }
 
+#define FAR ((uint64_t)1 << 56)
+
+static void refuses_to_reach(void **state)
+{
+	struct ex *x = *state;
+
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, NULL, FAR), -EINVAL);
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->c.d, 0), -EINVAL);
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->c.d, FAR + PAGE), -EINVAL);
+	assert_int_equal(vd_owner_reach(x->a, 99, x->c.d, FAR), -ENOENT);
+	assert_int_equal(add(x, 50, VD_NO_OWNER), 0);
+	assert_int_equal(vd_owner_reach(x->a, 50, x->c.d, FAR), -EINVAL); /* no domain */
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->c.d, FAR), 0);
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->c.d, FAR), -EEXIST);
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->p2.d, FAR), -EEXIST);
+	/* One stretch each, and one of its own. */
+	for (uint64_t i = 2; i < 64; i++)
+		assert_int_equal(vd_owner_reach(x->a, EX_P1, x->p2.d, i * (FAR >> 8)), 0);
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->p2.d, 64 * (FAR >> 8)), -ENOSPC);
+}
+
+/* Its entries name the other's memory, pinned there and within its budget. */
+static void reaches(void **state)
+{
+	struct ex *x = *state;
+	unsigned char *hva;
+	vd_entry e = { FAR | ex_entry(3, RW).v };
+
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 0, e), -EFAULT);
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->c.d, FAR), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 0, e), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 1, ex_entry(3, RW)), 0);
+	assert_true(ex_access(x->r1, ex_bus(0).v, VD_WRITE, &hva) >= 0);
+	assert_ptr_equal(hva, x->c.mem + 3 * PAGE);
+	assert_true(ex_access(x->r1, ex_bus(1).v, VD_WRITE, &hva) >= 0);
+	assert_ptr_equal(hva, x->p1.mem + 3 * PAGE);
+	assert_int_equal(ex_pinned(&x->c), 1);
+	assert_int_equal(ex_pinned(&x->p1), 1);
+	vd_domain_set_budget(x->c.d, PAGE);
+	e.v += PAGE;
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 2, e), -EDQUOT);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 0, (vd_entry){ 0 }), 0);
+	assert_int_equal(ex_pinned(&x->c), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 2, e), 0);
+	assert_int_equal(ex_pinned(&x->c), 1);
+}
+
+/* What only one of two owners of the same memory reaches is not handed over. */
+static void is_not_handed_over(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_owner_cfg twin = {
+		.size = sizeof(twin), .id = 50, .provider = VD_NO_OWNER, .domain = x->p1.d
+	};
+	struct vd_split s = {
+		.id = EX_W, .newid = 8, .owner = 50, .keep = 1, .live = VD_LIVE_TRANSFER
+	};
+
+	assert_int_equal(vd_owner_add(x->a, &twin), 0);
+	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->c.d, FAR), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 5, (vd_entry){ FAR | ex_entry(3, RW).v }), 0);
+	assert_int_equal(vd_window_split(x->a, &s), -EXDEV);
+	assert_int_equal(vd_owner_reach(x->a, 50, x->c.d, FAR), 0);
+	assert_int_equal(vd_window_split(x->a, &s), 0);
+	assert_int_equal(ex_pinned(&x->c), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ex_test(refuses),
-		ex_test(removes_what_owns_nothing),
-		ex_test(without_memory),
+		ex_test(refuses),	 ex_test(removes_what_owns_nothing),
+		ex_test(without_memory), ex_test(refuses_to_reach),
+		ex_test(reaches),	 ex_test(is_not_handed_over),
 	};
 
 	return run_all(tests);
