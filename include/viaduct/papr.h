@@ -303,8 +303,9 @@ uint64_t vd_papr_tick(struct vd_papr *p, uint64_t now);
 struct vd_papr_stats {
 	uint64_t calls, refused; /* hypervisor calls; status below 0 */
 	uint64_t rtas, rtas_refused;
-	uint64_t unknown; /* no such call */
-	uint64_t panes, grants, redirected;
+	uint64_t unknown;	/* no such call */
+	uint64_t redirected;	/* entries, since the start */
+	uint64_t panes, grants; /* now; of grants, those that are accepted */
 };
 
 void vd_papr_stats(struct vd_papr *p, struct vd_papr_stats *out);

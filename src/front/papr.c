@@ -42,9 +42,6 @@ static int make_parts(struct vd_papr *p)
 
 	if (err)
 		return err;
-	p->clone = mem_zalloc(PAPR_MAX_CLONES, sizeof(*p->clone));
-	if (!p->clone)
-		return -ENOMEM;
 	if (!p->cfg.multi_table)
 		return 0;
 	/* At most: tables * entries, where tables + entries is one page. */
@@ -57,7 +54,6 @@ static int make_parts(struct vd_papr *p)
 static void free_parts(struct vd_papr *p)
 {
 	mem_free(p->undo);
-	mem_free(p->clone);
 	vd_adapter_destroy(p->vio_adapter);
 	mem_free(p);
 }
@@ -103,7 +99,7 @@ static void end_all(struct vd_papr *p) MUST_HOLD(p->lock)
 		p->grant[i].state = GRANT_FREE;
 	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++) {
 		if (p->pane[i].used && p->pane[i].adopted)
-			papr_clone_end_all(p, &p->pane[i]);
+			papr_copy_end_in(p, &p->pane[i]);
 	}
 	for (size_t i = 0; i < VD_PAPR_MAX_PES; i++) {
 		struct papr_pe *pe = &p->pe[i];
@@ -124,7 +120,7 @@ void vd_papr_destroy(struct vd_papr *p)
 	lock_drop(&p->lock);
 	lock_end(&p->lock);
 	for (size_t i = 0; i < VD_PAPR_MAX_VIOS; i++)
-		mem_free(p->vio[i].cloned);
+		mem_free(p->vio[i].copy);
 	free_parts(p);
 }
 
@@ -229,12 +225,10 @@ void vd_papr_stats(struct vd_papr *p, struct vd_papr_stats *out)
 {
 	lock_take(&p->lock);
 	*out = p->count;
-	out->panes = out->grants = out->redirected = 0;
+	out->panes = out->grants = 0;
 	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++)
 		out->panes += p->pane[i].used;
 	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++)
 		out->grants += p->grant[i].state == GRANT_ACCEPTED;
-	for (size_t i = 0; i < PAPR_MAX_CLONES; i++)
-		out->redirected += p->clone[i].used ? p->clone[i].live : 0;
 	lock_drop(&p->lock);
 }

@@ -2,153 +2,120 @@
 /*
  * Redirected entries: a client's page in a server's table.
  *
- * A clone is a run of the server's entries that is lent to the client, so that
- * the entries name the client's memory and are pinned in its domain, where the
- * page is pinned anyhow: nobody's count changes. For each entry the clone knows
- * which entry of the client's table it came from, and a bit in that table says
- * that it has a clone. So at most one clone exists of each entry.
+ * The server's owner reaches the client's memory at an address that no guest
+ * can name, so a copy is an entry like any other: pinned in the client's
+ * domain, where the page is pinned anyhow, so that nobody's count changes.
  *
- * Ending an entry needs no memory. The run's register is given back with its
- * last entry.
+ * Each entry of the client knows one place where it was copied to. The server
+ * may overwrite its own table whenever it likes, and windows come and go; so a
+ * place counts only while what stands there is still the copy.
+ *
+ * When a client changes an entry its copy ends after the entry has changed. The
+ * copy has a pin of its own, so the old page stays as long as it is reached.
  */
 #include "papr_state.h"
 
-/* The clone that holds this address of the server's pane, or NULL. */
-struct papr_clone *papr_clone_at(struct vd_papr *p,
-				 const struct papr_pane *pane, uint64_t bus)
-{
-	for (size_t i = 0; i < PAPR_MAX_CLONES; i++) {
-		struct papr_clone *k = &p->clone[i];
+#include <errno.h>
 
-		if (k->used && k->pane == pane && bus >= k->bus.v &&
-		    (bus - k->bus.v) >> k->page_shift < k->n)
-			return k;
-	}
-	return NULL;
+#define BASE_SHIFT 56u /* no guest's memory reaches so far */
+
+/* Where the memory of @who is for servers. Never 0. */
+uint64_t papr_copy_base(struct vd_papr *p, const struct papr_partition *who)
+{
+	return (uint64_t)(who - p->partition + 1) << BASE_SHIFT;
 }
 
-static bool is_cloned(const struct papr_vio *v, uint64_t i)
+/* Is this an entry that only we can have put there? */
+bool papr_copy_is(vd_entry entry)
 {
-	return (v->cloned[i / 64] >> i % 64 & 1) != 0;
+	return entry.v >> BASE_SHIFT != 0;
 }
 
-static bool is_any_cloned(const struct papr_vio *v, uint64_t first, uint64_t n)
+static int read_entry(const struct papr_pane *pane, uint64_t bus, vd_entry *out)
 {
-	for (uint64_t i = first; i < first + n; i++) {
-		if (is_cloned(v, i))
-			return true;
-	}
-	return false;
+	const vd_iova at = { bus };
+
+	return vd_window_get(pane->adapter, pane->owner, pane->liobn, at, out,
+			     1);
 }
 
-/* Does @k hold a copy of one of the client's entries [@first, @first + @n)? */
-static bool holds(const struct papr_clone *k, uint32_t i, uint64_t first,
-		  uint64_t n)
+/* The copy of entry @i, or NULL. */
+const struct papr_copy *papr_copy_of(struct vd_papr *p, struct papr_vio *v,
+				     uint64_t i)
 {
-	return k->from[i] != CLONE_NONE && k->from[i] >= first &&
-	       k->from[i] - first < n;
-}
+	const struct papr_copy *c = &v->copy[i];
+	const struct papr_partition *who = papr_partition(p, v->cfg.partition);
+	vd_entry ours, theirs;
 
-static bool holds_any(const struct papr_clone *k, uint64_t first, uint64_t n)
-{
-	for (uint32_t i = 0; i < k->n; i++) {
-		if (holds(k, i, first, n))
-			return true;
-	}
-	return false;
-}
-
-/* May the client change these entries? LoPAR: Bit Bucket Allowed. */
-bool papr_clone_may_end(struct vd_papr *p, const struct papr_vio *v,
-			uint64_t first, uint64_t n)
-{
-	if (!is_any_cloned(v, first, n))
-		return true;
-	for (size_t i = 0; i < PAPR_MAX_CLONES; i++) {
-		const struct papr_clone *k = &p->clone[i];
-
-		if (k->used && k->vio == v && holds_any(k, first, n) &&
-		    !(k->pane->attributes & VD_LIOBN_BIT_BUCKET))
-			return false;
-	}
-	return true;
+	if (!c->pane)
+		return NULL;
+	if (!c->pane->used || read_entry(c->pane, c->bus, &theirs) != 0 ||
+	    read_entry(v->pane, i << VD_PAGE_SHIFT, &ours) != 0 ||
+	    theirs.v != (ours.v | papr_copy_base(p, who)))
+		return NULL;
+	return c;
 }
 
 /*
- * Make entry @i of a clone invalid; @pinned: added to. The register goes with
- * the last one. If its part does not come to rest the clone stays, empty.
+ * May the client change these entries? LoPAR: Bit Bucket Allowed. Notes which of
+ * them have a copy now, which cannot be told any more when they have changed.
  */
-int papr_clone_clear(struct papr_clone *k, uint64_t i, int64_t *pinned)
+bool papr_copy_may_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
+		       uint64_t n)
+{
+	bool may = true;
+
+	for (uint64_t i = first; i < first + n; i++) {
+		const struct papr_copy *c = papr_copy_of(p, v, i);
+
+		v->copy[i].ends = c != NULL;
+		if (c && !(c->pane->attributes & VD_LIOBN_BIT_BUCKET))
+			may = false;
+	}
+	return may;
+}
+
+static int64_t end_copy(const struct papr_copy *c)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
-		.owner = k->owner,
-		.window = k->id,
-		.bus = { k->bus.v + (i << k->page_shift) },
+		.owner = c->pane->owner,
+		.window = c->pane->liobn,
+		.bus = { c->bus },
 		.n = 1,
 		.entry = &none,
 	};
-	int err;
 
-	if (k->from[i] != CLONE_NONE) {
-		err = vd_window_fill(k->pane->adapter, &put);
-		if (err)
-			return err;
-		*pinned += put.pinned;
-		k->vio->cloned[k->from[i] / 64] &=
-			~((uint64_t)1 << k->from[i] % 64);
-		k->from[i] = CLONE_NONE;
-		k->live--;
-	}
-	if (k->live > 0)
-		return 0;
-	err = vd_window_take_back(k->pane->adapter, k->id, VD_LIVE_REVOKE);
-	k->used = err != 0;
-	return err;
+	/* If it fails its window is going away, and the entry with it. */
+	return vd_window_fill(c->pane->adapter, &put) == 0 ? put.pinned : 0;
 }
 
-/* End the copies of these entries. By how much the client's pins changed. */
-int64_t papr_clone_end(struct vd_papr *p, const struct papr_vio *v,
-		       uint64_t first, uint64_t n)
+/* After papr_copy_may_end(). By how much the client's pins have changed. */
+int64_t papr_copy_end(struct papr_vio *v, uint64_t first, uint64_t n)
 {
 	int64_t pinned = 0;
 
-	if (!is_any_cloned(v, first, n))
-		return 0;
-	for (size_t i = 0; i < PAPR_MAX_CLONES; i++) {
-		struct papr_clone *k = &p->clone[i];
-
-		for (uint32_t j = 0; k->used && k->vio == v && j < k->n; j++) {
-			if (holds(k, j, first, n))
-				papr_clone_clear(k, j, &pinned);
-		}
+	for (uint64_t i = first; i < first + n; i++) {
+		if (v->copy[i].pane && v->copy[i].ends)
+			pinned += end_copy(&v->copy[i]);
+		v->copy[i].pane = NULL;
 	}
 	return pinned;
 }
 
-/* End all clones in a server's pane. 0, or what the last that stayed said. */
-int papr_clone_end_all(struct vd_papr *p, const struct papr_pane *pane)
+/* End all copies in a pane of a server. */
+void papr_copy_end_in(struct vd_papr *p, const struct papr_pane *pane)
 {
-	int64_t pinned = 0;
-	int err = 0, e;
+	for (size_t k = 0; k < VD_PAPR_MAX_VIOS; k++) {
+		struct papr_vio *v = &p->vio[k];
+		uint64_t n = v->used ? v->cfg.len >> VD_PAGE_SHIFT : 0;
 
-	for (size_t i = 0; i < PAPR_MAX_CLONES; i++) {
-		struct papr_clone *k = &p->clone[i];
-
-		for (uint32_t j = 0; k->used && k->pane == pane && j < k->n;
-		     j++) {
-			e = papr_clone_clear(k, j, &pinned);
-			err = e ? e : err;
+		for (uint64_t i = 0; i < n; i++) {
+			if (v->copy[i].pane != pane)
+				continue;
+			if (papr_copy_of(p, v, i))
+				end_copy(&v->copy[i]);
+			v->copy[i].pane = NULL;
 		}
 	}
-	return err;
-}
-
-bool papr_clone_is_in(struct vd_papr *p, const struct papr_pane *pane)
-{
-	for (size_t i = 0; i < PAPR_MAX_CLONES; i++) {
-		if (p->clone[i].used && p->clone[i].pane == pane)
-			return true;
-	}
-	return false;
 }

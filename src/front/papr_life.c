@@ -51,7 +51,8 @@ static int clear_vios(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 		if (!v->used || v->cfg.partition != partition)
 			continue;
 		put.n = v->cfg.len >> VD_PAGE_SHIFT;
-		papr_clone_end(p, v, 0, put.n);
+		papr_copy_may_end(p, v, 0, put.n); /* it must */
+		papr_copy_end(v, 0, put.n);
 		v->connected = false;
 		put.owner = v->pane->owner;
 		put.window = v->pane->liobn;

@@ -170,10 +170,9 @@ int vd_papr_disown(struct vd_papr *p, uint32_t liobn)
 	lock_take(&p->lock);
 	pane = papr_pane_any(p, liobn);
 	if (pane && pane->adopted) {
-		err = papr_pane_is_granted(p, pane) ||
-				      papr_clone_is_in(p, pane) ?
-			      -EBUSY :
-			      0;
+		err = papr_pane_is_granted(p, pane) ? -EBUSY : 0;
+		if (!err)
+			papr_copy_end_in(p, pane);
 		pane->used = err != 0;
 	}
 	lock_drop(&p->lock);

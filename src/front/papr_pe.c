@@ -101,9 +101,7 @@ int papr_pe_end(struct vd_papr *p, struct papr_pe *pe)
 	for (uint32_t i = 0; i < pe->cfg.max_windows; i++) {
 		if (!pe->window[i].pane)
 			continue;
-		err = papr_clone_end_all(p, pe->window[i].pane);
-		if (!err)
-			err = papr_pe_close(p, pe, i, VD_LIVE_REVOKE);
+		err = papr_pe_close(p, pe, i, VD_LIVE_REVOKE);
 		if (err)
 			return err;
 	}

@@ -79,112 +79,78 @@ static int64_t at_fault(struct papr_call *c, uint64_t i, int64_t status)
 	return status;
 }
 
-/* An entry that is valid and not redirected yet. */
-static int64_t read_source(const struct redirect *r, uint64_t i, vd_entry *out)
+/* Is entry @i valid, and where is its copy? The places are compared first. */
+static int64_t read_source(struct papr_call *c, const struct redirect *r,
+			   uint64_t i, vd_entry *out) MUST_HOLD(c->p->lock)
 {
-	const struct papr_vio *v = r->vio;
+	struct papr_vio *v = r->vio;
 	uint64_t from = r->from[i];
-	vd_iova bus = { from << VD_PAGE_SHIFT };
-	int err = vd_window_get(v->pane->adapter, v->pane->owner,
-				v->pane->liobn, bus, out, 1);
+	const struct papr_copy *copy = papr_copy_of(c->p, v, from);
+	vd_iova at = { from << VD_PAGE_SHIFT };
+	int err;
 
-	if (err || (out->v & VD_TCE_PROT) == 0)
-		return VD_H_R_PARM;
-	if ((v->cloned[from / 64] >> from % 64 & 1) != 0)
+	if (copy && copy->pane == r->pane &&
+	    copy->bus == r->bus + (i << VD_PAGE_SHIFT))
+		return VD_H_IN_USE;
+	if (copy)
 		return VD_H_RESOURCE;
 	for (uint64_t j = 0; j < i; j++) {
 		if (r->from[j] == from)
 			return VD_H_RESOURCE;
 	}
-	return VD_H_SUCCESS;
+	err = vd_window_get(v->pane->adapter, v->pane->owner, v->pane->liobn,
+			    at, out, 1);
+	return err || (out->v & VD_TCE_PROT) == 0 ? VD_H_R_PARM : VD_H_SUCCESS;
 }
 
-/* Is entry @i where the call wants it already? */
-static bool is_duplicate(struct papr_call *c, const struct redirect *r,
-			 uint64_t i) MUST_HOLD(c->p->lock)
+/* The server's owner must reach the client's memory; it may do so already. */
+static int put_copies(struct papr_call *c, const struct redirect *r,
+		      vd_entry *entry) MUST_HOLD(c->p->lock)
 {
-	uint64_t bus = r->bus + (i << r->w.page_shift);
-	const struct papr_clone *k = papr_clone_at(c->p, r->pane, bus);
-
-	return k && k->vio == r->vio &&
-	       k->from[(bus - k->bus.v) >> k->page_shift] == r->from[i];
-}
-
-static struct papr_clone *free_clone(struct vd_papr *p) MUST_HOLD(p->lock)
-{
-	for (uint32_t i = 0; i < PAPR_MAX_CLONES; i++) {
-		if (!p->clone[i].used) {
-			/* No guest's LIOBN and no window's: out of reach. */
-			p->clone[i].id = VD_PAPR_FIRST_OWNER + i;
-			return &p->clone[i];
-		}
-	}
-	return NULL;
-}
-
-/* Lend the run to the client and put its entries there. */
-static int64_t make_clone(struct papr_call *c, const struct redirect *r,
-			  const vd_entry *entry) MUST_HOLD(c->p->lock)
-{
-	struct papr_clone *k = free_clone(c->p);
-	struct vd_loan loan = {
-		.id = r->pane->liobn,
-		.rights = VD_READ | VD_WRITE,
-		.first = (r->bus - r->w.bus.v) >> r->w.page_shift,
-		.len = r->n,
-		.live = VD_LIVE_REVOKE,
+	const struct papr_partition *client =
+		papr_partition(c->p, r->vio->cfg.partition);
+	uint64_t base = papr_copy_base(c->p, client);
+	struct vd_put put = {
+		.owner = r->pane->owner,
+		.window = r->pane->liobn,
+		.bus = { r->bus },
+		.n = r->n,
+		.entry = entry,
 	};
-	struct vd_put put = { .bus = { r->bus }, .n = r->n, .entry = entry };
-	int err;
+	int err = vd_owner_reach(r->pane->adapter, r->pane->owner,
+				 client->cfg.domain, base);
 
-	if (!k)
-		return VD_H_RESOURCE;
-	err = papr_client_id(c->p, r->pane, r->vio->cfg.partition, &k->owner);
-	if (err)
-		return VD_H_RESOURCE;
-	put.window = loan.newid = k->id;
-	put.owner = loan.owner = k->owner;
-	err = vd_window_lend(r->pane->adapter, &loan);
-	if (err)
-		return err == -ENOSPC ? VD_H_RESOURCE : papr_status(err);
-	err = vd_window_put(r->pane->adapter, &put);
-	if (err) {
-		vd_window_take_back(r->pane->adapter, k->id, VD_LIVE_REVOKE);
-		return papr_status(err);
-	}
-
-	/* Nothing below can fail. */
-	k->used = true;
-	k->pane = r->pane;
-	k->vio = r->vio;
-	k->bus.v = r->bus;
-	k->n = k->live = (uint32_t)r->n;
-	k->page_shift = r->w.page_shift;
-	for (uint64_t i = 0; i < r->n; i++) {
-		k->from[i] = r->from[i];
-		r->vio->cloned[r->from[i] / 64] |= (uint64_t)1
-						   << r->from[i] % 64;
-	}
-	return VD_H_SUCCESS;
+	if (err && err != -EEXIST)
+		return err;
+	for (uint64_t i = 0; i < r->n; i++)
+		entry[i].v |= base;
+	return vd_window_put(r->pane->adapter, &put);
 }
 
 static int64_t redirect(struct papr_call *c, const struct redirect *r,
 			bool connected) MUST_HOLD(c->p->lock)
 {
 	vd_entry entry[VD_TCE_LIST_MAX];
-	int64_t status;
+	int64_t status = VD_H_SUCCESS;
 
 	for (uint64_t i = 0; i < r->n; i++) {
-		if (!connected)
-			return at_fault(c, i, VD_H_R_PARM);
-		if (is_duplicate(c, r, i))
-			return at_fault(c, i, VD_H_IN_USE);
-		status = read_source(r, i, &entry[i]);
+		status = connected ? read_source(c, r, i, &entry[i]) :
+				     VD_H_R_PARM;
 		if (status)
 			return at_fault(c, i, status);
 	}
-	status = r->n ? make_clone(c, r, entry) : VD_H_SUCCESS;
-	return status == VD_H_RESOURCE ? at_fault(c, 0, status) : status;
+	if (r->n)
+		status = papr_status(put_copies(c, r, entry));
+	if (status)
+		return status == VD_H_RESOURCE ? at_fault(c, 0, status) :
+						 status;
+	for (uint64_t i = 0; i < r->n; i++)
+		r->vio->copy[r->from[i]] = (struct papr_copy){
+			.pane = r->pane,
+			.bus = r->bus + (i << VD_PAGE_SHIFT),
+		};
+	c->p->count.redirected += r->n;
+	return VD_H_SUCCESS;
 }
 
 int64_t papr_put_rtce(struct papr_call *c)
@@ -224,28 +190,24 @@ int64_t papr_put_rtce_list(struct papr_call *c)
 	return redirect(c, &r, connected);
 }
 
-/* Entry @i of what a remove names: a clone's, or the server's own. */
-static int remove_one(struct papr_call *c, const struct redirect *r, uint64_t i)
-	MUST_HOLD(c->p->lock)
+/*
+ * Whatever stands in the server's entries goes; the value that it leaves has no
+ * rights, so it is stored as 0.
+ */
+static int clear_target(const struct redirect *r)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
 		.owner = r->pane->owner,
 		.window = r->pane->liobn,
-		.bus = { r->bus + (i << r->w.page_shift) },
-		.n = 1,
+		.bus = { r->bus },
+		.n = r->n,
 		.entry = &none,
 	};
-	struct papr_clone *k = papr_clone_at(c->p, r->pane, put.bus.v);
-	int64_t pinned = 0;
 
-	if (!k)
-		return vd_window_fill(r->pane->adapter, &put);
-	return papr_clone_clear(k, (put.bus.v - k->bus.v) >> k->page_shift,
-				&pinned);
+	return r->n ? vd_window_fill(r->pane->adapter, &put) : 0;
 }
 
-/* The value that it leaves has no rights, so it is stored as 0. */
 int64_t papr_remove_rtce(struct papr_call *c)
 {
 	struct redirect r = { .n = c->h->arg[4] };
@@ -258,9 +220,7 @@ int64_t papr_remove_rtce(struct papr_call *c)
 	status = check_target(c, &r, c->h->arg[2], c->h->arg[3]);
 	if (!status)
 		status = check_source(&r, c->h->arg[1]);
-	for (uint64_t i = 0; i < r.n && !status; i++)
-		status = papr_status(remove_one(c, &r, i));
-	return status;
+	return status ? status : papr_status(clear_target(&r));
 }
 
 int64_t papr_liobn_attributes(struct papr_call *c)

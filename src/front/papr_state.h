@@ -16,7 +16,6 @@
 #include <viaduct/window.h>
 
 #define PAPR_MAX_CLIENTS 128u
-#define PAPR_MAX_CLONES	 64u
 
 struct papr_partition {
 	bool used;
@@ -74,29 +73,21 @@ struct papr_grant {
 	bool dying;		/* @due counts */
 };
 
+/* Where an entry was redirected to, if @pane is not NULL. */
+struct papr_copy {
+	struct papr_pane *pane;
+	uint64_t bus;
+	bool ends; /* between papr_copy_may_end() and papr_copy_end() */
+};
+
 struct papr_vio {
 	bool used;
 	struct vd_papr_vio cfg;
 	struct vd_table *table;
 	struct papr_pane *pane;
-	uint64_t *cloned; /* a bit for each entry that is redirected */
+	struct papr_copy *copy; /* of each entry; owned */
 	bool connected;
 };
-
-/* A run of a server's entries that hold a client's: one loan. */
-struct papr_clone {
-	bool used;
-	uint32_t id;		/* the loan's handle */
-	struct papr_pane *pane; /* the server's */
-	struct papr_vio *vio;	/* the client's */
-	uint32_t owner;		/* the client, on the server's adapter */
-	vd_iova bus;
-	uint32_t n, live;
-	unsigned int page_shift;
-	uint64_t from[VD_TCE_LIST_MAX]; /* client's entry; CLONE_NONE: none */
-};
-
-#define CLONE_NONE UINT64_MAX
 
 /* A partition as a client of a provider on an adapter. */
 struct papr_client {
@@ -114,7 +105,6 @@ struct vd_papr {
 	struct papr_pe pe[VD_PAPR_MAX_PES];
 	struct papr_vio vio[VD_PAPR_MAX_VIOS];
 	struct papr_grant grant[VD_PAPR_MAX_GRANTS];
-	struct papr_clone *clone; /* PAPR_MAX_CLONES; owned */
 	struct papr_client client[PAPR_MAX_CLIENTS];
 	uint32_t nclients;
 	uint32_t next_grant; /* where the search for a free one begins */
@@ -196,19 +186,16 @@ int64_t papr_put_rtce_list(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_remove_rtce(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_liobn_attributes(struct papr_call *c) MUST_HOLD(c->p->lock);
 
-/* papr_clone.c */
-struct papr_clone *papr_clone_at(struct vd_papr *p,
-				 const struct papr_pane *pane, uint64_t bus)
+/* papr_copy.c */
+uint64_t papr_copy_base(struct vd_papr *p, const struct papr_partition *who);
+bool papr_copy_is(vd_entry entry);
+const struct papr_copy *papr_copy_of(struct vd_papr *p, struct papr_vio *v,
+				     uint64_t i) MUST_HOLD(p->lock);
+bool papr_copy_may_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
+		       uint64_t n) MUST_HOLD(p->lock);
+int64_t papr_copy_end(struct papr_vio *v, uint64_t first, uint64_t n);
+void papr_copy_end_in(struct vd_papr *p, const struct papr_pane *pane)
 	MUST_HOLD(p->lock);
-bool papr_clone_may_end(struct vd_papr *p, const struct papr_vio *v,
-			uint64_t first, uint64_t n) MUST_HOLD(p->lock);
-int64_t papr_clone_end(struct vd_papr *p, const struct papr_vio *v,
-		       uint64_t first, uint64_t n) MUST_HOLD(p->lock);
-int papr_clone_end_all(struct vd_papr *p, const struct papr_pane *pane)
-	MUST_HOLD(p->lock);
-bool papr_clone_is_in(struct vd_papr *p, const struct papr_pane *pane)
-	MUST_HOLD(p->lock);
-int papr_clone_clear(struct papr_clone *k, uint64_t i, int64_t *pinned);
 
 /* papr_mpp.c */
 int64_t papr_set_mpp(struct papr_call *c) MUST_HOLD(c->p->lock);

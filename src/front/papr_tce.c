@@ -18,6 +18,16 @@ vd_entry papr_entry(uint64_t tce)
 	return (vd_entry){ tce & (VD_TCE_RPN | VD_TCE_PROT) };
 }
 
+/* What only we may put into an entry, no guest may. */
+static bool is_nameable(const struct papr_store *s)
+{
+	for (size_t i = 0; i < (s->fill ? 1 : s->n); i++) {
+		if (papr_copy_is(s->entry[i]))
+			return false;
+	}
+	return true;
+}
+
 /*
  * A client's entry may have been redirected to a server's table. Then the
  * copy ends with it, if the server allows that; else the client is held off.
@@ -25,7 +35,7 @@ vd_entry papr_entry(uint64_t tce)
  */
 int64_t papr_store(struct vd_papr *p, struct papr_store *s)
 {
-	const struct papr_vio *v = s->pane->vio;
+	struct papr_vio *v = s->pane->vio;
 	struct vd_put put = {
 		.owner = s->pane->owner,
 		.window = s->pane->liobn,
@@ -36,7 +46,9 @@ int64_t papr_store(struct vd_papr *p, struct papr_store *s)
 	uint64_t first = s->bus.v >> VD_PAGE_SHIFT;
 	int err;
 
-	if (v && !papr_clone_may_end(p, v, first, s->n))
+	if (!is_nameable(s))
+		return VD_H_PARAMETER;
+	if (v && !papr_copy_may_end(p, v, first, s->n))
 		return VD_H_RESOURCE;
 	err = s->fill ? vd_window_fill(s->pane->adapter, &put) :
 			vd_window_put(s->pane->adapter, &put);
@@ -44,7 +56,7 @@ int64_t papr_store(struct vd_papr *p, struct papr_store *s)
 		return papr_status(err);
 	s->pinned = put.pinned;
 	if (v)
-		s->pinned += papr_clone_end(p, v, first, s->n);
+		s->pinned += papr_copy_end(v, first, s->n);
 	return VD_H_SUCCESS;
 }
 
@@ -98,6 +110,13 @@ int64_t papr_stuff_tce(struct papr_call *c)
 	return store(c, &s);
 }
 
+/* What a guest is told of a page that is not its own. */
+static int64_t say_foreign(vd_entry entry, uint64_t *tce)
+{
+	*tce = entry.v | VD_TCE_RPN;
+	return VD_H_PARTIAL;
+}
+
 /* An entry that somebody else has put into a part of the caller's pane. */
 static int64_t get_foreign(struct papr_pane *pane, vd_iova bus, uint64_t *tce)
 {
@@ -110,11 +129,8 @@ static int64_t get_foreign(struct papr_pane *pane, vd_iova bus, uint64_t *tce)
 		    !papr_pane_has(&w, bus.v, 1) ||
 		    vd_window_get(pane->adapter, w.owner, w.id, bus, &entry, 1))
 			continue;
-		*tce = entry.v;
-		if ((entry.v & VD_TCE_PROT) == 0)
-			return VD_H_SUCCESS;
-		*tce |= VD_TCE_RPN;
-		return VD_H_PARTIAL;
+		*tce = 0;
+		return entry.v ? say_foreign(entry, tce) : VD_H_SUCCESS;
 	}
 	*tce = 0;
 	return VD_H_SUCCESS;
@@ -142,6 +158,8 @@ int64_t papr_get_tce(struct papr_call *c)
 	c->h->nout = 1;
 	if (err)
 		return get_foreign(pane, bus, &c->h->out[0]);
+	if (papr_copy_is(entry))
+		return say_foreign(entry, &c->h->out[0]);
 	c->h->out[0] = entry.v;
 	return VD_H_SUCCESS;
 }

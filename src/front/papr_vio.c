@@ -97,13 +97,13 @@ static int add_vio(struct vd_papr *p, const struct vd_papr_vio *cfg)
 	pane = papr_pane_free(p);
 	if (!pane)
 		return -ENOSPC;
-	v.cloned = mem_zalloc(((cfg->len >> VD_PAGE_SHIFT) + 63) / 64, 8);
-	if (!v.cloned)
+	v.copy = mem_zalloc(cfg->len >> VD_PAGE_SHIFT, sizeof(*v.copy));
+	if (!v.copy)
 		return -ENOMEM;
 	owner = VD_PAPR_FIRST_OWNER + PAPR_MAX_CLIENTS + slot;
 	err = make_window(p, &v, owner);
 	if (err) {
-		mem_free(v.cloned);
+		mem_free(v.copy);
 		return err;
 	}
 
@@ -174,12 +174,12 @@ static int disconnect(struct vd_papr *p, struct papr_vio *const *end)
 	MUST_HOLD(p->lock)
 {
 	for (int i = 0; i < 2; i++) {
-		if (!papr_clone_may_end(p, end[i], 0,
-					end[i]->cfg.len >> VD_PAGE_SHIFT))
+		if (!papr_copy_may_end(p, end[i], 0,
+				       end[i]->cfg.len >> VD_PAGE_SHIFT))
 			return -EBUSY;
 	}
 	for (int i = 0; i < 2; i++) {
-		papr_clone_end(p, end[i], 0, end[i]->cfg.len >> VD_PAGE_SHIFT);
+		papr_copy_end(end[i], 0, end[i]->cfg.len >> VD_PAGE_SHIFT);
 		end[i]->connected = false;
 	}
 	return 0;

@@ -187,7 +187,8 @@ int64_t pf_page(struct pf *f, uint64_t bus, unsigned int prot, uint32_t *owner)
 		return err;
 	if (owner)
 		*owner = t.owner;
-	return (int64_t)((t.gpa.v - PF_GPA) / PAGE);
+	/* Another's memory is far up. */
+	return (int64_t)((t.gpa.v % ((uint64_t)1 << 56) - PF_GPA) / PAGE);
 }
 
 bool pf_is_of(struct pf *f, uint32_t partition, uint64_t bus)
