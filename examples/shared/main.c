@@ -145,7 +145,7 @@ static int run_work(void *ctx, const json_t *args, json_t **result,
 		return -1;
 	shared_stats(p->shared, &s);
 	*result = json_pack("{s:I,s:I,s:I,s:I,s:I}", "commands",
-			    (json_int_t)s.bursts, "refused_addresses",
+			    (json_int_t)s.commands, "refused_addresses",
 			    (json_int_t)s.faults, "verified_bytes",
 			    (json_int_t)(p->one.verified + p->two.verified),
 			    "wrong", (json_int_t)(p->one.wrong + p->two.wrong),

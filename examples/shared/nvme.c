@@ -15,7 +15,7 @@
 
 /* Pages of control memory. */
 enum { ADMIN_SQ, ADMIN_CQ, IDENTIFY, FIRST_PAIR };
-enum { PAIR_SQ, PAIR_CQ, PAIR_LIST, PAIR_PAGES };
+enum { PAIR_SQ, PAIR_CQ, PAIR_LISTS, PAIR_PAGES = PAIR_LISTS + NVME_BURST };
 
 /* Registers (3.1). */
 enum { CAP = 0, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28, ACQ = 0x30 };
@@ -120,6 +120,14 @@ static uint16_t peek_status(const struct nvme_queue *q)
 	return word;
 }
 
+static uint16_t peek_id(const struct nvme_queue *q)
+{
+	uint16_t cid;
+
+	memcpy(&cid, q->cq + q->head * CQE_LEN + 12, sizeof(cid));
+	return cid;
+}
+
 /* The device wants a processor too: yield at first, then sleep. */
 static void rest(unsigned int tries)
 {
@@ -131,42 +139,56 @@ static void rest(unsigned int tries)
 		nanosleep(&t, NULL);
 }
 
-static int take_completion(struct nvme *n, struct nvme_queue *q,
+static int take_completion(struct nvme_queue *q, unsigned int count,
 			   unsigned int *status)
 {
 	int64_t end = now_ms() + WAIT_MS;
 	unsigned int i = 0;
-	uint16_t word;
+	uint16_t word, cid;
 
 	while (((word = peek_status(q)) & 1) != q->phase) {
 		if (now_ms() >= end)
 			return -ETIMEDOUT;
 		rest(i++);
 	}
-	*status = word >> 1;
+	cid = peek_id(q);
+	if (cid >= count)
+		return -EIO;
+	status[cid] = word >> 1;
 	q->head = (q->head + 1) % NVME_DEPTH;
 	q->phase ^= q->head == 0;
-	return set_reg(n, DOORBELLS + (2 * q->id + 1) * n->stride, 4, q->head);
+	return 0;
+}
+
+static void submit(struct nvme_queue *q, const struct nvme_sqe *e,
+		   unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		q->sq[q->tail] = e[i];
+		q->sq[q->tail].cid = (uint16_t)i;
+		q->tail = (q->tail + 1) % NVME_DEPTH;
+	}
+	atomic_thread_fence(memory_order_release);
 }
 
 int nvme_do(struct nvme *n, unsigned int id, const struct nvme_sqe *e,
-	    unsigned int *status)
+	    unsigned int count, unsigned int *status)
 {
 	struct nvme_queue *q = &n->queue[id];
+	unsigned int bell = 2 * id * n->stride;
 	int err;
 
-	q->sq[q->tail] = *e;
-	q->sq[q->tail].cid = (uint16_t)q->tail;
-	q->tail = (q->tail + 1) % NVME_DEPTH;
-	atomic_thread_fence(memory_order_release);
-	err = set_reg(n, DOORBELLS + 2 * q->id * n->stride, 4, q->tail);
-	return err ? err : take_completion(n, q, status);
+	submit(q, e, count);
+	err = set_reg(n, DOORBELLS + bell, 4, q->tail);
+	for (unsigned int i = 0; i < count && !err; i++)
+		err = take_completion(q, count, status);
+	return err ? err : set_reg(n, DOORBELLS + bell + n->stride, 4, q->head);
 }
 
 static int do_admin(struct nvme *n, const struct nvme_sqe *e)
 {
 	unsigned int status;
-	int err = nvme_do(n, 0, e, &status);
+	int err = nvme_do(n, 0, e, 1, &status);
 
 	if (err)
 		return err;
@@ -299,12 +321,12 @@ int nvme_create_pair(struct nvme *n, unsigned int id)
 	return err ? err : do_admin(n, &sq);
 }
 
-uint64_t *nvme_list(struct nvme *n, unsigned int id)
+uint64_t *nvme_list(struct nvme *n, unsigned int id, unsigned int slot)
 {
-	return at(n, pair_page(id, PAIR_LIST));
+	return at(n, pair_page(id, PAIR_LISTS + slot));
 }
 
-uint64_t nvme_list_bus(unsigned int id)
+uint64_t nvme_list_bus(unsigned int id, unsigned int slot)
 {
-	return bus_of(pair_page(id, PAIR_LIST));
+	return bus_of(pair_page(id, PAIR_LISTS + slot));
 }

@@ -16,9 +16,10 @@
 #define NVME_PAIRS	4u
 #define NVME_PAGE	4096u
 #define NVME_DEPTH	16u
+#define NVME_BURST	8u /* commands at once */
 #define NVME_LIST_MAX	(NVME_PAGE / sizeof(uint64_t))
 #define NVME_BUS	((uint64_t)1 << 32) /* of control memory */
-#define NVME_MEMORY_LEN ((uint64_t)16 * NVME_PAGE)
+#define NVME_MEMORY_LEN ((uint64_t)48 * NVME_PAGE)
 
 enum nvme_opcode { NVME_FLUSH = 0, NVME_WRITE = 1, NVME_READ = 2 };
 
@@ -63,15 +64,17 @@ struct vd_remote_region nvme_region(const struct nvme *n);
 /* Make I/O queue pair @id, 1 to NVME_PAIRS. */
 int nvme_create_pair(struct nvme *n, unsigned int id);
 
-/* The list page of a pair: its memory and its bus address. */
-uint64_t *nvme_list(struct nvme *n, unsigned int id);
-uint64_t nvme_list_bus(unsigned int id);
+/* The list page of a command of a burst: its memory and its bus address. */
+uint64_t *nvme_list(struct nvme *n, unsigned int id, unsigned int slot);
+uint64_t nvme_list_bus(unsigned int id, unsigned int slot);
 
 /*
- * Submit @e to queue @id and wait for its completion. *@status is the status
- * field, 0 for success. -ETIMEDOUT: it may still be at work.
+ * Submit @count commands to queue @id at once and wait until all are completed,
+ * in whatever order. @status gets the status field of each, 0 for success.
+ * -ETIMEDOUT, -EIO (a completion of what was not asked): some may still be at
+ * work.
  */
 int nvme_do(struct nvme *n, unsigned int id, const struct nvme_sqe *e,
-	    unsigned int *status);
+	    unsigned int count, unsigned int *status);
 
 #endif

@@ -31,7 +31,7 @@ static bool transfer(struct provider *p, enum nvme_opcode op, uint32_t page,
 			      .prp1 = BUS + (uint64_t)page * NVME_PAGE,
 			      .cdw10 = (uint32_t)(offset / 512),
 			      .cdw12 = NVME_PAGE / 512 - 1 };
-	struct shared_io io = { p->id, &e };
+	struct shared_io io = { p->id, &e, 1 };
 	struct shared_result r;
 
 	if (shared_do(p->shared, &io, &r) || r.faults)

@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define NOBODY VD_NO_OWNER
+#define NOBODY	     VD_NO_OWNER
+#define SETTLE_TRIES 16 /* one for each change that comes in between */
 
 struct owner {
 	uint32_t id;
@@ -276,12 +277,12 @@ int shared_unmap(struct shared *s, const struct vd_window_range *r)
 /* A command, taken apart. */
 struct command {
 	struct owner *o;
+	unsigned int slot; /* in its burst */
 	struct nvme_sqe e;
 	unsigned int prot; /* what the device does to memory; 0: nothing */
 	uint64_t bytes;
 	size_t npages;
 	uint64_t page[SHARED_PAGES_MAX]; /* bus addresses */
-	bool denied;			 /* the device may do no DMA */
 };
 
 static int decode(const struct nvme *n, struct command *c)
@@ -318,9 +319,9 @@ static int copy_list(struct shared *s, struct command *c)
 	vd_reader_exit(c->o->reader);
 	if (err)
 		return -EFAULT;
-	memcpy(nvme_list(&s->nvme, c->o->pair), c->page + 1,
+	memcpy(nvme_list(&s->nvme, c->o->pair, c->slot), c->page + 1,
 	       (c->npages - 1) * sizeof(uint64_t));
-	c->e.prp2 = nvme_list_bus(c->o->pair);
+	c->e.prp2 = nvme_list_bus(c->o->pair, c->slot);
 	return 0;
 }
 
@@ -339,85 +340,22 @@ static bool is_control(uint64_t bus)
 	       bus < NVME_BUS + NVME_MEMORY_LEN;
 }
 
-/* Every address goes by the engine, which notes what it refuses. */
-static int check_pages(struct command *c, unsigned int *faults)
+/* Control memory is in reach of the device, so nobody may name it. */
+static int check_pages(const struct command *c)
 {
-	struct vd_target t;
-	bool control = false;
-	int err;
-
-	vd_reader_enter(c->o->reader);
-	for (size_t i = 0; i < c->npages; i++) {
-		vd_iova bus = { c->page[i] };
-
-		control |= c->page[i] % NVME_PAGE || is_control(bus.v);
-		err = vd_translate(c->o->reader, bus, c->prot, &t);
-		*faults += err != 0;
-		c->denied |= err == -EPERM;
-	}
-	vd_reader_exit(c->o->reader);
-	return control ? -EACCES : 0;
+	for (size_t i = 0; i < c->npages; i++)
+		if (c->page[i] % NVME_PAGE || is_control(c->page[i]))
+			return -EACCES;
+	return 0;
 }
 
-static int prepare(struct shared *s, struct command *c, unsigned int *faults)
+static int prepare(struct shared *s, struct command *c)
 {
 	int err = decode(&s->nvme, c);
 
 	if (!err)
 		err = take_pages(s, c);
-	if (!err)
-		err = check_pages(c, faults);
-	return err;
-}
-
-/* A command that does not end may still be at work: then nobody has a turn. */
-static int execute(struct shared *s, const struct command *c,
-		   unsigned int *status)
-{
-	int err = nvme_do(&s->nvme, c->o->pair, &c->e, status);
-
-	if (err) {
-		s->lost = err;
-		vd_remote_reset(s->remote);
-	}
-	return err;
-}
-
-static int burst(struct shared *s, struct command *c, struct shared_result *out)
-{
-	struct shared_result r = { .faults = 0 };
-	int err = s->lost ? s->lost : prepare(s, c, &r.faults);
-
-	s->stats.faults += r.faults;
-	if (!err)
-		err = c->denied ? withdraw(s) : take_turn(s, c->o->id, c->prot);
-	if (!err)
-		err = execute(s, c, &r.status);
-	if (err) {
-		s->stats.refused++;
-		return err;
-	}
-	s->stats.bursts++;
-	s->stats.bytes += r.faults ? 0 : c->bytes;
-	*out = r;
-	return 0;
-}
-
-int shared_do(struct shared *s, const struct shared_io *io,
-	      struct shared_result *out)
-{
-	struct command c = { .e = *io->e };
-	int err = -ENOENT;
-
-	bus_take(&s->bus);
-	c.o = find(s, io->provider);
-	if (c.o && c.o->pair) {
-		c.o->requests++;
-		c.e.nsid = 1;
-		err = burst(s, &c, out);
-	}
-	bus_drop(&s->bus);
-	return err;
+	return err ? err : check_pages(c);
 }
 
 /* Where the device's regions lead; NULL: nowhere. */
@@ -435,6 +373,157 @@ static unsigned char *device_sees(struct shared *s, uint64_t bus)
 				       (bus - r->iova.v);
 	}
 	return NULL;
+}
+
+/* A burst, taken apart: its commands, and what they have in common. */
+struct burst {
+	struct owner *o;
+	unsigned int n, prot;
+	struct command c[NVME_BURST];
+	struct shared_result result[NVME_BURST];
+};
+
+static int add_command(struct shared *s, struct burst *b,
+		       const struct nvme_sqe *e)
+{
+	struct command *c = &b->c[b->n];
+	int err;
+
+	*c = (struct command){ .o = b->o, .slot = b->n, .e = *e };
+	c->e.nsid = 1;
+	err = prepare(s, c);
+	if (!err && b->prot && c->prot && b->prot != c->prot)
+		err = -EINVAL;
+	if (err)
+		return err;
+	b->prot |= c->prot;
+	b->n++;
+	return 0;
+}
+
+/*
+ * Every address goes by the engine, which notes what it refuses. -EPERM: the
+ * device is denied; -EAGAIN: the regions are not what the engine says (any
+ * more): they are of before a change that is under way.
+ */
+static int translate(struct shared *s, const struct command *c,
+		     unsigned int *faults)
+{
+	struct vd_target t;
+	int err = 0, refused;
+
+	*faults = 0;
+	vd_reader_enter(c->o->reader);
+	for (size_t i = 0; i < c->npages; i++) {
+		vd_iova bus = { c->page[i] };
+
+		t.hva = NULL;
+		refused = vd_translate(c->o->reader, bus, c->prot, &t);
+		*faults += refused != 0;
+		if (refused == -EPERM)
+			err = -EPERM;
+		else if (!err &&
+			 device_sees(s, bus.v) != (refused ? NULL : t.hva))
+			err = -EAGAIN;
+	}
+	vd_reader_exit(c->o->reader);
+	return err;
+}
+
+static int translate_all(struct shared *s, struct burst *b)
+{
+	int err = 0, one;
+
+	for (unsigned int i = 0; i < b->n; i++) {
+		one = translate(s, &b->c[i], &b->result[i].faults);
+		if (one && err != -EPERM)
+			err = one;
+	}
+	return err;
+}
+
+/*
+ * The device has what the engine translates, no more and no less. From here on
+ * a change has to wait in drain() until the burst is over.
+ */
+static int settle(struct shared *s, struct burst *b)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; i < SETTLE_TRIES && err == -EAGAIN; i++) {
+		err = take_turn(s, b->o->id, b->prot);
+		if (!err)
+			err = translate_all(s, b);
+		if (err)
+			s->turn = NOBODY;
+	}
+	return err == -EPERM ? withdraw(s) : err;
+}
+
+static void count(struct shared *s, const struct burst *b)
+{
+	s->stats.bursts++;
+	s->stats.commands += b->n;
+	for (unsigned int i = 0; i < b->n; i++) {
+		s->stats.faults += b->result[i].faults;
+		s->stats.bytes += b->result[i].faults ? 0 : b->c[i].bytes;
+	}
+}
+
+/* A command that does not end may still be at work: then nobody has a turn. */
+static int execute(struct shared *s, struct burst *b)
+{
+	unsigned int status[NVME_BURST] = { 0 };
+	struct nvme_sqe e[NVME_BURST];
+	int err;
+
+	for (unsigned int i = 0; i < b->n; i++)
+		e[i] = b->c[i].e;
+	err = nvme_do(&s->nvme, b->o->pair, e, b->n, status);
+	if (err) {
+		s->lost = err;
+		vd_remote_reset(s->remote);
+		return err;
+	}
+	for (unsigned int i = 0; i < b->n; i++)
+		b->result[i].status = status[i];
+	count(s, b);
+	return 0;
+}
+
+static int run_burst(struct shared *s, struct burst *b,
+		     const struct shared_io *io)
+{
+	int err = s->lost;
+
+	for (unsigned int i = 0; i < io->n && !err; i++)
+		err = add_command(s, b, &io->e[i]);
+	if (!err)
+		err = settle(s, b);
+	if (!err)
+		err = execute(s, b);
+	s->stats.refused += err != 0;
+	return err;
+}
+
+int shared_do(struct shared *s, const struct shared_io *io,
+	      struct shared_result *out)
+{
+	struct burst b = { .n = 0 };
+	int err = -ENOENT;
+
+	if (io->n == 0 || io->n > NVME_BURST)
+		return -EINVAL;
+	bus_take(&s->bus);
+	b.o = find(s, io->provider);
+	if (b.o && b.o->pair) {
+		b.o->requests += io->n;
+		err = run_burst(s, &b, io);
+	}
+	bus_drop(&s->bus);
+	if (!err)
+		memcpy(out, b.result, io->n * sizeof(*out));
+	return err;
 }
 
 static unsigned char *engine_sees(struct owner *o, vd_iova bus,

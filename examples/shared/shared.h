@@ -4,11 +4,11 @@
  * windows of its own: what translation hardware does, in software, before a
  * device model that cannot be trusted.
  *
- * A command is copied and each address in it translated for its provider; what
- * is refused is in the engine's fault ring. Then the command goes to the device
- * as it is, and the device can reach control memory and exactly what the engine
- * translates for that provider in that direction: what is aimed elsewhere lands
- * nowhere, whatever the device reports. Control memory itself may not be named.
+ * A command is copied and the device is given what the engine translates for
+ * its provider in its direction, and control memory. Each address is translated
+ * as well: what is refused is in the engine's fault ring, and the regions must
+ * agree. Then the command goes to the device as it is: what it aims elsewhere
+ * lands nowhere, whatever the device reports. Control memory may not be named.
  *
  * The device has seven regions. They are not kept for all providers at once but
  * changed with whose turn it is: a burst begins with a provider's regions and
@@ -58,10 +58,15 @@ unsigned char *shared_memory(struct shared *s, uint32_t id);
 int shared_map(struct shared *s, const struct vd_window_range *r);
 int shared_unmap(struct shared *s, const struct vd_window_range *r);
 
-/* A command of a provider; @e is copied. */
+/**
+ * struct shared_io - a burst of commands, all of which read or all write
+ * @e: copied
+ * @n: 1 to NVME_BURST; they are in flight together
+ */
 struct shared_io {
 	uint32_t provider;
 	const struct nvme_sqe *e;
+	unsigned int n;
 };
 
 struct shared_result {
@@ -70,10 +75,12 @@ struct shared_result {
 };
 
 /*
- * 0: it was carried out, with whatever faults. -EINVAL: no read, write or
- * flush, too long, or misaligned; -ENOENT: no such provider; -EACCES: it names
- * control memory; -ENOSPC: the provider's memory is in more than six runs;
- * -EFAULT: its list of pages cannot be read; others: the device is lost.
+ * @out has room for each command. 0: they were carried out, with whatever
+ * faults. Else none was begun: -EINVAL: @n, no read, write or flush, both
+ * directions, too long, or misaligned; -ENOENT: no such provider; -EACCES: one
+ * names control memory; -ENOSPC: the provider's memory is in more than six
+ * runs; -EFAULT: a list of pages cannot be read; -EAGAIN: the windows change
+ * faster than one can look. Others: the device is lost.
  */
 int shared_do(struct shared *s, const struct shared_io *io,
 	      struct shared_result *out);
@@ -88,7 +95,7 @@ int shared_audit(struct shared *s, uint32_t provider, unsigned int prot,
 		 vd_iova bus, size_t npages, size_t *differ);
 
 struct shared_stats {
-	uint64_t bursts, syncs, drains, faults, refused, bytes;
+	uint64_t bursts, commands, syncs, drains, faults, refused, bytes;
 };
 
 void shared_stats(struct shared *s, struct shared_stats *out);

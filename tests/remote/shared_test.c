@@ -29,6 +29,7 @@
 #define DISK   (16u << 20)
 #define BLOCK  512u
 #define SPAN   8u  /* most pages of one transfer */
+#define MANY   4u  /* transfers at once */
 #define LENT   32u /* pages of a loan */
 #define CANARY 0xc7
 #define ROUNDS 16
@@ -169,14 +170,13 @@ struct transfer {
 	unsigned int page, n, list;
 };
 
-static int transfer(struct rig *g, const struct transfer *t, struct shared_result *r)
+static struct nvme_sqe command(struct rig *g, const struct transfer *t)
 {
 	struct nvme_sqe e = { .opcode = (uint8_t)t->opcode,
 			      .prp1 = BUS + t->page * PAGE,
 			      .prp2 = BUS + (t->page + 1) * PAGE,
 			      .cdw10 = (uint32_t)(t->offset / BLOCK),
 			      .cdw12 = (uint32_t)(t->n * PAGE / BLOCK - 1) };
-	struct shared_io io = { .provider = t->provider, .e = &e };
 	uint64_t *list = (uint64_t *)(void *)(shared_memory(g->s, t->provider) + t->list * PAGE);
 
 	if (t->n > 2) {
@@ -184,8 +184,26 @@ static int transfer(struct rig *g, const struct transfer *t, struct shared_resul
 			list[i - 1] = BUS + (t->page + i) * PAGE;
 		e.prp2 = BUS + t->list * PAGE;
 	}
-	*r = (struct shared_result){ .status = 0xffff };
+	return e;
+}
+
+/* Several at once, of one provider. */
+static int transfer_all(struct rig *g, const struct transfer *t, unsigned int n,
+			struct shared_result *r)
+{
+	struct nvme_sqe e[NVME_BURST];
+	struct shared_io io = { .provider = t[0].provider, .e = e, .n = n };
+
+	for (unsigned int i = 0; i < n; i++) {
+		e[i] = command(g, &t[i]);
+		r[i] = (struct shared_result){ .status = 0xffff };
+	}
 	return shared_do(g->s, &io, r);
+}
+
+static int transfer(struct rig *g, const struct transfer *t, struct shared_result *r)
+{
+	return transfer_all(g, t, 1, r);
 }
 
 static void stamp(unsigned char *p, size_t len, uint64_t seed)
@@ -490,13 +508,50 @@ static void hostile_commands(void **state)
 				      .prp1 = b->prp1,
 				      .prp2 = b->prp2,
 				      .cdw12 = b->blocks - 1 };
-		struct shared_io io = { .provider = ONE, .e = &e };
+		struct shared_io io = { .provider = ONE, .e = &e, .n = 1 };
 
 		assert_int_equal(shared_do(g->s, &io, &r), b->err);
 		io.provider = CLIENT; /* has no queue of its own */
 		assert_int_equal(shared_do(g->s, &io, &r), -ENOENT);
 	}
 	assert_true(lands(g, ONE, ONE, 3, &r));
+}
+
+/* Of a burst that cannot be, nothing is begun. */
+static void hostile_bursts(void **state)
+{
+	struct rig *g = rig(state);
+	struct transfer t[NVME_BURST] = { { ONE, NVME_READ, 0, 1, 1, 0 },
+					  { ONE, NVME_WRITE, 0, 2, 1, 0 } };
+	struct shared_result r[NVME_BURST];
+	struct nvme_sqe e = { .opcode = NVME_FLUSH };
+	struct shared_io io = { .provider = ONE, .e = &e };
+
+	assert_int_equal(map(g, ONE, WINDOW, 0, 16), 0);
+	put_on_disk(g, 0, 3, PAGE);
+	assert_int_equal(transfer_all(g, t, 2, r), -EINVAL); /* both directions */
+	assert_true(is_canary(page_of(g, ONE, 1), PAGE));
+	t[1] = (struct transfer){ ONE, NVME_READ, 0, 2, SPAN, 200 };
+	assert_int_equal(transfer_all(g, t, 2, r), -EFAULT); /* the second's list */
+	assert_true(is_canary(page_of(g, ONE, 1), PAGE));
+	assert_int_equal(shared_do(g->s, &io, r), -EINVAL);
+	io.n = NVME_BURST + 1;
+	assert_int_equal(shared_do(g->s, &io, r), -EINVAL);
+	io.n = 1;
+	assert_int_equal(shared_do(g->s, &io, r), 0); /* a flush moves nothing */
+	for (unsigned int i = 0; i < NVME_BURST; i++)
+		t[i] = (struct transfer){ ONE, NVME_READ, 0, 1 + i, 1, 0 };
+	assert_int_equal(transfer_all(g, t, NVME_BURST, r), 0);
+	for (unsigned int i = 0; i < NVME_BURST; i++)
+		assert_true(on_disk(g, 0, page_of(g, ONE, 1 + i), PAGE));
+	t[3].page = 100; /* one of them aims outside: the others land */
+	memset(page_of(g, ONE, 1), CANARY, NVME_BURST * PAGE);
+	assert_int_equal(transfer_all(g, t, NVME_BURST, r), 0);
+	for (unsigned int i = 0; i < NVME_BURST; i++) {
+		assert_int_equal(r[i].faults, i == 3);
+		assert_int_equal(on_disk(g, 0, page_of(g, ONE, t[i].page), PAGE), i != 3);
+	}
+	assert_true(is_canary(page_of(g, ONE, 100), PAGE));
 }
 
 /*
@@ -506,60 +561,75 @@ static void hostile_commands(void **state)
 struct worker {
 	struct rig *g;
 	uint32_t provider;
-	unsigned int page, npages; /* its part */
+	unsigned int page; /* where its part begins */
 	atomic_bool stop;
 	atomic_ulong verified, refused, bad;
 	pthread_t thread;
 };
 
+static unsigned int faults_of(const struct shared_result *r)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < MANY; i++)
+		n += r[i].faults;
+	return n;
+}
+
 static bool write_and_check(struct worker *w, const struct transfer *t, uint64_t seed)
 {
-	struct shared_result r;
+	struct shared_result r[MANY];
 
-	stamp(page_of(w->g, t->provider, t->page), t->n * PAGE, seed);
-	if (transfer(w->g, t, &r) || r.faults)
+	for (unsigned int i = 0; i < MANY; i++)
+		stamp(page_of(w->g, w->provider, t[i].page), t[i].n * PAGE, seed + i);
+	if (transfer_all(w->g, t, MANY, r) || faults_of(r))
 		return false;
-	w->bad += r.status != 0 ||
-		  !on_disk(w->g, t->offset, page_of(w->g, t->provider, t->page), t->n * PAGE);
+	for (unsigned int i = 0; i < MANY; i++)
+		w->bad += r[i].status != 0 ||
+			  !on_disk(w->g, t[i].offset, page_of(w->g, w->provider, t[i].page),
+				   t[i].n * PAGE);
 	return true;
 }
 
-static bool read_and_check(struct worker *w, const struct transfer *t, const unsigned char *want)
+/* Into pages with canaries, which are there again afterwards. */
+static bool read_and_check(struct worker *w, const struct transfer *t, const struct transfer *out)
 {
-	unsigned char *to = page_of(w->g, t->provider, t->page);
-	struct shared_result r;
+	struct shared_result r[MANY];
+	bool done = !transfer_all(w->g, t, MANY, r) && !faults_of(r);
 
-	memset(to, CANARY, t->n * PAGE);
-	if (transfer(w->g, t, &r))
-		return false;
-	if (r.faults) { /* part of it may have landed, where it may */
-		memset(to, CANARY, t->n * PAGE);
-		return false;
+	for (unsigned int i = 0; i < MANY; i++) {
+		unsigned char *to = page_of(w->g, w->provider, t[i].page);
+		const unsigned char *want = page_of(w->g, w->provider, out[i].page);
+		size_t len = t[i].n * PAGE;
+
+		w->bad += done && (r[i].status != 0 || memcmp(to, want, len) != 0);
+		w->bad += !is_canary(to + len, (SPAN - t[i].n) * PAGE);
+		w->verified += done ? 2 * len : 0;
+		memset(to, CANARY, len);
 	}
-	w->bad += r.status != 0 || memcmp(to, want, t->n * PAGE) != 0;
-	memset(to, CANARY, t->n * PAGE);
-	return true;
+	return done;
 }
 
+/* MANY transfers in flight at once; lists, then sources, then targets. */
 static void work_once(struct worker *w, uint64_t seed)
 {
-	unsigned int n = 1 + seed % SPAN, room = w->npages - LENT - 2 * SPAN - 1;
-	struct transfer t = { w->provider, NVME_WRITE, 0, 0, n, w->page };
+	struct transfer out[MANY], in[MANY];
 
-	t.page = w->page + 1 + (unsigned int)(seed / 8 % room);
-	t.offset = (uint64_t)w->provider * (4 << 20) + seed / 64 % 64 * SPAN * PAGE;
-	if (write_and_check(w, &t, seed)) {
-		const unsigned char *want = page_of(w->g, w->provider, t.page);
-		struct transfer back = t;
-
-		back.opcode = NVME_READ;
-		back.page = t.page + n;
-		if (read_and_check(w, &back, want)) {
-			w->verified += 2 * n * PAGE;
-			return;
-		}
+	for (unsigned int i = 0; i < MANY; i++) {
+		out[i] = (struct transfer){
+			.provider = w->provider,
+			.opcode = NVME_WRITE,
+			.offset = (uint64_t)w->provider * (4 << 20) +
+				  (seed / 8 % 16 * MANY + i) * SPAN * PAGE,
+			.page = w->page + MANY + i * SPAN,
+			.n = 1 + (unsigned int)(seed + i) % SPAN,
+			.list = w->page + i,
+		};
+		in[i] = out[i];
+		in[i].opcode = NVME_READ;
+		in[i].page += MANY * SPAN;
 	}
-	w->refused++;
+	w->refused += !write_and_check(w, out, seed) || !read_and_check(w, in, out);
 }
 
 static void *work(void *arg)
@@ -578,7 +648,7 @@ static void *work(void *arg)
 
 static void start(struct worker *w, struct rig *g, uint32_t provider, unsigned int page)
 {
-	*w = (struct worker){ .g = g, .provider = provider, .page = page, .npages = HALF };
+	*w = (struct worker){ .g = g, .provider = provider, .page = page };
 	assert_int_equal(pthread_create(&w->thread, NULL, work, w), 0);
 }
 
@@ -679,7 +749,7 @@ static void report(struct rig *g, const struct worker *one, const struct worker 
 		      (unsigned long long)a.loans, (unsigned long long)a.merges);
 	print_message("# %llu commands, %llu addresses refused, %llu faults (audits' too), "
 		      "%llu region updates, %llu drains\n",
-		      (unsigned long long)h.bursts, (unsigned long long)h.faults,
+		      (unsigned long long)h.commands, (unsigned long long)h.faults,
 		      (unsigned long long)a.nfaults, (unsigned long long)h.syncs,
 		      (unsigned long long)h.drains);
 }
@@ -775,6 +845,7 @@ int main(void)
 		rigged(lists_are_copied),
 		rigged(permit_and_deny),
 		rigged(hostile_commands),
+		rigged(hostile_bursts),
 		rigged(t2_9_client),
 		rigged(t2_shared_under_io),
 		rigged(t2_10_told),
