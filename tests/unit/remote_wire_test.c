@@ -64,7 +64,7 @@ static void moods(void **state)
 
 		peer_start(&p);
 		peer_turn(&p, r->mood, 0);
-		w = (struct wire){ .fd = p.ours, .timeout_ms = r->err == 0 ? 5000 : SOON };
+		w = (struct wire){ .fd = p.ours, .timeout_ms = r->err == -ETIMEDOUT ? SOON : 5000 };
 		val = 42;
 		assert_int_equal(wire_ask(&w, &q, &val), r->err);
 		assert_int_equal(val, r->err ? 42 : 0x1b36);
