@@ -106,8 +106,9 @@ int vd_adapter_create(const struct vd_adapter_cfg *cfg,
 /**
  * vd_adapter_destroy() - end an adapter and all that is in it
  *
- * Devices come to rest first (one drain each), then pins drop. A device that
- * does not come to rest keeps the pins of its provider's windows for ever.
+ * Devices come to rest first (one drain for each provider that has any), then
+ * pins drop. Where they do not, the pins of that provider's windows stay for
+ * ever.
  * No reader may be left. NULL is fine.
  */
 void vd_adapter_destroy(struct vd_adapter *a);

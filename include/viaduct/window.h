@@ -314,6 +314,7 @@ struct vd_put {
  * Return: 0, or
  *  -ENOENT  no such window
  *  -EPERM   it is somebody else's, or the part is lent
+ *  -EBUSY   the part is changing hands just now
  *  -EINVAL  @bus is misaligned; @n is 0 or above VD_PUT_MAX (a fill with an
  *           invalid entry has no limit); an entry has other bits
  *  -ERANGE  beyond the window's end or before its begin
@@ -354,7 +355,7 @@ int vd_window_unmap(struct vd_adapter *a, uint32_t owner, uint32_t window,
  * vd_window_get() - read entries back
  * @out: @n entries, not written on error
  *
- * Return: 0, -ENOENT, -EPERM, -EINVAL, -ERANGE as vd_window_put()
+ * Return: 0, -ENOENT, -EPERM, -EBUSY, -EINVAL, -ERANGE as vd_window_put()
  */
 int vd_window_get(struct vd_adapter *a, uint32_t owner, uint32_t window,
 		  vd_iova bus, vd_entry *out, size_t n);

@@ -461,7 +461,7 @@ static void step(void)
 	check_pins();
 	for (int i = 0; i < 4; i++)
 		check_translation(rnd(R.n));
-	if (++W.done % 20000 == 0)
+	if (++W.done % (R.n <= 1000 ? 64 : 20000) == 0)
 		check_all();
 }
 

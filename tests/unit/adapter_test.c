@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "engine_fixture.h"
 #include "mem_nth.h"
+#include <pthread.h>
+#include <sched.h>
 
 static int drain(void *opaque, const struct vd_drain *what)
 {
@@ -58,6 +60,22 @@ static void without_memory(void **state)
 	vd_adapter_destroy(NULL);
 }
 
+/* Attach, and a reader: whichever allocation fails, nothing is left. */
+static void attach_without_memory(void **state)
+{
+	struct ex *x = *state;
+	size_t live = mem_live();
+	struct vd_reader *r;
+
+	mem_fail(1);
+	assert_int_equal(vd_adapter_attach(x->a, 5, EX_P1), -ENOMEM);
+	assert_int_equal(vd_adapter_attach(x->a, 5, EX_P1), 0);
+	mem_fail(1);
+	assert_int_equal(vd_reader_create(x->a, 5, &r), -ENOMEM);
+	assert_int_equal(vd_adapter_detach(x->a, 5), 0);
+	assert_int_equal(mem_live(), live);
+}
+
 static void devices(void **state)
 {
 	struct ex *x = *state;
@@ -105,6 +123,33 @@ static void deny_and_permit(void **state)
 	x->drain_says = -1;
 	assert_int_equal(vd_adapter_deny(x->a, EX_D1), -EIO);
 	assert_int_equal(ex_access(x->r1, EX_BUS, VD_WRITE, &hva), -EPERM);
+}
+
+static void *deny(void *arg)
+{
+	struct ex *x = arg;
+
+	assert_int_equal(vd_adapter_deny(x->a, EX_D2), 0);
+	return NULL;
+}
+
+/* Who is inside may finish; the device is asked to come to rest after that. */
+static void deny_waits_for_readers(void **state)
+{
+	struct ex *x = *state;
+	struct vd_target t;
+	pthread_t thread;
+
+	vd_reader_enter(x->r2);
+	assert_int_equal(pthread_create(&thread, NULL, deny, x), 0);
+	for (int i = 0; i < 1000; i++) {
+		sched_yield();
+		assert_int_equal(__atomic_load_n(&x->ndrains, __ATOMIC_RELAXED), 0);
+	}
+	vd_reader_exit(x->r2);
+	pthread_join(thread, NULL);
+	assert_int_equal(x->ndrains, 1);
+	assert_int_equal(vd_translate_once(x->r2, ex_bus(0), VD_READ, &t), -EPERM);
 }
 
 /* Of a provider whose devices do not come to rest, the pins stay for ever. */
@@ -155,8 +200,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(without_memory),
+		ex_test(attach_without_memory),
 		ex_test(devices),
 		ex_test(deny_and_permit),
+		ex_test(deny_waits_for_readers),
 		cmocka_unit_test(destroy_keeps_pins_of_the_restless),
 		ex_test(counts),
 	};

@@ -83,6 +83,10 @@ static void sameness(void **state)
 	assert_false(ram_is_same(&a, &d));
 	b.at[0].len = PAGE;
 	assert_false(ram_is_same(&a, &b));
+	b = d; /* the same bytes, but nobody pins them */
+	b.domain = NULL;
+	assert_false(ram_is_same(&b, &d));
+	assert_false(ram_is_same(&d, &b));
 	b = a;
 	b.ops = &ops;
 	assert_false(ram_is_same(&a, &b));

@@ -105,12 +105,33 @@ static void bus_addresses_clash(void **state)
 	assert_int_equal(merge(x, EX_W, 20, EX_P2), -EEXIST);
 }
 
+/* Neighbours in the table, and on the bus only if addresses wrapped. */
+static void no_merge_over_the_top(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_table_cfg tcfg = { .size = sizeof(tcfg), .page_shift = 12, .nentries = 8 };
+	struct vd_window_cfg low = { .size = sizeof(low), .id = 30, .owner = EX_P1, .len = 4 };
+	struct vd_window_cfg high;
+
+	low.bus.v = -(uint64_t)(4 * PAGE);
+	assert_int_equal(vd_table_create(x->a, &tcfg, &low.table), 0);
+	assert_int_equal(vd_window_create(x->a, &low), 0);
+	high = low;
+	high.id = 31;
+	high.bus.v = 0;
+	high.first = 4;
+	assert_int_equal(vd_window_create(x->a, &high), 0);
+	assert_int_equal(merge(x, 30, 31, EX_P1), -EINVAL);
+	assert_int_equal(merge(x, 31, 30, EX_P1), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ex_test(parts_in_any_order),
 		cmocka_unit_test(merge_undone),
 		ex_test(bus_addresses_clash),
+		ex_test(no_merge_over_the_top),
 	};
 
 	return run_all(tests);
