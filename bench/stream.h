@@ -11,7 +11,7 @@
 
 /* In bursts of WORLD_BURST, and each as a burst of its own. */
 double stream_engine(void *field);
-double stream_engine_long(void *field); /* eight times as many */
+double stream_engine_long(void *field); /* four times as many */
 double stream_engine_dependent(void *field);
 double stream_pages(void *field); /* each burst in one call */
 double stream_once(void *field);

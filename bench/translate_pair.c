@@ -143,11 +143,9 @@ static const struct kind ranges = { "GTree + mutex", burst_ranges, step_ranges,
 				    SLOW_BATCHES };
 
 /* All batches, with the time of each kept; ns for each look-up. */
-static double run_batches(void *opaque)
+static double time_batches(struct batches *b, const uint32_t *page)
 {
-	struct batches *b = opaque;
 	size_t n = b->kind->nbatches;
-	const uint32_t *page = field_next(b->f, n * WORLD_BURST);
 	double from = bench_now_ns(), last = from, now;
 	uint64_t sum = 0;
 
@@ -159,6 +157,17 @@ static double run_batches(void *opaque)
 	}
 	stream_sink = sum;
 	return (last - from) / (double)(n * WORLD_BURST);
+}
+
+/* The second time: the first brings back what others pushed out of caches. */
+static double run_batches(void *opaque)
+{
+	struct batches *b = opaque;
+	const uint32_t *page =
+		field_next(b->f, b->kind->nbatches * WORLD_BURST);
+
+	time_batches(b, page);
+	return time_batches(b, page);
 }
 
 static double under_churn(struct batches *b)

@@ -44,11 +44,14 @@ struct window {
 	unsigned int rights;
 };
 
+/* Readers look at it at each enter: on lines that nobody writes to. */
 struct adevice {
+	unsigned char before[EPOCH_LINE];
 	uint32_t id;
 	uint32_t nreaders;
 	uint32_t denied; /* read without a lock */
 	struct owner *owner;
+	unsigned char after[EPOCH_LINE];
 };
 
 struct vd_adapter {

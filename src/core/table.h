@@ -85,24 +85,49 @@ uint64_t table_next(const struct vd_table *t, uint64_t i, uint64_t last);
 bool table_is_live(const struct vd_table *t, uint64_t first, uint64_t n);
 uint64_t table_nlive(const struct vd_table *t, uint64_t first, uint64_t n);
 
+/* The leaf of entry @i, by a reader, or NULL. There is at least one level. */
+static inline const struct node *table_leaf(const uint64_t *top,
+					    unsigned int levels, uint64_t i)
+{
+	uint64_t n = atom_load(&top[i >> (TABLE_BITS * levels)]);
+
+	for (unsigned int l = levels - 1; l > 0 && n; l--) {
+		const struct node *at = (const struct node *)(uintptr_t)n;
+
+		n = atom_load(&at->slot[i >> (TABLE_BITS * l) & TABLE_MASK]);
+	}
+	return (const struct node *)(uintptr_t)n;
+}
+
 /* The word of entry @i, by a reader. */
 static inline uint64_t table_walk(const uint64_t *top, unsigned int levels,
 				  uint64_t i)
 {
-	const uint64_t *at = top;
+	const struct node *leaf;
 
-	for (unsigned int l = levels; l > 0; l--) {
-		uint64_t below = i >> (TABLE_BITS * l);
-		const struct node *n;
+	if (levels == 0)
+		return atom_peek(&top[i]);
+	leaf = table_leaf(top, levels, i);
+	return leaf ? atom_peek(&leaf->slot[i & TABLE_MASK]) : 0;
+}
 
-		if (l < levels)
-			below &= TABLE_MASK;
-		n = (const struct node *)(uintptr_t)atom_load(&at[below]);
-		if (!n)
-			return 0;
-		at = n->slot;
-	}
-	return atom_peek(&at[levels ? i & TABLE_MASK : i]);
+/*
+ * Where entry @i is, by a reader; *n: how many stand side by side from there
+ * on, if that is less. NULL: none of them is there.
+ */
+static inline const uint64_t *table_row(const uint64_t *top,
+					unsigned int levels, uint64_t i,
+					uint64_t *n)
+{
+	uint64_t at = i & TABLE_MASK;
+	const struct node *leaf;
+
+	if (levels == 0)
+		return &top[i];
+	leaf = table_leaf(top, levels, i);
+	if (*n > TABLE_BLOCK - at)
+		*n = TABLE_BLOCK - at;
+	return leaf ? &leaf->slot[at] : NULL;
 }
 
 #endif

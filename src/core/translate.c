@@ -6,10 +6,6 @@
  * The hint is an index into the view that was shown at enter. It needs no
  * generation: an index that fits no more is only a guess that is wrong.
  *
- * A page that is asked for twice in a row is kept until exit. Whoever makes its
- * entry invalid waits for that exit anyhow, so within the burst the answer is as
- * good as a new look. (Keeping each page costs random look-ups a third more.)
- *
  * What runs over many entries is written once and compiled for each format and
  * for tables of one and two levels.
  */
@@ -20,17 +16,7 @@
 #include <errno.h>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-
-/* A page that was asked for twice. */
-struct last {
-	uint64_t bus; /* first address; NO_PAGE, which none is: nothing kept */
-	uint64_t mask;
-	unsigned char *hva;
-	uint64_t gpa;
-	uint32_t owner, rights;
-};
-
-#define NO_PAGE 1u
+#define UNLIKELY(x)   __builtin_expect(x, 0)
 
 struct vd_reader {
 	unsigned char before[EPOCH_LINE]; /* no line with another reader */
@@ -38,9 +24,7 @@ struct vd_reader {
 	const struct view_runs *runs; /* inside: what the device sees */
 	const struct view_run *hint;  /* inside: one of them */
 	uint64_t nhint;
-	bool denied;   /* inside */
-	uint64_t seen; /* the page of the last answer */
-	struct last last;
+	bool denied; /* inside */
 	struct adevice *device;
 	struct vd_adapter *a;
 	unsigned char after[EPOCH_LINE];
@@ -89,7 +73,6 @@ static inline void enter(struct vd_reader *r)
 	if (r->nhint > r->runs->n)
 		r->nhint = r->runs->n;
 	r->hint = &r->runs->run[r->nhint];
-	r->last.bus = r->seen = NO_PAGE;
 	r->denied = atom_load32(&r->device->denied);
 	if (r->denied) /* the run behind the last matches nothing */
 		r->hint = &r->runs->run[r->runs->n];
@@ -175,9 +158,15 @@ static ALWAYS_INLINE uint64_t load_as(const struct view_run *run, uint64_t i,
 	return format_decode(f, word);
 }
 
-static inline uint64_t load(const struct view_run *run, uint64_t i)
+static ALWAYS_INLINE uint64_t load(const struct view_run *run, uint64_t i)
 {
-	return load_as(run, i, (enum vd_format)run->format, run->levels);
+	enum vd_format f = (enum vd_format)run->format;
+
+	if (run->plain)
+		return load_as(run, i, VD_FORMAT_NATIVE, 0);
+	if (run->levels == 1)
+		return load_as(run, i, f, 1);
+	return load_as(run, i, f, run->levels);
 }
 
 static ALWAYS_INLINE bool may(const struct view_run *run, uint64_t entry,
@@ -187,25 +176,12 @@ static ALWAYS_INLINE bool may(const struct view_run *run, uint64_t entry,
 }
 
 /* Where @bus leads, whose page @entry names; out->hva is there. */
-static ALWAYS_INLINE void answer(struct vd_reader *r,
-				 const struct view_run *run, uint64_t bus,
-				 uint64_t entry, struct vd_target *out)
+static ALWAYS_INLINE void answer(const struct view_run *run, uint64_t bus,
+				 uint64_t gpa, struct vd_target *out)
 {
-	uint64_t in = bus & run->mask;
-
-	out->len = run->mask + 1 - in;
-	out->gpa.v = (entry & ~run->mask) | in;
+	out->len = (run->mask & ~bus) + 1;
+	out->gpa.v = gpa;
 	out->owner = run->owner;
-	if (r->seen == bus - in)
-		r->last = (struct last){
-			.bus = bus - in,
-			.mask = run->mask,
-			.hva = out->hva - in,
-			.gpa = entry & ~run->mask,
-			.owner = run->owner,
-			.rights = (uint32_t)(entry & run->rights),
-		};
-	r->seen = bus - in;
 }
 
 /* When a guess of look_up() is wrong. */
@@ -218,6 +194,8 @@ static __attribute__((noinline)) int look_up_slow(struct vd_reader *r,
 	const struct ram_span *s;
 	uint64_t entry, gpa;
 
+	if (prot == 0)
+		return -EINVAL;
 	if (!run)
 		return fault(r, bus, prot, miss(r, bus));
 	entry = load(run, (bus - run->bus) >> run->shift);
@@ -227,7 +205,7 @@ static __attribute__((noinline)) int look_up_slow(struct vd_reader *r,
 	gpa = (entry & ~run->mask) | (bus & run->mask);
 	s = ram_find(run->ram, gpa, 1);
 	out->hva = s->hva + (gpa - s->gpa);
-	answer(r, run, bus, entry, out);
+	answer(run, bus, gpa, out);
 	return 0;
 }
 
@@ -237,36 +215,23 @@ static ALWAYS_INLINE int look_up(struct vd_reader *r, uint64_t bus,
 {
 	const struct view_run *run = r->hint;
 	uint64_t i = (bus - run->bus) >> run->shift;
-	uint64_t entry, gpa;
+	uint64_t entry, gpa, at;
 
-	if (__builtin_expect(i >= run->n, 0))
+	if (UNLIKELY(i >= run->n || prot == 0))
 		return look_up_slow(r, bus, prot, out);
 	entry = load(run, i);
-	gpa = (entry & ~run->mask) | (bus & run->mask);
-	if (__builtin_expect(
-		    !may(run, entry, prot) || gpa - run->gpa >= run->len, 0))
+	gpa = entry ^ ((entry ^ bus) & run->mask);
+	at = gpa - run->gpa;
+	if (UNLIKELY(!may(run, entry, prot) || at >= run->len))
 		return look_up_slow(r, bus, prot, out);
-	out->hva = run->hva + (gpa - run->gpa);
-	answer(r, run, bus, entry, out);
+	out->hva = run->hva + at;
+	answer(run, bus, gpa, out);
 	return 0;
 }
 
 int vd_translate(struct vd_reader *r, vd_iova bus, unsigned int prot,
 		 struct vd_target *out)
 {
-	const struct last *l = &r->last;
-
-	if (prot == 0)
-		return -EINVAL;
-	if ((bus.v & ~l->mask) == l->bus && (prot & ~l->rights) == 0) {
-		uint64_t in = bus.v - l->bus;
-
-		out->hva = l->hva + in;
-		out->len = l->mask + 1 - in;
-		out->gpa.v = l->gpa + in;
-		out->owner = l->owner;
-		return 0;
-	}
 	return look_up(r, bus.v, prot, out);
 }
 
@@ -275,61 +240,10 @@ int vd_translate_once(struct vd_reader *r, vd_iova bus, unsigned int prot,
 {
 	int err;
 
-	if (prot == 0)
-		return -EINVAL;
 	enter(r);
 	err = look_up(r, bus.v, prot, out);
 	epoch_exit(r->slot);
 	return err;
-}
-
-/* Call @fn with format and levels as constants where that pays. */
-#define COMPILED(run, fn, ...)                                                 \
-	((run)->levels == 0 ?                                                  \
-		 ((run)->format == VD_FORMAT_TCE ?                             \
-			  fn(__VA_ARGS__, VD_FORMAT_TCE, 0) :                  \
-			  fn(__VA_ARGS__, (enum vd_format)(run)->format, 0)) : \
-	 (run)->levels == 1 && (run)->format == VD_FORMAT_TCE ?                \
-		 fn(__VA_ARGS__, VD_FORMAT_TCE, 1) :                           \
-		 fn(__VA_ARGS__, (enum vd_format)(run)->format,                \
-		    (run)->levels))
-
-/*
- * How many of the @n entries from @i on go on in memory where the one before
- * them, at guest address @gpa, ends.
- */
-static ALWAYS_INLINE uint64_t follow_as(const struct view_run *run, uint64_t i,
-					uint64_t n, uint64_t gpa,
-					unsigned int prot, enum vd_format f,
-					unsigned int levels)
-{
-	uint64_t done;
-
-	for (done = 0; done < n; done++) {
-		uint64_t entry = load_as(run, i + done, f, levels);
-
-		gpa += run->mask + 1;
-		if ((entry & ~run->mask) != gpa || !may(run, entry, prot))
-			break;
-	}
-	return done;
-}
-
-/* The same, but no further than the window and the owner's span go. */
-static uint64_t follow(const struct view_run *run, uint64_t bus, uint64_t len,
-		       uint64_t gpa, unsigned int prot)
-{
-	uint64_t i = ((bus - run->bus) >> run->shift) + 1;
-	uint64_t n = ((len - 1) >> run->shift) + 1;
-	uint64_t room;
-
-	gpa &= ~run->mask;
-	if (gpa - run->gpa >= run->len)
-		return 0;
-	room = ((run->gpa + run->len - gpa) >> run->shift) - 1;
-	n = n < run->n - i ? n : run->n - i;
-	n = n < room ? n : room;
-	return COMPILED(run, follow_as, run, i, n, gpa, prot);
 }
 
 /* Add a piece of memory to the answer, or lengthen the last one. */
@@ -347,48 +261,192 @@ static int add_piece(struct vd_sglist *l, unsigned char *hva, uint64_t len)
 	return 0;
 }
 
-static int translate_one(struct vd_reader *r, const struct vd_sg *sg,
-			 unsigned int prot, struct vd_sglist *l)
+/*
+ * A scatter list on its way through one run and the owner's first span. The
+ * piece that grows is not yet in the list.
+ */
+struct walk {
+	const struct view_run *run;
+	struct vd_sglist *l;
+	size_t i;      /* element */
+	uint64_t done; /* bytes of it */
+	size_t niov;   /* the piece that grows included */
+	uintptr_t at;  /* of that piece */
+	uint64_t len;  /* 0: there is none */
+	unsigned int prot;
+	enum vd_format format;
+};
+
+static ALWAYS_INLINE void close_piece(struct walk *w)
 {
-	uint64_t bus = sg->bus.v, left = sg->len, last;
-	struct vd_target t;
+	if (w->len)
+		w->l->iov[w->niov - 1] = (struct iovec){
+			(void *)w->at, w->len /* what the iovec's user sees */
+		};
+}
 
-	if (left == 0)
-		return 0;
-	if (!checked_last(bus, left, &last))
-		return -EOVERFLOW;
-	while (left) {
-		int err = look_up(r, bus, prot, &t);
-
-		if (err)
-			return err;
-		if (t.len < left)
-			t.len += follow(r->hint, bus, left - t.len, t.gpa.v,
-					prot)
-				 << r->hint->shift;
-		if (t.len > left)
-			t.len = left;
-		err = add_piece(l, t.hva, t.len);
-		if (err)
-			return err;
-		bus += t.len;
-		left -= t.len;
+static ALWAYS_INLINE bool grow(struct walk *w, uintptr_t at, uint64_t len)
+{
+	if (w->at + w->len != at || w->len == 0) {
+		if (w->niov == w->l->max)
+			return false;
+		close_piece(w);
+		w->niov++;
+		w->at = at;
+		w->len = 0;
 	}
-	return 0;
+	w->len += len;
+	return true;
+}
+
+/* @n entries side by side, from byte @in of the first page; false: stopped. */
+static ALWAYS_INLINE bool walk_row(struct walk *w, const uint64_t *row,
+				   uint64_t n, uint64_t in, uint64_t end)
+{
+	const struct view_run *run = w->run;
+
+	for (uint64_t k = 0; k < n; k++, in = 0) {
+		uint64_t entry = format_decode(w->format, atom_peek(&row[k]));
+		uint64_t at = ((entry & ~run->mask) | in) - run->gpa;
+		uint64_t len = run->mask + 1 - in;
+
+		if (len > end - w->done)
+			len = end - w->done;
+		if (!may(run, entry, w->prot) || at >= run->len ||
+		    !grow(w, (uintptr_t)run->hva + at, len))
+			return false;
+		w->done += len;
+	}
+	return true;
+}
+
+/* An element that is in one page; false: it is not, or stopped. */
+static ALWAYS_INLINE bool walk_small(struct walk *w, const struct vd_sg *sg)
+{
+	const struct view_run *run = w->run;
+	uint64_t in = sg->bus.v & run->mask;
+	uint64_t i = (sg->bus.v - run->bus) >> run->shift;
+	uint64_t entry, at;
+
+	if (sg->len - 1 > run->mask - in || w->done || i >= run->n)
+		return false;
+	entry = load_as(run, i, w->format, run->levels);
+	at = ((entry & ~run->mask) | in) - run->gpa;
+	return may(run, entry, w->prot) && at < run->len &&
+	       grow(w, (uintptr_t)run->hva + at, sg->len);
+}
+
+/* One element, from where it is; false: stopped. */
+static ALWAYS_INLINE bool walk_element(struct walk *w, const struct vd_sg *sg)
+{
+	const struct view_run *run = w->run;
+	const uint64_t *row;
+
+	if (sg->len - 1 > UINT64_MAX - sg->bus.v)
+		return sg->len == 0;
+	while (w->done < sg->len) {
+		uint64_t bus = sg->bus.v + w->done, in = bus & run->mask;
+		uint64_t i = (bus - run->bus) >> run->shift;
+		uint64_t n = ((in + (sg->len - w->done - 1)) >> run->shift) + 1;
+
+		if (i >= run->n)
+			return false;
+		if (n > run->n - i)
+			n = run->n - i;
+		row = table_row(run->top, run->levels, run->first + i, &n);
+		if (!row || !walk_row(w, row, n, in, sg->len))
+			return false;
+	}
+	return true;
+}
+
+static ALWAYS_INLINE void walk_as(struct walk *to, enum vd_format f)
+{
+	struct walk w = *to;
+
+	w.format = f;
+	while (w.i < w.l->n && (walk_small(&w, &w.l->sg[w.i]) ||
+				walk_element(&w, &w.l->sg[w.i]))) {
+		w.i++;
+		w.done = 0;
+	}
+	close_piece(&w);
+	w.l->niov = w.niov;
+	to->i = w.i;
+	to->done = w.done;
+}
+
+/* As far as it goes without a look elsewhere. */
+static void walk(const struct vd_reader *r, struct walk *w)
+{
+	const struct vd_sglist *l = w->l;
+
+	w->run = r->hint;
+	w->niov = l->niov;
+	w->len = 0;
+	if (l->niov) {
+		w->at = (uintptr_t)l->iov[l->niov - 1].iov_base;
+		w->len = l->iov[l->niov - 1].iov_len;
+	}
+	switch (w->run->format) {
+	case VD_FORMAT_TCE:
+		walk_as(w, VD_FORMAT_TCE);
+		break;
+	case VD_FORMAT_IOTSB:
+		walk_as(w, VD_FORMAT_IOTSB);
+		break;
+	default:
+		walk_as(w, VD_FORMAT_NATIVE);
+	}
+}
+
+/* The page where the walk stopped, by itself. */
+static int step_over(struct vd_reader *r, struct walk *w)
+{
+	const struct vd_sg *sg = &w->l->sg[w->i];
+	struct vd_target t;
+	uint64_t last;
+	int err;
+
+	if (!checked_last(sg->bus.v, sg->len, &last))
+		return -EOVERFLOW;
+	err = look_up_slow(r, sg->bus.v + w->done, w->prot, &t);
+	if (err)
+		return err;
+	if (t.len > sg->len - w->done)
+		t.len = sg->len - w->done;
+	w->done += t.len;
+	return add_piece(w->l, t.hva, t.len);
 }
 
 int vd_translate_list(struct vd_reader *r, struct vd_sglist *l,
 		      unsigned int prot)
 {
+	struct walk w = { .l = l, .prot = prot };
 	int err = prot ? 0 : -EINVAL;
 
 	l->niov = 0;
-	for (size_t i = 0; !err && i < l->n; i++)
-		err = translate_one(r, &l->sg[i], prot, l);
-	if (err)
-		l->niov = 0;
+	while (!err) {
+		walk(r, &w);
+		if (w.i == l->n)
+			return 0;
+		err = step_over(r, &w);
+	}
+	l->niov = 0;
 	return err;
 }
+
+/* Call @fn with format and levels as constants where that pays. */
+#define BY_LEVELS(run, f, fn, ...)                    \
+	((run)->levels == 0 ? fn(__VA_ARGS__, f, 0) : \
+	 (run)->levels == 1 ? fn(__VA_ARGS__, f, 1) : \
+			      fn(__VA_ARGS__, f, (run)->levels))
+#define COMPILED(run, fn, ...)                                      \
+	((run)->format == VD_FORMAT_TCE ?                           \
+		 BY_LEVELS(run, VD_FORMAT_TCE, fn, __VA_ARGS__) :   \
+	 (run)->format == VD_FORMAT_IOTSB ?                         \
+		 BY_LEVELS(run, VD_FORMAT_IOTSB, fn, __VA_ARGS__) : \
+		 BY_LEVELS(run, VD_FORMAT_NATIVE, fn, __VA_ARGS__))
 
 /* As many of the addresses as the run and the owner's first span answer. */
 static ALWAYS_INLINE size_t pages_as(const struct view_run *v,

@@ -26,6 +26,7 @@ struct view_run {
 	unsigned char *hva;
 	uint8_t format, shift, levels, rights;
 	uint32_t owner;
+	bool plain;	/* no levels, native: a load is all */
 	uint64_t first; /* entry in the table; 0, if there are no levels */
 	const struct ram *ram;
 };
