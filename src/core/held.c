@@ -13,6 +13,7 @@
  * once in the granule's pin count, whoever else holds it there.
  */
 #include "core.h"
+#include "evict.h"
 #include "held.h"
 
 #include <assert.h>
@@ -137,6 +138,16 @@ struct batch {
 	size_t n;
 };
 
+/* What nobody holds but the pin table goes before a hold is refused. */
+static int make_room(struct vd_domain *d) MUST_HOLD(d->lock)
+{
+	uint64_t excess = pages_excess(&d->pages);
+
+	if (excess)
+		evict_for(d, excess);
+	return pages_over_budget(&d->pages) ? -EDQUOT : 0;
+}
+
 static int gather(struct vd_domain *d, const struct part *p, uint64_t *next,
 		  struct batch *b) MUST_HOLD(d->lock)
 {
@@ -156,7 +167,7 @@ static int gather(struct vd_domain *d, const struct part *p, uint64_t *next,
 		count_granule(d, p, *next, true);
 		b->cold[b->n++] = *next;
 	}
-	return pages_over_budget(&d->pages) ? -EDQUOT : 0;
+	return make_room(d);
 }
 
 static int pin_batch(struct vd_domain *d, const struct part *p,
@@ -174,6 +185,8 @@ static int pin_batch(struct vd_domain *d, const struct part *p,
 		page += x->pin[i].npages;
 	}
 	err = d->host->ops->pin(d->host, x->pin, b->n);
+	if ((err == -ENOSPC || err == -ENOMEM) && evict_for(d, b->n))
+		err = d->host->ops->pin(d->host, x->pin, b->n);
 	if (err)
 		return err;
 	for (size_t i = 0; i < b->n; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "fixture.h"
+#include "pins_fixture.h"
 #include <core.h>
 #include <held.h>
 
@@ -114,6 +114,35 @@ static void second_batch_fails(void **state)
 	vd_host_destroy(h);
 }
 
+/* What is only cached makes room, for the budget and for the host. */
+static void cached_pages_make_room(void **state)
+{
+	struct px *p = *state;
+	struct held_run r = run_of(&p->fx, 10, 2);
+	int64_t pinned = 0;
+
+	for (uint64_t i = 1; i <= 3; i++)
+		px_touch(p, i);
+	vd_domain_set_budget(p->fx.d, 4 * PAGE);
+	assert_int_equal(held_hold(p->fx.d, &r, &pinned), 0);
+	assert_int_equal(pinned, PAGE); /* two more, one less */
+	assert_int_equal(fx_pinned(&p->fx), 4);
+	vd_domain_set_budget(p->fx.d, 0);
+	r = run_of(&p->fx, 20, 1);
+	vd_fake_fail(p->fx.host, 1, -ENOSPC);
+	assert_int_equal(held_hold(p->fx.d, &r, &pinned), 0);
+	assert_int_equal(fx_pinned(&p->fx), 4);
+	vd_domain_reclaim(p->fx.d, UINT64_MAX);
+	vd_domain_set_budget(p->fx.d, 3 * PAGE);
+	r = run_of(&p->fx, 30, 1);
+	assert_int_equal(held_hold(p->fx.d, &r, &pinned), -EDQUOT); /* nothing to give */
+	r = run_of(&p->fx, 20, 1);
+	held_release(p->fx.d, &r, &pinned);
+	r = run_of(&p->fx, 10, 2);
+	held_release(p->fx.d, &r, &pinned);
+	assert_int_equal(fx_pinned(&p->fx), 0);
+}
+
 static void no_such_stretch(void **state)
 {
 	struct fx *f = *state;
@@ -125,9 +154,13 @@ static void no_such_stretch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		fx_test(pinned_while_held),	      fx_test(warm_is_free),
-		fx_test(shares_the_budget),	      fx_test(host_refuses),
-		cmocka_unit_test(second_batch_fails), fx_test(no_such_stretch),
+		fx_test(pinned_while_held),
+		fx_test(warm_is_free),
+		fx_test(shares_the_budget),
+		fx_test(host_refuses),
+		cmocka_unit_test(second_batch_fails),
+		px_test(cached_pages_make_room),
+		fx_test(no_such_stretch),
 	};
 
 	return run_all(tests);
