@@ -57,6 +57,7 @@ struct vd_domain {
 	struct vd_host *host; /* borrowed */
 	uint32_t max_devices, max_mappings;
 
+	struct lock held_lock;	   /* under the other: guards held.c's counts */
 	struct lock lock;	   /* guards all that follows */
 	struct lock_event settled; /* a device left state quiescing */
 	struct memory memory;

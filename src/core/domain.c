@@ -78,6 +78,7 @@ int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
 	pool_init(&d->nodes, index_node_size, NODES_KEPT);
 	pool_init(&d->mappings, sizeof(struct mapping), MAPPINGS_KEPT);
 	lock_init(&d->lock);
+	lock_init(&d->held_lock);
 	lock_event_init(&d->settled);
 	memory_init(&d->memory, cfg->granule_shift);
 	pages_init(&d->pages, cfg->granule_shift, cfg->budget);
@@ -97,6 +98,7 @@ void vd_domain_destroy(struct vd_domain *d)
 	pool_end(&d->nodes);
 	memory_end(&d->memory);
 	lock_event_end(&d->settled);
+	lock_end(&d->held_lock);
 	lock_end(&d->lock);
 	mem_free(d->scratch);
 	mem_free(d->device);

@@ -84,15 +84,14 @@ static bool is_usual_list(const struct job *j)
 	const struct ram_span *s = &j->w->owner->ram.at[0];
 	const uint64_t page = (uint64_t)1 << t->shift, *e = j->src.entry;
 	const uint64_t bad = ~(uint64_t)j->w->rights & (page - 1);
-	const uint64_t end = format_last(t->format);
 	uint64_t wrong = 0;
 
-	if (atom_load(&j->w->owner->ram.n) == 0 || s->len < page)
+	if (atom_load(&j->w->owner->ram.n) == 0 || s->len < page ||
+	    s->gpa + (s->len - 1) > format_last(t->format))
 		return false;
 	for (size_t i = 0; i < j->src.n; i++) {
 		wrong |= e[i] & bad;
 		wrong |= (e[i] & ENTRY_RIGHTS) == 0;
-		wrong |= e[i] > end;
 		wrong |= (e[i] & ~(page - 1)) - s->gpa > s->len - page;
 	}
 	return wrong == 0;
@@ -154,7 +153,7 @@ static ALWAYS_INLINE uint64_t store_as(const struct table_run *r,
 	uint64_t e = src->first, nold = 0, n = 0;
 
 	for (size_t k = 0; k < r->n; k++) {
-		uint64_t was = format_decode(f, r->slot[k]);
+		uint64_t was = r->slot[k];
 
 		if (list)
 			e = list[k];
@@ -162,12 +161,17 @@ static ALWAYS_INLINE uint64_t store_as(const struct table_run *r,
 		n += e != 0;
 		nold += was != 0;
 		if (old)
-			old[k] = was;
+			old[k] = format_decode(f, was);
 		e += src->step;
 	}
 	*more = (int)(n - nold);
 	return nold;
 }
+
+/* Two loops: most of the time nobody wants the old ones. */
+#define STORE_AS(f)                               \
+	(old ? store_as(r, &src, old, &more, f) : \
+	       store_as(r, &src, NULL, &more, f))
 
 static uint64_t store_run(const struct job *j, const struct table_run *r,
 			  uint64_t i, uint64_t *old)
@@ -184,13 +188,13 @@ static uint64_t store_run(const struct job *j, const struct table_run *r,
 	}
 	switch (j->w->table->format) {
 	case VD_FORMAT_TCE:
-		nold = store_as(r, &src, old, &more, VD_FORMAT_TCE);
+		nold = STORE_AS(VD_FORMAT_TCE);
 		break;
 	case VD_FORMAT_IOTSB:
-		nold = store_as(r, &src, old, &more, VD_FORMAT_IOTSB);
+		nold = STORE_AS(VD_FORMAT_IOTSB);
 		break;
 	default:
-		nold = store_as(r, &src, old, &more, VD_FORMAT_NATIVE);
+		nold = STORE_AS(VD_FORMAT_NATIVE);
 	}
 	table_count(j->w->table, j->first + i, more);
 	return nold;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Counts lie close together, because they are looked up in no order; handles,
- * which only a pin needs, lie apart. A count goes from 0 and to 0 under the
- * domain's lock only; all other steps take no lock.
+ * which only a pin needs, lie apart.
  *
- * A granule that is held already is held once more with one compare-and-swap.
- * A cold one is pinned under the domain's lock, with up to BATCH others in one
- * call of the host; meanwhile its count is HELD_BUSY, which sends everybody
- * else to the lock as well.
+ * Granules that are held already are held once more under the lock of the
+ * counts, which is taken once for many of them: an atomic step for each would
+ * cost several times as much as all else. A cold one is pinned under the
+ * domain's lock, with up to BATCH others in one call of the host; meanwhile its
+ * count is HELD_BUSY, which sends everybody else to that lock as well.
  *
  * Invariant: a count above 0 has exactly one pin of the host and is counted
  * once in the granule's pin count, whoever else holds it there.
@@ -17,7 +17,6 @@
 #include "held.h"
 
 #include <assert.h>
-#include <atom.h>
 #include <mem.h>
 #include <errno.h>
 
@@ -50,29 +49,47 @@ int held_open(struct vd_domain *d, size_t i, struct stretch **out)
 	return err;
 }
 
-static bool try_hold(uint32_t *h)
+static bool is_warm(uint32_t count)
 {
-	uint32_t c = atom_load32(h);
-
-	while (c != 0 && c < HELD_MOST) {
-		if (atom_swap32(h, c, c + 1))
-			return true;
-		c = atom_load32(h);
-	}
-	return false;
+	return count != 0 && count < HELD_MOST;
 }
 
-/* Only the last hold needs more. */
-static bool try_release(uint32_t *h)
+/* One hold more; the first is begun. Returns what the count was. */
+static uint32_t begin_hold(struct vd_domain *d, uint32_t *h) MUST_HOLD(d->lock)
 {
-	uint32_t c = atom_load32(h);
+	uint32_t was;
 
-	while (c > 1) {
-		if (atom_swap32(h, c, c - 1))
-			return true;
-		c = atom_load32(h);
-	}
-	return false;
+	lock_take(&d->held_lock);
+	was = *h;
+	if (is_warm(was))
+		*h = was + 1;
+	else if (was == 0)
+		*h = HELD_BUSY;
+	lock_drop(&d->held_lock);
+	return was;
+}
+
+/* One hold less; the end of the last is begun. Returns what the count was. */
+static uint32_t begin_release(struct vd_domain *d, uint32_t *h)
+	MUST_HOLD(d->lock)
+{
+	uint32_t was;
+
+	lock_take(&d->held_lock);
+	was = *h;
+	assert(was != 0 && was != HELD_BUSY);
+	*h = was == 1 ? HELD_BUSY : was - 1;
+	lock_drop(&d->held_lock);
+	return was;
+}
+
+/* What was begun is done. */
+static void set_count(struct vd_domain *d, uint32_t *h, uint32_t count)
+	MUST_HOLD(d->lock)
+{
+	lock_take(&d->held_lock);
+	*h = count;
+	lock_drop(&d->held_lock);
 }
 
 /* Granules by number, in their stretch. */
@@ -120,16 +137,12 @@ static void let_go(struct vd_domain *d, const struct part *p, uint64_t i)
 	uint32_t *h = &p->s->held[i];
 	struct vd_pin pin = { .handle = p->s->handle[i] };
 
-	assert(atom_load32(h) != 0);
-	while (!try_release(h)) {
-		if (!atom_swap32(h, 1, HELD_BUSY))
-			continue;
-		fill_pin(d, p, i, &pin);
-		d->host->ops->unpin(d->host, &pin, 1);
-		count_granule(d, p, i, false);
-		atom_store32(h, 0);
+	if (begin_release(d, h) > 1)
 		return;
-	}
+	fill_pin(d, p, i, &pin);
+	d->host->ops->unpin(d->host, &pin, 1);
+	count_granule(d, p, i, false);
+	set_count(d, h, 0);
 }
 
 /* One batch of cold granules among first..last; *next: where to go on. */
@@ -157,13 +170,12 @@ static int gather(struct vd_domain *d, const struct part *p, uint64_t *next,
 	if (room > BATCH)
 		room = BATCH;
 	for (b->n = 0; *next <= p->last && b->n < room; ++*next) {
-		uint32_t *h = &p->s->held[*next];
+		uint32_t was = begin_hold(d, &p->s->held[*next]);
 
-		if (try_hold(h))
-			continue;
-		if (atom_load32(h) == HELD_MOST)
+		if (was >= HELD_MOST)
 			return -ENOSPC;
-		atom_store32(h, HELD_BUSY);
+		if (was != 0)
+			continue;
 		count_granule(d, p, *next, true);
 		b->cold[b->n++] = *next;
 	}
@@ -191,7 +203,7 @@ static int pin_batch(struct vd_domain *d, const struct part *p,
 		return err;
 	for (size_t i = 0; i < b->n; i++) {
 		p->s->handle[b->cold[i]] = x->pin[i].handle;
-		atom_store32(&p->s->held[b->cold[i]], 1);
+		set_count(d, &p->s->held[b->cold[i]], 1);
 	}
 	return 0;
 }
@@ -201,7 +213,7 @@ static void undo_batch(struct vd_domain *d, const struct part *p,
 {
 	for (size_t i = 0; i < b->n; i++) {
 		count_granule(d, p, b->cold[i], false);
-		atom_store32(&p->s->held[b->cold[i]], 0);
+		set_count(d, &p->s->held[b->cold[i]], 0);
 	}
 }
 
@@ -220,9 +232,10 @@ static void undo_part(struct vd_domain *d, const struct part *p, uint64_t next,
 	undo_batch(d, p, b);
 }
 
-static int hold_cold(struct vd_domain *d, const struct part *p, uint64_t next)
+static int hold_cold(struct vd_domain *d, const struct part *p)
 	MUST_HOLD(d->lock)
 {
+	uint64_t next = p->first;
 	struct batch b;
 	int err = 0;
 
@@ -238,19 +251,95 @@ static int hold_cold(struct vd_domain *d, const struct part *p, uint64_t next)
 	return err;
 }
 
+/* All of a run once more, if none of it is cold; else nothing. */
+static bool hold_warm(struct vd_domain *d, const struct held_run *r)
+	MUST_HOLD(d->held_lock)
+{
+	const struct part p = part_of(d, r);
+
+	for (uint64_t i = p.first; i <= p.last; i++) {
+		if (!is_warm(p.s->held[i])) {
+			while (i-- > p.first)
+				p.s->held[i]--;
+			return false;
+		}
+		p.s->held[i]++;
+	}
+	return true;
+}
+
+/* All of a run once less, if something else holds all of it; else nothing. */
+static bool release_warm(struct vd_domain *d, const struct held_run *r)
+	MUST_HOLD(d->held_lock)
+{
+	const struct part p = part_of(d, r);
+
+	for (uint64_t i = p.first; i <= p.last; i++) {
+		if (p.s->held[i] < 2) {
+			while (i-- > p.first)
+				p.s->held[i]++;
+			return false;
+		}
+		p.s->held[i]--;
+	}
+	return true;
+}
+
+static void fetch_one(const struct vd_domain *d, const struct held_run *r)
+{
+	uint64_t i = (r->first - r->s->gpa) >> d->memory.granule_shift;
+
+	__builtin_prefetch(&r->s->held[i], 1);
+}
+
+void held_expect(const struct vd_domain *d, const struct held_run *r)
+{
+	fetch_one(d, r);
+}
+
+/* On their way before the lock is taken. */
+static void fetch(struct vd_domain *d, const struct held_run *r, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fetch_one(d, &r[i]);
+}
+
+size_t held_hold_warm(struct vd_domain *d, const struct held_run *r, size_t n)
+{
+	size_t i;
+
+	fetch(d, r, n);
+	lock_take(&d->held_lock);
+	for (i = 0; i < n && hold_warm(d, &r[i]); i++)
+		;
+	lock_drop(&d->held_lock);
+	return i;
+}
+
+size_t held_release_warm(struct vd_domain *d, const struct held_run *r,
+			 size_t n)
+{
+	size_t i;
+
+	fetch(d, r, n);
+	lock_take(&d->held_lock);
+	for (i = 0; i < n && release_warm(d, &r[i]); i++)
+		;
+	lock_drop(&d->held_lock);
+	return i;
+}
+
 int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned)
 {
 	const struct part p = part_of(d, r);
-	uint64_t next = p.first, before;
+	uint64_t before;
 	int err;
 
-	while (next <= p.last && try_hold(&r->s->held[next]))
-		next++;
-	if (next > p.last)
+	if (held_hold_warm(d, r, 1))
 		return 0;
 	lock_take(&d->lock);
 	before = d->pages.npinned;
-	err = hold_cold(d, &p, next);
+	err = hold_cold(d, &p);
 	*pinned += (int64_t)pages_bytes(&d->pages, d->pages.npinned - before);
 	lock_drop(&d->lock);
 	return err;
@@ -262,21 +351,12 @@ void held_release(struct vd_domain *d, const struct held_run *r,
 	const struct part p = part_of(d, r);
 	uint64_t before;
 
-	for (uint64_t i = p.first; i <= p.last; i++) {
-		if (try_release(&r->s->held[i]))
-			continue;
-		lock_take(&d->lock);
-		before = d->pages.npinned;
+	if (held_release_warm(d, r, 1))
+		return;
+	lock_take(&d->lock);
+	before = d->pages.npinned;
+	for (uint64_t i = p.first; i <= p.last; i++)
 		let_go(d, &p, i);
-		*pinned -= (int64_t)pages_bytes(&d->pages,
-						before - d->pages.npinned);
-		lock_drop(&d->lock);
-	}
-}
-
-void held_expect(const struct vd_domain *d, const struct held_run *r)
-{
-	__builtin_prefetch(
-		&r->s->held[(r->first - r->s->gpa) >> d->memory.granule_shift],
-		1);
+	*pinned -= (int64_t)pages_bytes(&d->pages, before - d->pages.npinned);
+	lock_drop(&d->lock);
 }

@@ -25,6 +25,14 @@ int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned);
 void held_release(struct vd_domain *d, const struct held_run *r,
 		  int64_t *pinned);
 
+/*
+ * The same for many that are held already, or by somebody else as well; returns
+ * how many were done before one was not.
+ */
+size_t held_hold_warm(struct vd_domain *d, const struct held_run *r, size_t n);
+size_t held_release_warm(struct vd_domain *d, const struct held_run *r,
+			 size_t n);
+
 /* It will be held or released soon: fetch its first count. */
 void held_expect(const struct vd_domain *d, const struct held_run *r);
 

@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define SPANS 64u /* for one call of an owner's hold or release */
-#define AHEAD 8u  /* counts on their way from memory */
+#define RUNS  64u /* with one lock of the domain */
+#define AHEAD 8u  /* counts that are fetched early */
 
 static int check_span(const struct vd_span *s)
 {
@@ -210,41 +211,81 @@ void ram_expect(const struct ram *r, const struct ram_pages *p)
 		expect(r, p, i);
 }
 
-/* The domain's way: each page by itself, most of them with one instruction. */
-static void release_held(struct ram *r, const struct ram_pages *p, size_t n,
-			 int64_t *pinned)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint64_t e = ram_page(p, i);
-		struct vd_domain *d;
-		struct held_run run;
+/* Runs of valid entries in one domain from *@from on; which entry each is of. */
+struct runs {
+	struct vd_domain *d;
+	struct held_run run[RUNS];
+	size_t entry[RUNS];
+	size_t n;
+};
 
-		expect(r, p, i + AHEAD);
+static void fill_runs(const struct ram *r, const struct ram_pages *p,
+		      size_t *from, struct runs *x)
+{
+	for (x->n = 0; *from < p->n && x->n < RUNS; ++*from) {
+		uint64_t e = ram_page(p, *from);
+		struct vd_domain *d;
+
 		if (!is_valid(e))
 			continue;
-		run = run_of(r, e, p->shift, &d);
-		held_release(d, &run, pinned);
+		x->run[x->n] = run_of(r, e, p->shift, &d);
+		if (x->n && d != x->d)
+			return;
+		x->d = d;
+		x->entry[x->n++] = *from;
 	}
+}
+
+/* The domain's way: many with one lock, and those that need more one by one. */
+static void release_held(const struct ram *r, const struct ram_pages *p,
+			 size_t n, int64_t *pinned)
+{
+	struct ram_pages part = *p;
+	struct runs x;
+	size_t from = 0;
+
+	part.n = n;
+	do {
+		fill_runs(r, &part, &from, &x);
+		for (size_t i = 0; i < x.n; i++) {
+			i += held_release_warm(x.d, &x.run[i], x.n - i);
+			if (i < x.n)
+				held_release(x.d, &x.run[i], pinned);
+		}
+	} while (x.n);
+}
+
+static int hold_runs(const struct runs *x, size_t *done, int64_t *pinned)
+{
+	for (size_t i = 0; i < x->n; i++) {
+		int err;
+
+		i += held_hold_warm(x->d, &x->run[i], x->n - i);
+		if (i == x->n)
+			break;
+		*done = x->entry[i];
+		err = held_hold(x->d, &x->run[i], pinned);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 static int hold_held(struct ram *r, const struct ram_pages *p, int64_t *pinned)
 {
-	for (size_t i = 0; i < p->n; i++) {
-		uint64_t e = ram_page(p, i);
-		struct vd_domain *d;
-		struct held_run run;
+	size_t from = 0, done = 0;
+	struct runs x;
+
+	do {
 		int err;
 
-		expect(r, p, i + AHEAD);
-		if (!is_valid(e))
-			continue;
-		run = run_of(r, e, p->shift, &d);
-		err = held_hold(d, &run, pinned);
+		fill_runs(r, p, &from, &x);
+		err = hold_runs(&x, &done, pinned);
 		if (err) {
-			release_held(r, p, i, pinned);
+			release_held(r, p, done, pinned);
 			return err;
 		}
-	}
+	} while (x.n);
 	return 0;
 }
 

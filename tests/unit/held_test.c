@@ -46,6 +46,27 @@ static void warm_is_free(void **state)
 	assert_int_equal(fx_pinned(f), 0);
 }
 
+/* Many at once, as far as nothing has to be pinned or let go; none by half. */
+static void warm_at_once(void **state)
+{
+	struct fx *f = *state;
+	struct held_run all = run_of(f, 0, 2), last = run_of(f, 1, 1);
+	struct held_run r[3] = { run_of(f, 0, 1), run_of(f, 1, 2), run_of(f, 0, 1) };
+	int64_t pinned = 0;
+
+	assert_int_equal(held_hold_warm(f->d, r, 3), 0);
+	assert_int_equal(held_hold(f->d, &all, &pinned), 0);
+	assert_int_equal(held_hold_warm(f->d, r, 3), 1); /* page 2 is cold */
+	assert_int_equal(held_release_warm(f->d, &last, 1), 0);
+	assert_int_equal(held_release_warm(f->d, &all, 1), 0); /* page 1 is not */
+	assert_int_equal(held_release_warm(f->d, r, 3), 1);
+	assert_int_equal(held_release_warm(f->d, r, 1), 0);
+	assert_int_equal(fx_pinned(f), 2);
+	held_release(f->d, &all, &pinned);
+	assert_int_equal(pinned, 0);
+	assert_int_equal(fx_pinned(f), 0);
+}
+
 /* Also with a device's mapping of the same pages beside it. */
 static void shares_the_budget(void **state)
 {
@@ -154,13 +175,10 @@ static void no_such_stretch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		fx_test(pinned_while_held),
-		fx_test(warm_is_free),
-		fx_test(shares_the_budget),
-		fx_test(host_refuses),
-		cmocka_unit_test(second_batch_fails),
-		px_test(cached_pages_make_room),
-		fx_test(no_such_stretch),
+		fx_test(pinned_while_held),	 fx_test(warm_is_free),
+		fx_test(warm_at_once),		 fx_test(shares_the_budget),
+		fx_test(host_refuses),		 cmocka_unit_test(second_batch_fails),
+		px_test(cached_pages_make_room), fx_test(no_such_stretch),
 	};
 
 	return run_all(tests);
