@@ -25,6 +25,7 @@ struct job {
 	struct ram_pages src;
 	unsigned int flags;
 	bool clears; /* all invalid */
+	bool fills;  /* all valid */
 };
 
 static bool is_hidden(const struct window *w, uint64_t first, uint64_t n)
@@ -92,7 +93,7 @@ static bool is_usual_list(const struct job *j)
 	for (size_t i = 0; i < j->src.n; i++) {
 		wrong |= e[i] & bad;
 		wrong |= (e[i] & ENTRY_RIGHTS) == 0;
-		wrong |= (e[i] & ~(page - 1)) - s->gpa > s->len - page;
+		wrong |= e[i] - s->gpa > s->len - page + ENTRY_RIGHTS;
 	}
 	return wrong == 0;
 }
@@ -115,10 +116,10 @@ static bool is_usual_run(const struct job *j)
 /* All that can be said without a look at the table. */
 static int check_entries(struct job *j)
 {
-	j->clears = false;
-	if (j->src.entry ? is_usual_list(j) : is_usual_run(j))
+	j->fills = j->src.entry ? is_usual_list(j) : is_usual_run(j);
+	j->clears = !j->fills;
+	if (j->fills)
 		return 0;
-	j->clears = true;
 	for (size_t i = 0; i < j->src.n; i++) {
 		uint64_t e = ram_page(&j->src, i);
 		int err = check_entry(j, e);
@@ -146,11 +147,10 @@ static int check_fresh(const struct job *j)
  */
 static ALWAYS_INLINE uint64_t store_as(const struct table_run *r,
 				       const struct ram_pages *src,
-				       uint64_t *old, int *more,
-				       enum vd_format f)
+				       uint64_t *old, enum vd_format f)
 {
 	const uint64_t *list = src->entry;
-	uint64_t e = src->first, nold = 0, n = 0;
+	uint64_t e = src->first, nold = 0;
 
 	for (size_t k = 0; k < r->n; k++) {
 		uint64_t was = r->slot[k];
@@ -158,27 +158,35 @@ static ALWAYS_INLINE uint64_t store_as(const struct table_run *r,
 		if (list)
 			e = list[k];
 		atom_poke(&r->slot[k], format_encode(f, e));
-		n += e != 0;
 		nold += was != 0;
 		if (old)
 			old[k] = format_decode(f, was);
 		e += src->step;
 	}
-	*more = (int)(n - nold);
 	return nold;
 }
 
+/* How many of @n new entries from @i on are valid. */
+static uint64_t count_new(const struct job *j, uint64_t i, uint64_t n)
+{
+	uint64_t valid = 0;
+
+	if (j->clears || j->fills)
+		return j->fills ? n : 0;
+	for (uint64_t k = i; k < i + n; k++)
+		valid += ram_page(&j->src, k) != 0;
+	return valid;
+}
+
 /* Two loops: most of the time nobody wants the old ones. */
-#define STORE_AS(f)                               \
-	(old ? store_as(r, &src, old, &more, f) : \
-	       store_as(r, &src, NULL, &more, f))
+#define STORE_AS(f) \
+	(old ? store_as(r, &src, old, f) : store_as(r, &src, NULL, f))
 
 static uint64_t store_run(const struct job *j, const struct table_run *r,
 			  uint64_t i, uint64_t *old)
 {
 	struct ram_pages src = { .n = 0 };
 	uint64_t nold;
-	int more;
 
 	if (!j->clears) {
 		src = j->src;
@@ -196,7 +204,8 @@ static uint64_t store_run(const struct job *j, const struct table_run *r,
 	default:
 		nold = STORE_AS(VD_FORMAT_NATIVE);
 	}
-	table_count(j->w->table, j->first + i, more);
+	table_count(j->w->table, j->first + i,
+		    (int)(count_new(j, i, r->n) - nold));
 	return nold;
 }
 
