@@ -145,6 +145,28 @@ static void test_many_refused(void **state)
 	}
 }
 
+/* As many as fit into the page, and as many tables as may be; not one more. */
+static void test_many_at_most(void **state)
+{
+	struct pf *f = *state;
+	uint64_t list[VD_TCE_LIST_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(list); i++)
+		list[i] = i < 129 ? PE_LIOBN : pf_tce(i % 40, RW);
+	pf_list(f, SERVER, list, ARRAY_LEN(list));
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 129ull, 0, PF_GPA, 1),
+			 VD_H_PARAMETER);
+	list[128] = pf_tce(7, RW);
+	pf_list(f, SERVER, list, ARRAY_LEN(list));
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 128ull, 0, PF_GPA, 385),
+			 VD_H_PARAMETER);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 128ull, 0, PF_GPA, 384), 0);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 7);
+	assert_int_equal(pf_page(f, 383 * PAGE, RW, NULL), 511 % 40);
+	assert_int_equal(pf_page(f, 384 * PAGE, RW, NULL), -ENOENT);
+}
+
 /* The second table cannot be filled: the first has what it had. */
 static void test_many_undone(void **state)
 {
@@ -170,10 +192,10 @@ static void test_many_undone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		pf_test(test_list),	     pf_test(test_refused),
-		pf_test(test_all_or_none),   pf_test(test_over_entitlement),
-		many_test(test_many_tables), many_test(test_many_refused),
-		many_test(test_many_undone),
+		pf_test(test_list),	      pf_test(test_refused),
+		pf_test(test_all_or_none),    pf_test(test_over_entitlement),
+		many_test(test_many_tables),  many_test(test_many_refused),
+		many_test(test_many_at_most), many_test(test_many_undone),
 	};
 
 	return run_all(tests);
