@@ -217,3 +217,16 @@ double stream_load(void *unused)
 		i = at[i];
 	return per_op(a, OPS, 0, i);
 }
+
+double stream_fence(void *unused)
+{
+	static uint64_t word;
+	double a = bench_now_ns();
+
+	(void)unused;
+	for (size_t k = 0; k < OPS; k++) {
+		__atomic_store_n(&word, k, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	}
+	return per_op(a, OPS, 0, word);
+}

@@ -28,6 +28,9 @@ double stream_ranges_dependent(void *field);
 /* A load that hits the first cache and needs the one before it. */
 double stream_load(void *unused);
 
+/* What a reader's announcement costs at least: a store and a fence. */
+double stream_fence(void *unused);
+
 /* Answers go there, so that nobody leaves the questions out. */
 extern volatile uint64_t stream_sink;
 

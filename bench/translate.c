@@ -4,6 +4,14 @@
  * the end of memory, and lets others unmap meanwhile; the radix tree does
  * nothing of that. translate_pair.c has two threads, translate_list.c scatter
  * lists.
+ *
+ * What cannot be met where: look-ups whose addresses are known beforehand
+ * overlap, so on a processor whose third cache holds the million entries a
+ * radix walk takes as long as its dozen instructions, 1.4 ns on the machine
+ * this was written on. A call that checks and answers four things takes 2.2 ns
+ * there with all in the first cache (the row of 1e2 pages), and a lone call
+ * pays 4.6 ns for its fence before it may look. Where memory is the limit, as
+ * for dependent look-ups on any machine, checks cost nothing.
  */
 #include "contest.h"
 #include "stream.h"
@@ -113,8 +121,10 @@ static void repeat(void)
 
 int main(void)
 {
+	const struct bench_entrant fence = { stream_fence, NULL };
 	struct field f;
 
+	bench_note("a store and a fence", bench_alone(&fence), "ns");
 	field_open(&f, E6, 0);
 	against_radix(&f);
 	against_ranges(&f);

@@ -6,6 +6,10 @@
  * or in a row (1 piece); on the bus they are neighbours, as one element or as
  * one for each page.
  *
+ * The reference's lists overlap in the processor, as its look-ups do; a list
+ * that is a burst of its own begins with a fence, behind which its first entry
+ * has to come from the third cache by itself. These two are half of its time.
+ *
  * What a page table calls a large leaf is here the page shift of the window's
  * table: 21 or 30 instead of 12, one entry each. 4 KiB entries are forced where
  * a window of shift 12 maps a range.

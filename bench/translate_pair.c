@@ -3,6 +3,9 @@
  * G3: two translators. G4: one, while another thread maps and unmaps as fast as
  * it can. Pages 7, 15, 23 ... are the other thread's, so all look-ups hit, and
  * what they read shares cache lines with what is written.
+ *
+ * A batch that loses its processor is slow by a whole time slice, whoever wrote
+ * the tables: the row of the slowest batches needs a machine that is idle.
  */
 #include "contest.h"
 #include "pair.h"
