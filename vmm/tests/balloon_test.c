@@ -401,7 +401,8 @@ static void hostile_registers(void **state)
 
 	(void)state;
 #ifdef __SANITIZE_THREAD__
-	skip(); /* a guest that races for its own memory */
+	print_message("# a guest that races for its own memory\n");
+	skip();
 #endif
 	touch(0, 4096);
 	for (int i = 0; i < 60000; i++) {
