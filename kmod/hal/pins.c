@@ -35,9 +35,14 @@ MODULE_PARM_DESC(pins, "map by the pin table if the host has one");
 
 /* --- from bus page to guest page -------------------------------------- */
 
-static bool is_known(const struct hal_pins *p, u64 page, u64 bus)
+/*
+ * Both ways: another page may have been there since, and the way back then leads
+ * to that one or to none.
+ */
+static bool is_known(struct hal_pins *p, u64 page, u64 bus)
 {
-	return READ_ONCE(p->bus[page]) == (bus >> PAGE_SHIFT) + 1;
+	return READ_ONCE(p->bus[page]) == (bus >> PAGE_SHIFT) + 1 &&
+	       xa_load(&p->page_at, bus >> PAGE_SHIFT) == xa_mk_value(page);
 }
 
 /* Forget where @page was, unless another page has been seen there since. */
