@@ -10,13 +10,13 @@ adversary() {
 	local program=$1
 	guest_initrd 6.1-cloud -b /sbin/mke2fs=bin/mkfs.ext4 <<'E2'
 while [ ! -b /dev/nvme0n1 ]; do sleep 0.2; done
+mkfs.ext4 -q /dev/nvme0n1 && mount /dev/nvme0n1 /mnt || exit 1
 echo "io begins"
 run() {
 	VERIFY_CHUNK=$1 verify loop "$2" "$3" "$4" || echo "verify: failed"
 }
 # Single pages, which go straight; so many at once that each is in flight for
 # most of the time.
-mkfs.ext4 -q /dev/nvme0n1 && mount /dev/nvme0n1 /mnt || exit 1
 i=0
 while [ $((i += 1)) -le 24 ]; do run 4 /mnt/$i 0.0625 15 & done
 run 64 /mnt/long 1 15 &
