@@ -90,13 +90,22 @@ static int64_t end_copy(const struct papr_copy *c)
 	return vd_window_fill(c->pane->adapter, &put) == 0 ? put.pinned : 0;
 }
 
+/* Has nothing else been put there since it was noted that it ends? */
+static bool is_still_there(const struct papr_copy *c)
+{
+	vd_entry there;
+
+	return c->pane && c->ends && read_entry(c->pane, c->bus, &there) == 0 &&
+	       papr_copy_is(there);
+}
+
 /* After papr_copy_may_end(). By how much the client's pins have changed. */
 int64_t papr_copy_end(struct papr_vio *v, uint64_t first, uint64_t n)
 {
 	int64_t pinned = 0;
 
 	for (uint64_t i = first; i < first + n; i++) {
-		if (v->copy[i].pane && v->copy[i].ends)
+		if (is_still_there(&v->copy[i]))
 			pinned += end_copy(&v->copy[i]);
 		v->copy[i].pane = NULL;
 	}

@@ -68,11 +68,12 @@ static void undo(struct papr_call *c, const struct list *l, size_t ntables)
 		s.pane = l->pane[ntables];
 		s.entry = old;
 		s.fill = false;
-		if (papr_store(c->p, &s) == VD_H_SUCCESS)
+		if (papr_store_put(&s) == VD_H_SUCCESS)
 			continue;
 		s.entry = &none;
 		s.fill = true;
-		papr_store(c->p, &s);
+		papr_store_put(&s);
+		papr_store_end(&s);
 	}
 }
 
@@ -83,7 +84,7 @@ static int save(struct papr_call *c, const struct list *l, size_t table)
 	vd_entry old[VD_TCE_LIST_MAX];
 	int err;
 
-	if (l->npanes == 1 || l->n == 0)
+	if (l->npanes == 1)
 		return 0;
 	err = vd_window_get(pane->adapter, pane->owner, pane->liobn, l->bus,
 			    old, l->n);
@@ -92,23 +93,59 @@ static int save(struct papr_call *c, const struct list *l, size_t table)
 	return err;
 }
 
+static struct papr_store store_of(const struct list *l, size_t table)
+{
+	return (struct papr_store){ .pane = l->pane[table],
+				    .bus = l->bus,
+				    .n = l->n,
+				    .entry = l->entry };
+}
+
+/* Before the first table changes: it may be named a second time. */
+static int64_t check_tables(struct papr_call *c, const struct list *l)
+	MUST_HOLD(c->p->lock)
+{
+	int64_t status = VD_H_SUCCESS;
+
+	for (size_t i = 0; i < l->npanes && !status; i++) {
+		const struct papr_store s = store_of(l, i);
+
+		status = papr_store_check(c->p, &s);
+	}
+	return status;
+}
+
+static int64_t put_tables(struct papr_call *c, const struct list *l,
+			  int64_t *pinned) MUST_HOLD(c->p->lock)
+{
+	for (size_t i = 0; i < l->npanes && l->n; i++) {
+		struct papr_store s = store_of(l, i);
+		int64_t status = papr_status(save(c, l, i));
+
+		if (!status)
+			status = papr_store_put(&s);
+		if (status) {
+			undo(c, l, i);
+			return status;
+		}
+		*pinned += s.pinned;
+	}
+	return VD_H_SUCCESS;
+}
+
 static int64_t fill_tables(struct papr_call *c, const struct list *l)
 	MUST_HOLD(c->p->lock)
 {
-	struct papr_store s = { .bus = l->bus, .n = l->n, .entry = l->entry };
-	int64_t pinned = 0, status = VD_H_SUCCESS;
-	size_t i;
+	int64_t pinned = 0, status = check_tables(c, l);
 
-	for (i = 0; i < l->npanes && l->n && !status; i++) {
-		s.pane = l->pane[i];
-		status = papr_status(save(c, l, i));
-		if (!status)
-			status = papr_store(c->p, &s);
-		pinned += s.pinned;
-	}
-	if (status) {
-		undo(c, l, i - 1);
+	if (!status)
+		status = put_tables(c, l, &pinned);
+	if (status)
 		return status;
+	for (size_t i = 0; i < l->npanes; i++) {
+		const struct papr_store s = store_of(l, i);
+
+		pinned += papr_store_end(&s);
 	}
 	if (c->who->cfg.cmo) {
 		c->h->out[0] = (uint64_t)pinned;

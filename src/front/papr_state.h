@@ -152,7 +152,10 @@ int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
 
 /* papr_tce.c */
 vd_entry papr_entry(uint64_t tce);
-int64_t papr_store(struct vd_papr *p, struct papr_store *s) MUST_HOLD(p->lock);
+int64_t papr_store_check(struct vd_papr *p, const struct papr_store *s)
+	MUST_HOLD(p->lock);
+int64_t papr_store_put(struct papr_store *s);
+int64_t papr_store_end(const struct papr_store *s);
 int64_t papr_put_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_get_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_stuff_tce(struct papr_call *c) MUST_HOLD(c->p->lock);

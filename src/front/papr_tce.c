@@ -29,13 +29,27 @@ static bool is_nameable(const struct papr_store *s)
 }
 
 /*
+ * A store has three steps, because a call on many tables is one: what may be
+ * said before anything has changed; the entries, all or none; and what cannot
+ * fail and cannot be undone.
+ *
  * A client's entry may have been redirected to a server's table. Then the
  * copy ends with it, if the server allows that; else the client is held off.
  * The copy has a pin of its own, so it may end after the entry has changed.
  */
-int64_t papr_store(struct vd_papr *p, struct papr_store *s)
+int64_t papr_store_check(struct vd_papr *p, const struct papr_store *s)
 {
 	struct papr_vio *v = s->pane->vio;
+
+	if (!is_nameable(s))
+		return VD_H_PARAMETER;
+	if (v && !papr_copy_may_end(p, v, s->bus.v >> VD_PAGE_SHIFT, s->n))
+		return VD_H_RESOURCE;
+	return VD_H_SUCCESS;
+}
+
+int64_t papr_store_put(struct papr_store *s)
+{
 	struct vd_put put = {
 		.owner = s->pane->owner,
 		.window = s->pane->liobn,
@@ -43,21 +57,31 @@ int64_t papr_store(struct vd_papr *p, struct papr_store *s)
 		.n = s->n,
 		.entry = s->entry,
 	};
-	uint64_t first = s->bus.v >> VD_PAGE_SHIFT;
-	int err;
+	int err = s->fill ? vd_window_fill(s->pane->adapter, &put) :
+			    vd_window_put(s->pane->adapter, &put);
 
-	if (!is_nameable(s))
-		return VD_H_PARAMETER;
-	if (v && !papr_copy_may_end(p, v, first, s->n))
-		return VD_H_RESOURCE;
-	err = s->fill ? vd_window_fill(s->pane->adapter, &put) :
-			vd_window_put(s->pane->adapter, &put);
-	if (err)
-		return papr_status(err);
-	s->pinned = put.pinned;
-	if (v)
-		s->pinned += papr_copy_end(v, first, s->n);
-	return VD_H_SUCCESS;
+	s->pinned = err ? 0 : put.pinned;
+	return papr_status(err);
+}
+
+/* By how much this has changed what is pinned. */
+int64_t papr_store_end(const struct papr_store *s)
+{
+	struct papr_vio *v = s->pane->vio;
+
+	return v ? papr_copy_end(v, s->bus.v >> VD_PAGE_SHIFT, s->n) : 0;
+}
+
+static int64_t store_one(struct vd_papr *p, struct papr_store *s)
+	MUST_HOLD(p->lock)
+{
+	int64_t status = papr_store_check(p, s);
+
+	if (!status)
+		status = papr_store_put(s);
+	if (!status)
+		s->pinned += papr_store_end(s);
+	return status;
 }
 
 /* A store of one call, its range checked; its change of pins goes to R4. */
@@ -71,7 +95,7 @@ static int64_t store(struct papr_call *c, struct papr_store *s)
 	s->bus.v = align_down(s->bus.v, w.page_shift);
 	if (!papr_pane_has(&w, s->bus.v, s->n))
 		return VD_H_PARAMETER;
-	status = s->n ? papr_store(c->p, s) : VD_H_SUCCESS;
+	status = s->n ? store_one(c->p, s) : VD_H_SUCCESS;
 	if (status == VD_H_SUCCESS && c->who->cfg.cmo) {
 		c->h->out[0] = (uint64_t)s->pinned;
 		c->h->nout = 1;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "mem_nth.h"
 #include "papr_fixture.h"
 
 static void test_list(void **state)
@@ -187,15 +188,144 @@ static void test_many_undone(void **state)
 	assert_int_equal(pf_pinned(f, SERVER), 1);
 }
 
+static void redirect(struct pf *f, uint64_t from, uint64_t to)
+{
+	assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
+	assert_int_equal(
+		pf_call(f, CLIENT, VD_H_PUT_TCE, CLIENT_LIOBN, from * PAGE, pf_tce(20 + from, RW)),
+		0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, from * PAGE, PE_LIOBN,
+				 to * PAGE, 1),
+			 0);
+}
+
+/* A virtual device whose table needs memory for its first entry. */
+static void add_long_table(struct pf *f, uint32_t partition, uint32_t liobn)
+{
+	struct vd_papr_vio vio = pf_vio(partition);
+
+	vio.unit = 0x40;
+	vio.partner = 0x41;
+	vio.liobn = liobn;
+	vio.partner_liobn = 0;
+	vio.len = (uint64_t)PAGE << 17;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+}
+
+/* What the first table held may be what no guest can name. */
+static void test_many_undone_to_copies(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { PE_LIOBN, 0x11000000, pf_tce(1, RW), pf_tce(2, RW) };
+	unsigned int n = 0;
+	int64_t status;
+
+	add_long_table(f, SERVER, 0x11000000);
+	redirect(f, 3, 1);
+	pf_list(f, SERVER, list, 4);
+	do {
+		assert_int_equal(pf_page(f, PAGE, RW, NULL), 23);
+		assert_int_equal(pf_pinned(f, SERVER), 0);
+		assert_int_equal(pf_pinned(f, CLIENT), 1);
+		mem_fail(++n);
+		status = pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 0, PF_GPA, 2);
+		mem_fail(0);
+		assert_true(status == 0 || status == VD_H_HARDWARE);
+	} while (status);
+	assert_true(n > 1);
+	assert_int_equal(pf_page(f, PAGE, RW, NULL), 2);
+	assert_true(pf_is_of(f, SERVER, PAGE));
+}
+
+/* A client's call that fails ends no copy, whichever table it fails at. */
+static void test_many_undone_ends_no_copy(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { CLIENT_LIOBN, 0x11000000, pf_tce(1, RW), pf_tce(2, RW) };
+	unsigned int n = 0;
+	int64_t status;
+
+	add_long_table(f, CLIENT, 0x11000000);
+	redirect(f, 1, 7);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	pf_list(f, CLIENT, list, 4);
+	do {
+		assert_int_equal(pf_page(f, 7 * PAGE, RW, NULL), 21);
+		assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, CLIENT_LIOBN, PAGE), 0);
+		assert_int_equal(f->h.out[0], pf_tce(21, RW));
+		mem_fail(++n);
+		status = pf_call(f, CLIENT, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 0, PF_GPA, 2);
+		mem_fail(0);
+		assert_true(status == 0 || status == VD_H_HARDWARE);
+	} while (status);
+	assert_true(n > 1);
+	assert_true(pf_page(f, 7 * PAGE, VD_READ, NULL) < 0);
+}
+
+/* A table named twice: the copy of what it held first ends all the same. */
+static void test_many_twice(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { CLIENT_LIOBN, CLIENT_LIOBN, pf_tce(1, RW), pf_tce(2, RW) };
+
+	redirect(f, 1, 7);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	pf_list(f, CLIENT, list, 4);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 0, PF_GPA, 2), 0);
+	assert_int_equal(f->h.out[0], PAGE); /* two pages more, one less */
+	assert_true(pf_page(f, 7 * PAGE, VD_READ, NULL) < 0);
+	assert_int_equal(vd_fake_pins(f->host[CLIENT], 21), 0);
+}
+
+/* Its own partner: what the call itself puts over a copy is no copy. */
+static void test_many_both_ends(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { 0x11000000, PE_LIOBN, pf_tce(1, RW), pf_tce(2, RW) };
+	struct vd_papr_vio vio = pf_vio(SERVER);
+
+	vio.unit = 0x40;
+	vio.partner = 0x41;
+	vio.liobn = 0x11000000;
+	vio.partner_liobn = 0;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	vio.unit = 0x41;
+	vio.partner = 0x40;
+	vio.liobn = 0x12000000;
+	vio.partner_liobn = 0x13000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	assert_int_equal(vd_papr_connect(f->p, 0x41), 0);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, 0x11000000, PAGE, pf_tce(9, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, 0x13000000, PAGE, PE_LIOBN, PAGE, 1), 0);
+	assert_int_equal(pf_page(f, PAGE, RW, NULL), 9);
+	pf_list(f, SERVER, list, 4);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 0, PF_GPA, 2), 0);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 1);
+	assert_int_equal(pf_page(f, PAGE, RW, NULL), 2);
+	assert_int_equal(pf_pinned(f, SERVER), 2);
+}
+
 #define many_test(t) cmocka_unit_test_setup_teardown(t, many_setup, pf_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		pf_test(test_list),	      pf_test(test_refused),
-		pf_test(test_all_or_none),    pf_test(test_over_entitlement),
-		many_test(test_many_tables),  many_test(test_many_refused),
-		many_test(test_many_at_most), many_test(test_many_undone),
+		pf_test(test_list),
+		pf_test(test_refused),
+		pf_test(test_all_or_none),
+		pf_test(test_over_entitlement),
+		many_test(test_many_tables),
+		many_test(test_many_refused),
+		many_test(test_many_at_most),
+		many_test(test_many_undone),
+		many_test(test_many_undone_to_copies),
+		many_test(test_many_undone_ends_no_copy),
+		many_test(test_many_twice),
+		many_test(test_many_both_ends),
 	};
 
 	return run_all(tests);
