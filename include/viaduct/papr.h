@@ -57,6 +57,12 @@ struct vd_papr_ops {
  * @grant_liobn: LIOBNs of accepted panes are from here on,
  *               VD_PAPR_MAX_GRANTS of them
  * @multi_table: H_PUT_TCE_INDIRECT may name many tables (the MTT option)
+ * @bucket:      the bit bucket, or NULL: devices write to the page at its
+ *               guest address 0 where a redirected entry has become invalid
+ *               under them (docs/papr.md). Of no partition; no device may read
+ *               it through the front end, and nobody else should. Borrowed;
+ *               must outlive the adapters. Without one no table can have
+ *               VD_LIOBN_BIT_BUCKET.
  * @ops:         borrowed; all members set
  * @opaque:      passed to @ops
  */
@@ -64,6 +70,7 @@ struct vd_papr_cfg {
 	size_t size;
 	uint32_t grant_liobn;
 	bool multi_table;
+	struct vd_domain *bucket;
 	const struct vd_papr_ops *ops;
 	void *opaque;
 };
@@ -73,7 +80,10 @@ struct vd_papr_cfg {
  * @cfg: copied
  * @out: owned by the caller; not written on error
  *
- * Return: 0, -EINVAL, -ENOMEM
+ * The page of the bit bucket is pinned until vd_papr_destroy(), and for as
+ * long as an entry of an adapter leads there.
+ *
+ * Return: 0, -EINVAL, -ENOMEM, and as vd_window_put() for the bit bucket
  */
 int vd_papr_create(const struct vd_papr_cfg *cfg, struct vd_papr **out);
 
@@ -176,7 +186,8 @@ int vd_papr_disown(struct vd_papr *p, uint32_t liobn);
  * @partition: whose it is
  * @unit:      its unit address
  * @partner:   unit address of its partner, which may come later
- * @liobn:     first pane: memory that it exposes, from bus address 0 on
+ * @liobn:     first pane: memory that it exposes, from bus address 0 on; not
+ *             UINT32_MAX, which is the bit bucket's
  * @len:       of the first pane, in bytes; a multiple of 4 KiB
  * @partner_liobn: second pane: its name for the partner's first; 0: it has
  *             none
@@ -207,8 +218,8 @@ struct vd_adapter *vd_papr_vio_adapter(struct vd_papr *p);
  * vd_papr_disconnect() - one end has gone (H_FREE_CRQ)
  * @unit: either end
  *
- * Redirected calls need the connection. Its end invalidates what was
- * redirected, unless a table of the server's does not allow that.
+ * Redirected calls need the connection. Its end lets what was redirected lead
+ * to the bit bucket, unless a table of the server's does not allow that.
  *
  * Return: 0, -ENOENT (no such device, or no partner), -EBUSY (disconnect:
  * something is redirected to a table without VD_LIOBN_BIT_BUCKET; nothing has

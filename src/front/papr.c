@@ -34,16 +34,16 @@ static int make_parts(struct vd_papr *p)
 {
 	const struct vd_adapter_cfg cfg = {
 		.size = sizeof(cfg),
-		.nregs = VD_PAPR_MAX_VIOS,
+		.nregs = VD_PAPR_MAX_VIOS + 1, /* the bucket's */
 		.max_devices = VD_PAPR_MAX_VIOS,
 		.ops = &vio_ops,
 	};
 	int err = vd_adapter_create(&cfg, &p->vio_adapter);
 
-	if (err)
+	if (!err)
+		err = papr_bucket_make(p);
+	if (err || !p->cfg.multi_table)
 		return err;
-	if (!p->cfg.multi_table)
-		return 0;
 	/* At most: tables * entries, where tables + entries is one page. */
 	p->undo = mem_zalloc((size_t)VD_TCE_TABLES_MAX *
 				     (VD_TCE_LIST_MAX - VD_TCE_TABLES_MAX),
@@ -62,7 +62,10 @@ static bool is_sane(const struct vd_papr_cfg *cfg)
 {
 	return cfg && cfg->size == sizeof(*cfg) && cfg->ops &&
 	       cfg->ops->owner_failed &&
-	       cfg->grant_liobn <= UINT32_MAX - VD_PAPR_MAX_GRANTS;
+	       cfg->grant_liobn <= UINT32_MAX - VD_PAPR_MAX_GRANTS &&
+	       (!cfg->bucket ||
+		vd_domain_check_memory(cfg->bucket, (vd_gpa){ 0 },
+				       VD_PAGE_SIZE) == 0);
 }
 
 int vd_papr_create(const struct vd_papr_cfg *cfg, struct vd_papr **out)

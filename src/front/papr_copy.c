@@ -10,25 +10,24 @@
  * may overwrite its own table whenever it likes, and windows come and go; so a
  * place counts only while what stands there is still the copy.
  *
- * When a client changes an entry its copy ends after the entry has changed. The
- * copy has a pin of its own, so the old page stays as long as it is reached.
+ * When a client changes an entry its copy ends after the entry has changed: it
+ * leads to the bit bucket then (papr_bucket.c). The copy has a pin of its own, so
+ * the old page stays as long as it is reached.
  */
 #include "papr_state.h"
 
 #include <errno.h>
 
-#define BASE_SHIFT 56u /* no guest's memory reaches so far */
-
 /* Where the memory of @who is for servers. Never 0. */
 uint64_t papr_copy_base(struct vd_papr *p, const struct papr_partition *who)
 {
-	return (uint64_t)(who - p->partition + 1) << BASE_SHIFT;
+	return (uint64_t)(who - p->partition + 1) << PAPR_FOREIGN_SHIFT;
 }
 
 /* Is this an entry that only we can have put there? */
-bool papr_copy_is(vd_entry entry)
+bool papr_is_foreign(vd_entry entry)
 {
-	return entry.v >> BASE_SHIFT != 0;
+	return entry.v >> PAPR_FOREIGN_SHIFT != 0;
 }
 
 static int read_entry(const struct papr_pane *pane, uint64_t bus, vd_entry *out)
@@ -75,7 +74,8 @@ bool papr_copy_may_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
 	return may;
 }
 
-static int64_t end_copy(const struct papr_copy *c)
+/* What it leaves: an entry that leads to the bucket, or an invalid one. */
+static int64_t end_copy(const struct papr_copy *c, vd_entry leave)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
@@ -83,10 +83,13 @@ static int64_t end_copy(const struct papr_copy *c)
 		.window = c->pane->liobn,
 		.bus = { c->bus },
 		.n = 1,
-		.entry = &none,
+		.entry = &leave,
 	};
 
-	/* If it fails its window is going away, and the entry with it. */
+	if (vd_window_fill(c->pane->adapter, &put) == 0)
+		return put.pinned;
+	/* If this fails its window is going away, and the entry with it. */
+	put.entry = &none;
 	return vd_window_fill(c->pane->adapter, &put) == 0 ? put.pinned : 0;
 }
 
@@ -96,25 +99,29 @@ static bool is_still_there(const struct papr_copy *c)
 	vd_entry there;
 
 	return c->pane && c->ends && read_entry(c->pane, c->bus, &there) == 0 &&
-	       papr_copy_is(there);
+	       papr_is_foreign(there);
 }
 
 /* After papr_copy_may_end(). By how much the client's pins have changed. */
-int64_t papr_copy_end(struct papr_vio *v, uint64_t first, uint64_t n)
+int64_t papr_copy_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
+		      uint64_t n)
 {
+	const vd_entry leave = papr_bucket_entry(p);
 	int64_t pinned = 0;
 
 	for (uint64_t i = first; i < first + n; i++) {
 		if (is_still_there(&v->copy[i]))
-			pinned += end_copy(&v->copy[i]);
+			pinned += end_copy(&v->copy[i], leave);
 		v->copy[i].pane = NULL;
 	}
 	return pinned;
 }
 
-/* End all copies in a pane of a server. */
+/* End all copies in a pane of a server, which will be ours no longer. */
 void papr_copy_end_in(struct vd_papr *p, const struct papr_pane *pane)
 {
+	const vd_entry none = { 0 };
+
 	for (size_t k = 0; k < VD_PAPR_MAX_VIOS; k++) {
 		struct papr_vio *v = &p->vio[k];
 		uint64_t n = v->used ? v->cfg.len >> VD_PAGE_SHIFT : 0;
@@ -123,7 +130,7 @@ void papr_copy_end_in(struct vd_papr *p, const struct papr_pane *pane)
 			if (v->copy[i].pane != pane)
 				continue;
 			if (papr_copy_of(p, v, i))
-				end_copy(&v->copy[i]);
+				end_copy(&v->copy[i], none);
 			v->copy[i].pane = NULL;
 		}
 	}

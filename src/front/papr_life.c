@@ -52,7 +52,7 @@ static int clear_vios(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 			continue;
 		put.n = v->cfg.len >> VD_PAGE_SHIFT;
 		papr_copy_may_end(p, v, 0, put.n); /* it must */
-		papr_copy_end(v, 0, put.n);
+		papr_copy_end(p, v, 0, put.n);
 		v->connected = false;
 		put.owner = v->pane->owner;
 		put.window = v->pane->liobn;

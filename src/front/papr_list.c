@@ -73,7 +73,7 @@ static void undo(struct papr_call *c, const struct list *l, size_t ntables)
 		s.entry = &none;
 		s.fill = true;
 		papr_store_put(&s);
-		papr_store_end(&s);
+		papr_store_end(c->p, &s);
 	}
 }
 
@@ -145,7 +145,7 @@ static int64_t fill_tables(struct papr_call *c, const struct list *l)
 	for (size_t i = 0; i < l->npanes; i++) {
 		const struct papr_store s = store_of(l, i);
 
-		pinned += papr_store_end(&s);
+		pinned += papr_store_end(c->p, &s);
 	}
 	if (c->who->cfg.cmo) {
 		c->h->out[0] = (uint64_t)pinned;

@@ -103,7 +103,10 @@ static int64_t read_source(struct papr_call *c, const struct redirect *r,
 	return err || (out->v & VD_TCE_PROT) == 0 ? VD_H_R_PARM : VD_H_SUCCESS;
 }
 
-/* The server's owner must reach the client's memory; it may do so already. */
+/*
+ * The server's owner must reach the client's memory; it may do so already. And
+ * the bucket, so that nothing stands in the way of a copy's end.
+ */
 static int put_copies(struct papr_call *c, const struct redirect *r,
 		      vd_entry *entry) MUST_HOLD(c->p->lock)
 {
@@ -120,7 +123,9 @@ static int put_copies(struct papr_call *c, const struct redirect *r,
 	int err = vd_owner_reach(r->pane->adapter, r->pane->owner,
 				 client->cfg.domain, base);
 
-	if (err && err != -EEXIST)
+	if (!err || err == -EEXIST)
+		err = papr_bucket_reach(c->p, r->pane);
+	if (err)
 		return err;
 	for (uint64_t i = 0; i < r->n; i++)
 		entry[i].v |= base;
@@ -226,14 +231,16 @@ int64_t papr_remove_rtce(struct papr_call *c)
 int64_t papr_liobn_attributes(struct papr_call *c)
 {
 	uint64_t reset = c->h->arg[1], set = c->h->arg[2];
+	uint64_t can = c->p->cfg.bucket ? VD_LIOBN_BIT_BUCKET : 0;
 	struct papr_pane *pane;
 	int64_t status = papr_pane_find(c, c->h->arg[0], &pane);
 
 	if (status)
 		return status == VD_H_RESCINDED ? VD_H_PARAMETER : status;
 	pane->attributes &= ~reset;
-	pane->attributes |= set & VD_LIOBN_BIT_BUCKET;
+	pane->attributes |= set & can;
 	c->h->out[0] = pane->attributes;
 	c->h->nout = 1;
-	return VD_H_SUCCESS;
+	return set & VD_LIOBN_BIT_BUCKET & ~can ? VD_H_CONSTRAINED :
+						  VD_H_SUCCESS;
 }

@@ -15,7 +15,9 @@
 #include <viaduct/papr.h>
 #include <viaduct/window.h>
 
-#define PAPR_MAX_CLIENTS 128u
+#define PAPR_MAX_CLIENTS   128u
+/* From here on entries name what no guest can: no guest's memory reaches so far. */
+#define PAPR_FOREIGN_SHIFT 56u
 
 struct papr_partition {
 	bool used;
@@ -155,7 +157,8 @@ vd_entry papr_entry(uint64_t tce);
 int64_t papr_store_check(struct vd_papr *p, const struct papr_store *s)
 	MUST_HOLD(p->lock);
 int64_t papr_store_put(struct papr_store *s);
-int64_t papr_store_end(const struct papr_store *s);
+int64_t papr_store_end(struct vd_papr *p, const struct papr_store *s)
+	MUST_HOLD(p->lock);
 int64_t papr_put_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_get_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_stuff_tce(struct papr_call *c) MUST_HOLD(c->p->lock);
@@ -189,14 +192,20 @@ int64_t papr_put_rtce_list(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_remove_rtce(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_liobn_attributes(struct papr_call *c) MUST_HOLD(c->p->lock);
 
+/* papr_bucket.c */
+int papr_bucket_make(struct vd_papr *p);
+int papr_bucket_reach(struct vd_papr *p, const struct papr_pane *pane);
+vd_entry papr_bucket_entry(const struct vd_papr *p);
+
 /* papr_copy.c */
 uint64_t papr_copy_base(struct vd_papr *p, const struct papr_partition *who);
-bool papr_copy_is(vd_entry entry);
+bool papr_is_foreign(vd_entry entry);
 const struct papr_copy *papr_copy_of(struct vd_papr *p, struct papr_vio *v,
 				     uint64_t i) MUST_HOLD(p->lock);
 bool papr_copy_may_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
 		       uint64_t n) MUST_HOLD(p->lock);
-int64_t papr_copy_end(struct papr_vio *v, uint64_t first, uint64_t n);
+int64_t papr_copy_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
+		      uint64_t n) MUST_HOLD(p->lock);
 void papr_copy_end_in(struct vd_papr *p, const struct papr_pane *pane)
 	MUST_HOLD(p->lock);
 

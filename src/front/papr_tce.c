@@ -22,7 +22,7 @@ vd_entry papr_entry(uint64_t tce)
 static bool is_nameable(const struct papr_store *s)
 {
 	for (size_t i = 0; i < (s->fill ? 1 : s->n); i++) {
-		if (papr_copy_is(s->entry[i]))
+		if (papr_is_foreign(s->entry[i]))
 			return false;
 	}
 	return true;
@@ -65,11 +65,11 @@ int64_t papr_store_put(struct papr_store *s)
 }
 
 /* By how much this has changed what is pinned. */
-int64_t papr_store_end(const struct papr_store *s)
+int64_t papr_store_end(struct vd_papr *p, const struct papr_store *s)
 {
 	struct papr_vio *v = s->pane->vio;
 
-	return v ? papr_copy_end(v, s->bus.v >> VD_PAGE_SHIFT, s->n) : 0;
+	return v ? papr_copy_end(p, v, s->bus.v >> VD_PAGE_SHIFT, s->n) : 0;
 }
 
 static int64_t store_one(struct vd_papr *p, struct papr_store *s)
@@ -80,7 +80,7 @@ static int64_t store_one(struct vd_papr *p, struct papr_store *s)
 	if (!status)
 		status = papr_store_put(s);
 	if (!status)
-		s->pinned += papr_store_end(s);
+		s->pinned += papr_store_end(p, s);
 	return status;
 }
 
@@ -182,7 +182,7 @@ int64_t papr_get_tce(struct papr_call *c)
 	c->h->nout = 1;
 	if (err)
 		return get_foreign(pane, bus, &c->h->out[0]);
-	if (papr_copy_is(entry))
+	if (papr_is_foreign(entry))
 		return say_foreign(entry, &c->h->out[0]);
 	c->h->out[0] = entry.v;
 	return VD_H_SUCCESS;

@@ -179,7 +179,7 @@ static int disconnect(struct vd_papr *p, struct papr_vio *const *end)
 			return -EBUSY;
 	}
 	for (int i = 0; i < 2; i++) {
-		papr_copy_end(end[i], 0, end[i]->cfg.len >> VD_PAGE_SHIFT);
+		papr_copy_end(p, end[i], 0, end[i]->cfg.len >> VD_PAGE_SHIFT);
 		end[i]->connected = false;
 	}
 	return 0;

@@ -20,6 +20,7 @@
 #include <viaduct/viaduct.h>
 
 #define PARTITIONS 2u
+#define BUCKET	   PARTITIONS /* whose the bit bucket is: no partition's */
 #define PAGES	   16u
 #define PAGE	   VD_PAGE_SIZE
 #define GPA	   0x100000u
@@ -35,9 +36,9 @@
 struct world {
 	const uint8_t *in;
 	size_t left;
-	unsigned char *mem[PARTITIONS];
-	struct vd_host *host[PARTITIONS];
-	struct vd_domain *d[PARTITIONS];
+	unsigned char *mem[PARTITIONS + 1];
+	struct vd_host *host[PARTITIONS + 1];
+	struct vd_domain *d[PARTITIONS + 1];
 	struct vd_adapter *a;
 	struct vd_reader *r;
 	struct vd_papr *p;
@@ -295,11 +296,16 @@ static void ddw(struct world *w)
 	must(status == 0 || status >= (uint32_t)VD_RTAS_PARAMETER);
 }
 
+static size_t pages_of(uint32_t i)
+{
+	return i == BUCKET ? 1 : PAGES;
+}
+
 static void fail_host(struct world *w)
 {
 	static const int errs[] = { -ENOMEM, -EFAULT, -ENOSPC, -EIO };
 
-	vd_fake_fail(w->host[take(w, 1) % PARTITIONS], (unsigned int)take(w, 1) % 4,
+	vd_fake_fail(w->host[take(w, 1) % (PARTITIONS + 1)], (unsigned int)take(w, 1) % 4,
 		     errs[take(w, 1) % 4]);
 }
 
@@ -362,48 +368,64 @@ static void (*const actions[])(struct world *) = {
 	ddw,	     fail_host,	  fail_memory, operate,	    lend,     redirect,
 };
 
-/* X1: what the device reaches is pinned memory of one of the partitions. */
-static void check_device(struct world *w)
+/*
+ * X1: what the device reaches is pinned memory of one of the partitions, or the
+ * bucket, but not to read from it.
+ */
+static void check_target(struct world *w, uint64_t bus, unsigned int prot)
 {
 	struct vd_target t;
+	bool found = false;
 
-	for (uint64_t bus = 0; bus < ENTRIES; bus++) {
-		bool found = false;
-
-		if (vd_translate_once(w->r, (vd_iova){ bus * PAGE }, VD_WRITE, &t) != 0)
+	if (vd_translate_once(w->r, (vd_iova){ bus }, prot, &t) != 0)
+		return;
+	for (uint32_t i = 0; i <= (prot == VD_WRITE ? BUCKET : BUCKET - 1); i++) {
+		if (t.hva < w->mem[i] || t.hva >= w->mem[i] + pages_of(i) * PAGE)
 			continue;
-		for (uint32_t i = 0; i < PARTITIONS; i++) {
-			if (t.hva < w->mem[i] || t.hva >= w->mem[i] + PAGES * PAGE)
-				continue;
-			found = true;
-			must(vd_fake_pins(w->host[i], (size_t)(t.hva - w->mem[i]) / PAGE) > 0);
-		}
-		must(found);
+		found = true;
+		must(vd_fake_pins(w->host[i], (size_t)(t.hva - w->mem[i]) / PAGE) > 0);
+	}
+	must(found);
+}
+
+static void check_device(struct world *w)
+{
+	for (uint64_t i = 0; i < ENTRIES; i++) {
+		check_target(w, i * PAGE, VD_READ);
+		check_target(w, i * PAGE, VD_WRITE);
 	}
 }
 
 static void check(struct world *w)
 {
-	for (uint32_t i = 0; i < PARTITIONS; i++) {
+	for (uint32_t i = 0; i <= BUCKET; i++) {
 		struct vd_domain_stats st;
 
 		vd_domain_stats(w->d[i], &st);
 		must(st.pinned == vd_fake_pinned(w->host[i]) * PAGE);
 	}
+	must(vd_fake_pinned(w->host[BUCKET]) == 1);
 	check_device(w);
+}
+
+static void make_domain(struct world *w, uint32_t i, uint64_t gpa)
+{
+	const struct vd_domain_cfg domain = { .size = sizeof(domain), .granule_shift = 12 };
+	size_t pages = pages_of(i);
+
+	w->mem[i] = aligned_alloc(PAGE, pages * PAGE);
+	must(w->mem[i] != NULL);
+	memset(w->mem[i], 0, pages * PAGE);
+	must(vd_host_fake_create(w->mem[i], pages, &w->host[i]) == 0);
+	must(vd_domain_create(w->host[i], &domain, &w->d[i]) == 0);
+	must(vd_domain_add_memory(w->d[i], (vd_gpa){ gpa }, w->mem[i], pages * PAGE) == 0);
 }
 
 static void make_partition(struct world *w, uint32_t i)
 {
-	const struct vd_domain_cfg domain = { .size = sizeof(domain), .granule_shift = 12 };
 	struct vd_papr_partition part = { .size = sizeof(part), .id = i, .cmo = i == 0 };
 
-	w->mem[i] = aligned_alloc(PAGE, PAGES * PAGE);
-	must(w->mem[i] != NULL);
-	memset(w->mem[i], 0, PAGES * PAGE);
-	must(vd_host_fake_create(w->mem[i], PAGES, &w->host[i]) == 0);
-	must(vd_domain_create(w->host[i], &domain, &w->d[i]) == 0);
-	must(vd_domain_add_memory(w->d[i], (vd_gpa){ GPA }, w->mem[i], PAGES * PAGE) == 0);
+	make_domain(w, i, GPA);
 	part.domain = w->d[i];
 	must(vd_papr_add_partition(w->p, &part) == 0);
 }
@@ -451,11 +473,13 @@ static void make(struct world *w)
 	const struct vd_adapter_cfg adapter = {
 		.size = sizeof(adapter), .max_bytes = LARGEST, .ops = &adapter_ops, .opaque = w
 	};
-	const struct vd_papr_cfg papr = {
+	struct vd_papr_cfg papr = {
 		.size = sizeof(papr), .grant_liobn = GRANTS, .multi_table = true, .ops = &papr_ops
 	};
 
 	must(vd_adapter_create(&adapter, &w->a) == 0);
+	make_domain(w, BUCKET, 0);
+	papr.bucket = w->d[BUCKET];
 	must(vd_papr_create(&papr, &w->p) == 0);
 	for (uint32_t i = 0; i < PARTITIONS; i++)
 		make_partition(w, i);
@@ -469,7 +493,7 @@ static void unmake(struct world *w)
 	vd_papr_destroy(w->p);
 	vd_reader_destroy(w->r);
 	vd_adapter_destroy(w->a);
-	for (uint32_t i = 0; i < PARTITIONS; i++) {
+	for (uint32_t i = 0; i <= BUCKET; i++) {
 		must(vd_fake_pinned(w->host[i]) == 0);
 		vd_domain_destroy(w->d[i]);
 		vd_host_destroy(w->host[i]);

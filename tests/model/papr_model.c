@@ -3,13 +3,14 @@
  * The PAPR front end against a naive rival: random calls of two partitions, and
  * beside them one array with every entry there is, which says by LoPAR's rules
  * what must come of each call. After each, the status must be one that the rival
- * allows; entries, what the device reaches and what is pinned must be the
- * rival's. Where several checks fail at once any of their statuses is right.
+ * allows; entries, what the device reaches, the bit bucket with it, and what is
+ * pinned must be the rival's. Where several checks fail at once any of their statuses is right.
  *
  * Usage: papr-model [calls [seed]]
  */
 #include <container.h>
 #include <endian.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #define SERVER	1u /* the virtual device of partition 0 */
 #define CLIENT	2u /* that of partition 1 */
 #define NONE	(-1)
+#define BUCKET	2 /* whose the bit bucket is: no partition's */
 
 static const uint64_t liobns[TABLES] = { 0x80000000, 0x10000000, 0x10000001 };
 
@@ -47,9 +49,9 @@ struct world {
 	uint64_t lent_liobn; /* 0: not accepted */
 	unsigned int first, len;
 
-	unsigned char *mem[2];
-	struct vd_host *host[2];
-	struct vd_domain *d[2];
+	unsigned char *mem[3];
+	struct vd_host *host[3];
+	struct vd_domain *d[3];
 	struct vd_adapter *a;
 	struct vd_reader *r;
 	struct vd_papr *p;
@@ -122,6 +124,8 @@ static bool is_copied(const struct world *w, unsigned int i)
 
 static void allow(struct world *w, bool when, int64_t status)
 {
+	for (unsigned int i = 0; i < w->nright; i++)
+		when = when && w->right[i] != status;
 	if (when)
 		w->right[w->nright++] = status;
 }
@@ -183,8 +187,6 @@ static void against(struct world *w, const struct put *p)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct entry *e = &w->table[p->t][p->at + i];
 
-		if (w->nright > 4)
-			break;
 		/* A part that somebody else fills. */
 		allow(w, p->t == PE && !p->lent && e->lent, VD_H_RESOURCE);
 		allow(w, p->t == CLIENT && !w->bucket && is_copied(w, p->at + (unsigned int)i),
@@ -206,7 +208,8 @@ static void apply(struct world *w, const struct put *p)
 		struct entry *e = &w->table[p->t][p->at + i];
 
 		if (p->t == CLIENT && is_copied(w, p->at + (unsigned int)i))
-			w->table[PE][w->place[p->at + i]] = (struct entry){ 0 };
+			w->table[PE][w->place[p->at + i]] =
+				(struct entry){ .of = BUCKET, .prot = VD_WRITE };
 		if (p->t == CLIENT)
 			w->place[p->at + i] = NONE;
 		e->prot = p->prot[i];
@@ -298,8 +301,6 @@ static void do_redirect(struct world *w)
 	for (unsigned int i = 0; in && i < n; i++) {
 		const struct entry *e = &w->table[PE][to + i];
 
-		if (w->nright > 3)
-			break;
 		allow(w, w->table[CLIENT][from + i].prot == 0, VD_H_R_PARM);
 		allow(w, is_copied(w, from + i) && w->place[from + i] == (int)(to + i),
 		      VD_H_IN_USE);
@@ -342,6 +343,24 @@ static void do_attribute(struct world *w)
 	w->bucket = set;
 }
 
+static void do_disconnect(struct world *w)
+{
+	bool copied = false;
+	int err;
+
+	for (unsigned int i = 0; i < ENTRIES; i++)
+		copied = copied || is_copied(w, i);
+	err = vd_papr_disconnect(w->p, 0x30 + pick(2));
+	must(err == (copied && !w->bucket ? -EBUSY : 0));
+	must(vd_papr_connect(w->p, 0x30 + pick(2)) == 0);
+	for (unsigned int i = 0; i < ENTRIES && !err; i++) {
+		if (is_copied(w, i))
+			w->table[PE][w->place[i]] =
+				(struct entry){ .of = BUCKET, .prot = VD_WRITE };
+		w->place[i] = NONE;
+	}
+}
+
 static void do_grant(struct world *w)
 {
 	struct vd_papr_hcall h;
@@ -369,7 +388,7 @@ static void do_accept(struct world *w)
 		return;
 	w->nright = 0;
 	allow(w, w->lent_liobn != 0, VD_H_PARAMETER);
-	for (unsigned int i = 0; i < w->len && w->nright < 4; i++)
+	for (unsigned int i = 0; i < w->len; i++)
 		allow(w, e[i].prot != 0, VD_H_RESOURCE);
 	h = CALL(1, VD_H_ACCEPT_LOGICAL, w->cookie);
 	if (!judge(w, h.status))
@@ -396,7 +415,7 @@ static void do_return(struct world *w)
 		return;
 	w->nright = 0;
 	allow(w, !w->lent_liobn, VD_H_PARAMETER);
-	for (unsigned int i = 0; w->lent_liobn && i < w->len && w->nright < 4; i++)
+	for (unsigned int i = 0; w->lent_liobn && i < w->len; i++)
 		allow(w, w->table[PE][w->first + i].prot != 0, VD_H_RESOURCE);
 	if (judge(w, CALL(1, VD_H_RETURN_LOGICAL, w->cookie).status))
 		unlend(w);
@@ -429,9 +448,9 @@ static void do_budget(struct world *w)
 }
 
 static void (*const actions[])(struct world *) = {
-	do_put,	     do_put,	  do_put,     do_stuff,	 do_list,      do_list,
-	do_redirect, do_redirect, do_remove,  do_remove, do_attribute, do_grant,
-	do_accept,   do_return,	  do_rescind, do_budget,
+	do_put,	     do_put,	  do_put,     do_stuff,	 do_list,	do_list,
+	do_redirect, do_redirect, do_remove,  do_remove, do_attribute,	do_grant,
+	do_accept,   do_return,	  do_rescind, do_budget, do_disconnect,
 };
 
 static void compare_entry(struct world *w, unsigned int t, unsigned int i)
@@ -467,22 +486,29 @@ static void compare(struct world *w)
 {
 	for (int i = 0; i < 2; i++)
 		must(vd_fake_pinned(w->host[i]) == (size_t)__builtin_popcount(named(w, i)));
+	must(vd_fake_pinned(w->host[BUCKET]) == 1);
 	for (unsigned int k = 0; k < 4; k++) {
 		compare_entry(w, pick(TABLES), pick(ENTRIES));
 		compare_device(w, pick(ENTRIES));
 	}
 }
 
-static void make_partition(struct world *w, uint32_t i)
+static void make_domain(struct world *w, uint32_t i, uint64_t gpa, size_t pages)
 {
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
+
+	w->mem[i] = aligned_alloc(PAGE, pages * PAGE);
+	must(w->mem[i] != NULL);
+	must(vd_host_fake_create(w->mem[i], pages, &w->host[i]) == 0);
+	must(vd_domain_create(w->host[i], &cfg, &w->d[i]) == 0);
+	must(vd_domain_add_memory(w->d[i], (vd_gpa){ gpa }, w->mem[i], pages * PAGE) == 0);
+}
+
+static void make_partition(struct world *w, uint32_t i)
+{
 	struct vd_papr_partition part = { .size = sizeof(part), .id = i };
 
-	w->mem[i] = aligned_alloc(PAGE, PAGES * PAGE);
-	must(w->mem[i] != NULL);
-	must(vd_host_fake_create(w->mem[i], PAGES, &w->host[i]) == 0);
-	must(vd_domain_create(w->host[i], &cfg, &w->d[i]) == 0);
-	must(vd_domain_add_memory(w->d[i], (vd_gpa){ GPA }, w->mem[i], PAGES * PAGE) == 0);
+	make_domain(w, i, GPA, PAGES);
 	part.domain = w->d[i];
 	must(vd_papr_add_partition(w->p, &part) == 0);
 	w->budget[i] = PAGES;
@@ -526,13 +552,13 @@ static void make(struct world *w)
 	const struct vd_adapter_cfg adapter = { .size = sizeof(adapter),
 						.nregs = 64,
 						.ops = &adapter_ops };
-	const struct vd_papr_cfg papr = { .size = sizeof(papr),
-					  .grant_liobn = GRANTS,
-					  .ops = &papr_ops };
+	struct vd_papr_cfg papr = { .size = sizeof(papr), .grant_liobn = GRANTS, .ops = &papr_ops };
 
 	for (size_t i = 0; i < ENTRIES; i++)
 		w->place[i] = NONE;
 	must(vd_adapter_create(&adapter, &w->a) == 0);
+	make_domain(w, BUCKET, 0, 1);
+	papr.bucket = w->d[BUCKET];
 	must(vd_papr_create(&papr, &w->p) == 0);
 	for (uint32_t i = 0; i < 2; i++)
 		make_partition(w, i);
@@ -544,7 +570,7 @@ static void unmake(struct world *w)
 	vd_reader_destroy(w->r);
 	vd_papr_destroy(w->p);
 	vd_adapter_destroy(w->a);
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i <= BUCKET; i++) {
 		must(vd_fake_pinned(w->host[i]) == 0);
 		vd_domain_destroy(w->d[i]);
 		vd_host_destroy(w->host[i]);

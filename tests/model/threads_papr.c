@@ -2,14 +2,16 @@
 /*
  * A PAPR platform under threads, to be run under a race detector as well: two
  * partitions make calls, one of them also takes its windows away and lends; two
- * devices translate all the while. Every page has its number in it, twice; what
- * a device reads is one of the pages that were ever put there. At the end
- * nothing is pinned.
+ * devices read all the while and one writes. Every page has its number in it,
+ * twice; what a device reads or is about to write is one of the pages that were
+ * ever put there. What it writes to a page is its number, and to the bit bucket
+ * something that nobody may read. At the end nothing is pinned.
  *
  * Usage: threads-papr [rounds]
  */
 #include <container.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,15 +25,17 @@
 #define LIOBN	0x80000000u
 #define VIO	0x10000000u
 #define PARTNER 0x30000000u
+#define BUCKET	2 /* whose the bit bucket is: no partition's */
 
 struct world {
-	unsigned char *mem[2];
-	struct vd_host *host[2];
-	struct vd_domain *d[2];
+	unsigned char *mem[3];
+	struct vd_host *host[3];
+	struct vd_domain *d[3];
 	struct vd_adapter *a;
 	struct vd_papr *p;
 	atomic_bool stop;
 	_Atomic uint64_t pane; /* that partition 1 was lent */
+	_Atomic uint64_t dropped;
 	unsigned long rounds;
 };
 
@@ -144,13 +148,21 @@ static void *call_all(void *arg)
 }
 
 /* The number that stands in each page, at its begin and at its end. */
+static void look(const struct world *w, unsigned char *page)
+{
+	uint64_t first = atomic_load((_Atomic uint64_t *)(void *)page);
+	uint64_t last = atomic_load((_Atomic uint64_t *)(void *)(page + PAGE - 8));
+
+	must(first == last && (first >> 8) <= 1 && (first & 0xff) < PAGES, "a page");
+	must(page == w->mem[first >> 8] + (first & 0xff) * PAGE, "its own page");
+}
+
 static void *read_all(void *arg)
 {
 	struct world *w = arg;
 	struct vd_reader *r;
 	unsigned long reads = 0;
 	struct vd_target t;
-	uint64_t first, last;
 
 	must(vd_reader_create(w->a, 1, &r) == 0, "a reader");
 	for (uint64_t i = 0; !atomic_load(&w->stop); i++) {
@@ -158,11 +170,7 @@ static void *read_all(void *arg)
 
 		vd_reader_enter(r);
 		if (vd_translate(r, bus, VD_READ, &t) == 0) {
-			memcpy(&first, t.hva, 8);
-			memcpy(&last, t.hva + PAGE - 8, 8);
-			must(first == last && (first >> 8) <= 1 && (first & 0xff) < PAGES,
-			     "a page");
-			must(t.hva == w->mem[first >> 8] + (first & 0xff) * PAGE, "its own page");
+			look(w, t.hva);
 			reads++;
 		}
 		vd_reader_exit(r);
@@ -171,23 +179,59 @@ static void *read_all(void *arg)
 	return (void *)(uintptr_t)reads;
 }
 
-static void make_partition(struct world *w, uint32_t i)
+static void *write_all(void *arg)
+{
+	struct world *w = arg;
+	struct vd_reader *r;
+	struct vd_target t;
+
+	must(vd_reader_create(w->a, 1, &r) == 0, "a reader");
+	for (uint64_t i = 0; !atomic_load(&w->stop); i++) {
+		const vd_iova bus = { i % ENTRIES * PAGE };
+
+		vd_reader_enter(r);
+		if (vd_translate(r, bus, VD_WRITE, &t) == 0) {
+			_Atomic uint64_t *word = (void *)t.hva;
+
+			if (t.hva == w->mem[BUCKET]) {
+				atomic_store(word, ~i);
+				atomic_fetch_add(&w->dropped, 1);
+			} else {
+				look(w, t.hva);
+				atomic_store(word, atomic_load(word));
+			}
+		}
+		vd_reader_exit(r);
+		if (i % ENTRIES == 0)
+			sched_yield();
+	}
+	vd_reader_destroy(r);
+	return NULL;
+}
+
+static void make_domain(struct world *w, uint32_t i, uint64_t gpa, size_t pages)
 {
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
-	struct vd_papr_partition part = { .size = sizeof(part), .id = i };
 
-	w->mem[i] = aligned_alloc(PAGE, PAGES * PAGE);
+	w->mem[i] = aligned_alloc(PAGE, pages * PAGE);
 	must(w->mem[i] != NULL, "memory");
-	for (uint64_t page = 0; page < PAGES; page++) {
+	for (uint64_t page = 0; page < pages; page++) {
 		uint64_t n = i << 8 | page;
 
 		memcpy(w->mem[i] + page * PAGE, &n, 8);
 		memcpy(w->mem[i] + (page + 1) * PAGE - 8, &n, 8);
 	}
-	must(vd_host_fake_create(w->mem[i], PAGES, &w->host[i]) == 0, "a host");
+	must(vd_host_fake_create(w->mem[i], pages, &w->host[i]) == 0, "a host");
 	must(vd_domain_create(w->host[i], &cfg, &w->d[i]) == 0, "a domain");
-	must(vd_domain_add_memory(w->d[i], (vd_gpa){ GPA }, w->mem[i], PAGES * PAGE) == 0,
+	must(vd_domain_add_memory(w->d[i], (vd_gpa){ gpa }, w->mem[i], pages * PAGE) == 0,
 	     "its memory");
+}
+
+static void make_partition(struct world *w, uint32_t i)
+{
+	struct vd_papr_partition part = { .size = sizeof(part), .id = i };
+
+	make_domain(w, i, GPA, PAGES);
 	part.domain = w->d[i];
 	must(vd_papr_add_partition(w->p, &part) == 0, "a partition");
 }
@@ -197,9 +241,9 @@ static void make(struct world *w)
 	static const struct vd_adapter_ops adapter_ops = { drain, changed };
 	static const struct vd_papr_ops papr_ops = { owner_failed };
 	const struct vd_adapter_cfg adapter = { .size = sizeof(adapter), .ops = &adapter_ops };
-	const struct vd_papr_cfg papr = { .size = sizeof(papr),
-					  .grant_liobn = 0xf0000000,
-					  .ops = &papr_ops };
+	struct vd_papr_cfg papr = { .size = sizeof(papr),
+				    .grant_liobn = 0xf0000000,
+				    .ops = &papr_ops };
 	struct vd_owner_cfg owner = { .size = sizeof(owner), .id = 1, .provider = VD_NO_OWNER };
 	struct vd_papr_pe pe = { .size = sizeof(pe),
 				 .config_addr = VD_PAPR_WHOLE_BRIDGE,
@@ -212,6 +256,8 @@ static void make(struct world *w)
 				 .max_tces = 64 };
 
 	must(vd_adapter_create(&adapter, &w->a) == 0, "an adapter");
+	make_domain(w, BUCKET, 0, 1);
+	papr.bucket = w->d[BUCKET];
 	must(vd_papr_create(&papr, &w->p) == 0, "a platform");
 	for (uint32_t i = 0; i < 2; i++)
 		make_partition(w, i);
@@ -238,7 +284,7 @@ static void unmake(struct world *w)
 {
 	vd_papr_destroy(w->p);
 	vd_adapter_destroy(w->a);
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i <= BUCKET; i++) {
 		must(vd_fake_pinned(w->host[i]) == 0, "nothing pinned at the end");
 		vd_domain_destroy(w->d[i]);
 		vd_host_destroy(w->host[i]);
@@ -246,11 +292,29 @@ static void unmake(struct world *w)
 	}
 }
 
+/* An entry that leads to the bucket, until the writer has been there. */
+static void drop_one(struct world *w)
+{
+	struct caller server = { .w = w, .who = 0 }, client = { .w = w, .who = 1 };
+	uint64_t before = atomic_load(&w->dropped);
+
+	for (uint32_t i = 0; i < 2; i++)
+		must(vd_papr_reset(w->p, i) == 0, "a reboot");
+	must(vd_papr_connect(w->p, 0x30) == 0, "a connection");
+	CALL(&server, VD_H_LIOBN_ATTRIBUTES, LIOBN, 0, VD_LIOBN_BIT_BUCKET);
+	CALL(&client, VD_H_PUT_TCE, VIO + 1, 0, GPA | VD_TCE_READ | VD_TCE_WRITE);
+	CALL(&server, VD_H_PUT_RTCE, PARTNER, 0, LIOBN, 0, 1);
+	CALL(&client, VD_H_PUT_TCE, VIO + 1, 0, 0);
+	must(server.good == 2 && client.good == 2, "a redirected entry that ends");
+	while (atomic_load(&w->dropped) == before)
+		sched_yield();
+}
+
 int main(int argc, char **argv)
 {
 	static struct world w;
 	struct caller caller[2];
-	pthread_t thread[4];
+	pthread_t thread[5];
 	void *reads[2];
 
 	w.rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;
@@ -260,14 +324,18 @@ int main(int argc, char **argv)
 		pthread_create(&thread[i], NULL, call_all, &caller[i]);
 		pthread_create(&thread[2 + i], NULL, read_all, &w);
 	}
+	pthread_create(&thread[4], NULL, write_all, &w);
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
+	drop_one(&w);
 	atomic_store(&w.stop, true);
 	for (int i = 0; i < 2; i++)
 		pthread_join(thread[2 + i], &reads[i]);
+	pthread_join(thread[4], NULL);
 	unmake(&w);
-	printf("%lu and %lu calls, %lu and %lu reads\n", caller[0].good, caller[1].good,
-	       (unsigned long)(uintptr_t)reads[0], (unsigned long)(uintptr_t)reads[1]);
+	printf("%lu and %lu calls, %lu and %lu reads, %lu writes dropped\n", caller[0].good,
+	       caller[1].good, (unsigned long)(uintptr_t)reads[0],
+	       (unsigned long)(uintptr_t)reads[1], (unsigned long)atomic_load(&w.dropped));
 	must(caller[0].good && caller[1].good && reads[0] && reads[1], "work done");
 	return 0;
 }

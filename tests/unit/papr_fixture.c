@@ -2,6 +2,7 @@
 #include "papr_fixture.h"
 
 #include <endian.h>
+#include <errno.h>
 
 static int drain(void *opaque, const struct vd_drain *what)
 {
@@ -35,13 +36,15 @@ static void make_domain(struct pf *f, uint32_t i)
 {
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
 
-	f->mem[i] = aligned_alloc(PAGE, PF_PAGES * PAGE);
+	const vd_gpa gpa = { i == BUCKET ? 0 : PF_GPA };
+	size_t pages = i == BUCKET ? 1 : PF_PAGES;
+
+	f->mem[i] = aligned_alloc(PAGE, pages * PAGE);
 	assert_non_null(f->mem[i]);
-	memset(f->mem[i], 0, PF_PAGES * PAGE);
-	assert_int_equal(vd_host_fake_create(f->mem[i], PF_PAGES, &f->host[i]), 0);
+	memset(f->mem[i], 0, pages * PAGE);
+	assert_int_equal(vd_host_fake_create(f->mem[i], pages, &f->host[i]), 0);
 	assert_int_equal(vd_domain_create(f->host[i], &cfg, &f->d[i]), 0);
-	assert_int_equal(
-		vd_domain_add_memory(f->d[i], (vd_gpa){ PF_GPA }, f->mem[i], PF_PAGES * PAGE), 0);
+	assert_int_equal(vd_domain_add_memory(f->d[i], gpa, f->mem[i], pages * PAGE), 0);
 }
 
 static void make_adapter(struct pf *f)
@@ -58,17 +61,18 @@ static void make_adapter(struct pf *f)
 	assert_int_equal(vd_reader_create(f->a, PE_DEVICE, &f->r), 0);
 }
 
-void pf_make(struct pf *f, const struct vd_papr_cfg *cfg)
+static void make(struct pf *f, const struct vd_papr_cfg *cfg, bool bucket)
 {
 	struct vd_papr_cfg c = { .size = sizeof(c), .grant_liobn = GRANT_LIOBN };
 
 	memset(f, 0, sizeof(*f));
+	for (uint32_t i = BUCKET; i <= CLIENT; i++)
+		make_domain(f, i);
 	if (cfg)
 		c = *cfg;
+	c.bucket = bucket ? f->d[BUCKET] : NULL;
 	c.ops = &papr_ops;
 	c.opaque = f;
-	for (uint32_t i = SERVER; i <= CLIENT; i++)
-		make_domain(f, i);
 	make_adapter(f);
 	assert_int_equal(vd_papr_create(&c, &f->p), 0);
 	for (uint32_t i = SERVER; i <= CLIENT; i++) {
@@ -78,6 +82,16 @@ void pf_make(struct pf *f, const struct vd_papr_cfg *cfg)
 
 		assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
 	}
+}
+
+void pf_make(struct pf *f, const struct vd_papr_cfg *cfg)
+{
+	make(f, cfg, true);
+}
+
+void pf_make_leaky(struct pf *f)
+{
+	make(f, NULL, false);
 }
 
 struct vd_papr_pe pf_pe(struct pf *f)
@@ -131,7 +145,7 @@ void pf_unmake(struct pf *f)
 	vd_reader_destroy(f->r);
 	vd_papr_destroy(f->p);
 	vd_adapter_destroy(f->a);
-	for (uint32_t i = SERVER; i <= CLIENT; i++) {
+	for (uint32_t i = BUCKET; i <= CLIENT; i++) {
 		assert_int_equal(vd_fake_pinned(f->host[i]), 0);
 		vd_domain_destroy(f->d[i]);
 		vd_host_destroy(f->host[i]);
@@ -197,6 +211,15 @@ bool pf_is_of(struct pf *f, uint32_t partition, uint64_t bus)
 
 	return vd_translate_once(f->r, (vd_iova){ bus }, VD_READ, &t) == 0 &&
 	       t.hva >= f->mem[partition] && t.hva < f->mem[partition] + PF_PAGES * PAGE;
+}
+
+bool pf_is_bucket(struct pf *f, uint64_t bus)
+{
+	struct vd_target t;
+
+	return pf_page(f, bus, VD_READ, NULL) == -EACCES && pf_page(f, bus, RW, NULL) == -EACCES &&
+	       vd_translate_once(f->r, (vd_iova){ bus }, VD_WRITE, &t) == 0 &&
+	       t.hva == f->mem[BUCKET];
 }
 
 size_t pf_pinned(struct pf *f, uint32_t partition)

@@ -2,7 +2,7 @@
 /*
  * Two partitions on fake hosts: a server with a PE, and a client; a virtual
  * device joins them. The PE's adapter has one device, and its drain does what
- * the test says.
+ * the test says. The bit bucket has a host of its own.
  */
 #ifndef UNIT_PAPR_FIXTURE_H
 #define UNIT_PAPR_FIXTURE_H
@@ -12,6 +12,7 @@
 
 #define SERVER	      1u
 #define CLIENT	      2u
+#define BUCKET	      0u /* no partition, but it has a host and a domain */
 #define STRANGER      3u /* no partition */
 #define PF_PAGES      64u
 #define PF_GPA	      0x100000u
@@ -49,6 +50,8 @@ int pf_teardown(void **state);
 
 /* Without a PE and virtual devices; @cfg may be NULL. */
 void pf_make(struct pf *f, const struct vd_papr_cfg *cfg);
+/* And without a bit bucket. */
+void pf_make_leaky(struct pf *f);
 void pf_furnish(struct pf *f);
 void pf_unmake(struct pf *f);
 
@@ -73,6 +76,9 @@ int64_t pf_page(struct pf *f, uint64_t bus, unsigned int prot, uint32_t *owner);
 
 /* Whose memory is it? */
 bool pf_is_of(struct pf *f, uint32_t partition, uint64_t bus);
+
+/* Does it lead to the bit bucket, as nothing but that does? */
+bool pf_is_bucket(struct pf *f, uint64_t bus);
 
 size_t pf_pinned(struct pf *f, uint32_t partition);
 
