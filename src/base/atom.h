@@ -36,6 +36,22 @@ static inline bool atom_swap32(uint32_t *p, uint32_t was, uint32_t v)
 					   __ATOMIC_RELAXED);
 }
 
+static inline bool atom_swap8(uint8_t *p, uint8_t was, uint8_t v)
+{
+	return __atomic_compare_exchange_n(p, &was, v, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+static inline uint8_t atom_peek8(const uint8_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void atom_poke8(uint8_t *p, uint8_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
 static inline uint32_t atom_load32(const uint32_t *p)
 {
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);

@@ -5,6 +5,7 @@
  */
 #include "epoch.h"
 #include "mem.h"
+#include "spin.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -51,15 +52,6 @@ void epoch_leave(struct epoch_slot *s)
 	s->used = 0;
 }
 
-static inline void relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#else
-	__asm__ volatile("" ::: "memory");
-#endif
-}
-
 static void wait_slot(const struct epoch_slot *s)
 {
 	uint64_t was = atom_load(&s->seq);
@@ -70,7 +62,7 @@ static void wait_slot(const struct epoch_slot *s)
 		if (i % SPINS == 0)
 			sched_yield();
 		else
-			relax();
+			spin_relax();
 	}
 }
 
