@@ -46,9 +46,9 @@ typedef struct {
  *             the window is somebody else's
  *  EACCES     the mapping does not allow this direction
  *  EDQUOT     over the domain's budget, or what an adapter's tables may take
- *  ENOSPC     a table is full
+ *  ENOSPC     a table is full; no such run of bus addresses is free
  *  ENOMEM     out of host memory
- *  ENOENT     no such mapping, window, table entry or owner
+ *  ENOENT     no such mapping, window, table entry, owner or run
  *  ENXIO      no window at this bus address
  *  EXDEV      a segment is not contiguous on the bus; two owners do not have
  *             the same memory

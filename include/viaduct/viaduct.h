@@ -14,6 +14,7 @@
 #include <viaduct/policy.h>
 #include <viaduct/remote.h>
 #include <viaduct/pins.h>
+#include <viaduct/space.h>
 #include <viaduct/translate.h>
 #include <viaduct/types.h>
 #include <viaduct/window.h>

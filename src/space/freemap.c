@@ -36,11 +36,6 @@ static uint64_t bits_from(uint64_t i)
 	return ONES << (i % 64);
 }
 
-unsigned int freemap_order(uint64_t n)
-{
-	return n <= 1 ? 0 : 64 - (unsigned int)__builtin_clzll(n - 1);
-}
-
 /* Where aligned runs of 2^k clear bits begin, from where runs of half do. */
 static uint64_t double_up(uint64_t begins, unsigned int k)
 {

@@ -83,6 +83,9 @@ uint32_t freemap_take_runs(struct freemap *m, unsigned int order, uint32_t max,
 uint64_t freemap_longest(const struct freemap *m);
 
 /* The least power of two that is at least @n, as its log2. */
-unsigned int freemap_order(uint64_t n);
+static inline unsigned int freemap_order(uint64_t n)
+{
+	return n <= 1 ? 0 : 64 - (unsigned int)__builtin_clzll(n - 1);
+}
 
 #endif
