@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * G5, G10, G11: what changes of entries and of windows cost. Addresses are not
- * allocated here but by the guest, so G11's last sentence has no row.
+ * G5, G10, G11: what changes of entries and of windows cost, and the addresses
+ * for them.
  *
- * With an argument, that part alone: memory, map, list or split.
+ * With an argument, that part alone: memory, map, list, split or space.
  */
 #include "contest.h"
 #include "window.h"
@@ -16,10 +16,9 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} part[] = {
-		{ "memory", window_memory },
-		{ "map", window_map },
-		{ "list", window_list },
-		{ "split", window_split },
+		{ "memory", window_memory }, { "map", window_map },
+		{ "list", window_list },     { "split", window_split },
+		{ "space", window_space },
 	};
 	int found = 0;
 

@@ -15,4 +15,7 @@ void window_list(void);
 /* G11: split and merge. */
 void window_split(void);
 
+/* G11: addresses for what is to be mapped. */
+void window_space(void);
+
 #endif
