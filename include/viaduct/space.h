@@ -88,8 +88,8 @@ void vd_space_cache_destroy(struct vd_space_cache *c);
 
 /**
  * vd_space_alloc() - a run of pages, anywhere
- * @npages: not 0. Up to VD_SPACE_SHORT it takes the next power of two of pages,
- *          unless all is so full that only its own length is free
+ * @npages: not 0. Up to VD_SPACE_SHORT it may take the next power of two; not
+ *          where only its own length is free
  * @out:    its first bus address; not written on error
  *
  * Locking: the cache's own lock; if it has no such run, the space's as well.

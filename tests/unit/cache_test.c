@@ -7,6 +7,7 @@
 
 #define PAGE   ((uint64_t)4096)
 #define CACHES 5u
+#define ALL    32768u
 
 struct rig {
 	struct vd_space *s;
@@ -132,17 +133,17 @@ static void orders_become_each_other(void **state)
 	struct rig r;
 
 	(void)state;
-	open_rig(&r, 1024);
+	open_rig(&r, ALL);
 	for (uint64_t from = 1; from <= 32; from *= 2) {
 		for (uint64_t to = 1; to <= 32; to *= 2) {
-			for (uint64_t i = 0; i < 1024; i += from)
+			for (uint64_t i = 0; i < ALL; i += from)
 				assert_true(alloc(r.c[0], from) >= 0);
-			for (uint64_t i = 0; i < 1024; i += from)
+			for (uint64_t i = 0; i < ALL; i += from)
 				assert_int_equal(give(r.c[1], i, from), 0);
-			for (uint64_t i = 0; i < 1024; i += to)
+			for (uint64_t i = 0; i < ALL; i += to)
 				assert_true(alloc(r.c[2], to) >= 0);
 			assert_int_equal(alloc(r.c[2], 1), -ENOSPC);
-			for (uint64_t i = 0; i < 1024; i += to)
+			for (uint64_t i = 0; i < ALL; i += to)
 				assert_int_equal(give(r.c[3], i, to), 0);
 		}
 	}
