@@ -100,6 +100,32 @@ static void flat(void)
 		world_close(&w[i]);
 }
 
+/* No goal: what a space takes that could be large and is not. */
+static void space(void)
+{
+	const struct vd_space_cfg cfg = { .size = sizeof(cfg),
+					  .npages = VD_SPACE_MAX_PAGES,
+					  .page_shift = 12 };
+	double before = resident(), empty;
+	struct vd_space_cache *c;
+	struct vd_space *s;
+	int err = 0;
+	vd_iova at;
+
+	bench_must(vd_space_create(&cfg, &s) == 0, "space");
+	bench_must(vd_space_cache_create(s, &c) == 0, "cache");
+	empty = resident();
+	for (uint64_t i = 0; i < E6; i++)
+		err |= vd_space_alloc(c, 1, &at);
+	bench_must(!err, "alloc");
+	bench_note("a space of 2^31 pages, none given out",
+		   (empty - before) / 1024, "KiB");
+	bench_note("a page of it that is given out, 1e6",
+		   (resident() - empty) / E6, "bytes");
+	vd_space_cache_destroy(c);
+	vd_space_destroy(s);
+}
+
 void window_memory(void)
 {
 	struct use dense = engine(1), sparse = engine(8);
@@ -114,4 +140,5 @@ void window_memory(void)
 	report("what stays after unmap, one in eight",
 	       sparse.empty / sparse.full, 0.05, "of the peak");
 	flat();
+	space();
 }

@@ -16,6 +16,7 @@
 #include "pair.h"
 #include "window.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <viaduct/viaduct.h>
 
@@ -288,6 +289,63 @@ static void two_threads(struct live *x)
 	vd_space_cache_destroy(y.c);
 }
 
+/* A ring of two ends: one thread allocates, the other frees. */
+struct ring {
+	struct vd_space_cache *in, *out;
+	uint64_t at[1024]; /* 0: empty */
+	uint64_t given, taken;
+};
+
+static void pass(struct ring *r, uint64_t i)
+{
+	uint64_t *slot = &r->at[i % 1024];
+	vd_iova at;
+
+	while (__atomic_load_n(slot, __ATOMIC_ACQUIRE))
+		sched_yield();
+	bench_must(vd_space_alloc(r->in, 1, &at) == 0, "alloc");
+	__atomic_store_n(slot, at.v, __ATOMIC_RELEASE);
+}
+
+static double allocate_for_other(void *opaque)
+{
+	struct ring *r = opaque;
+	double a = bench_now_ns();
+
+	for (size_t i = 0; i < 10 * OPS; i++)
+		pass(r, r->given++);
+	return (bench_now_ns() - a) / OPS / 10;
+}
+
+static void free_of_other(void *opaque, uint64_t i)
+{
+	struct ring *r = opaque;
+	uint64_t *slot = &r->at[r->taken % 1024], at;
+
+	(void)i;
+	at = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+	if (!at)
+		return;
+	bench_must(vd_space_free(r->out, (vd_iova){ at }, 1) == 0, "free");
+	__atomic_store_n(slot, 0, __ATOMIC_RELEASE);
+	r->taken++;
+}
+
+static void hand_over(struct live *x)
+{
+	struct ring r = { .in = x->c };
+	const struct bench_entrant e = { allocate_for_other, &r };
+	struct pair_churn c = { free_of_other, &r, 0 };
+	double ns[BENCH_ROUNDS];
+
+	bench_must(vd_space_cache_create(x->s, &r.out) == 0, "cache");
+	for (int i = 0; i < BENCH_ROUNDS; i++)
+		ns[i] = pair_churn(&e, &c);
+	bench_note("one thread allocates, another frees, each",
+		   bench_median(ns, BENCH_ROUNDS), "ns");
+	vd_space_cache_destroy(r.out);
+}
+
 static void one_page(void)
 {
 	struct live empty, full;
@@ -304,6 +362,7 @@ static void one_page(void)
 		      &empty);
 	empty.burst = full.burst = RING;
 	two_threads(&full);
+	hand_over(&full);
 	live_close(&empty);
 	live_close(&full);
 }

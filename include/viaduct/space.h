@@ -60,8 +60,7 @@ struct vd_space_cfg {
  * @out: owned by the caller until vd_space_destroy(); not written on error
  *
  * It asks for less than 1.2 bytes of zeroed memory a page, but touches only what
- * belongs to pages that were given out once: what the kernel zeroes late, a
- * space that is hardly used does not cost.
+ * belongs to pages that were given out once.
  *
  * Return: 0, -EINVAL (@cfg), -EOVERFLOW (beyond the last bus address), -ENOMEM
  */
@@ -96,7 +95,8 @@ void vd_space_cache_destroy(struct vd_space_cache *c);
  *
  * Return: 0, or
  *  -EINVAL  @npages is 0
- *  -ENOSPC  no run of @npages is free anywhere in the space or its caches
+ *  -ENOSPC  no run of @npages is free anywhere in the space or its caches. To
+ *           know this it may have looked at each hole of a quarter of the length
  */
 int vd_space_alloc(struct vd_space_cache *c, uint64_t npages, vd_iova *out);
 

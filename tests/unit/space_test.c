@@ -281,6 +281,38 @@ static void devices_with_a_narrow_mask(void **state)
 	close_rig(&r);
 }
 
+/* Large pages, up to the last byte of the bus. */
+static void pages_of_every_size(void **state)
+{
+	(void)state;
+	for (unsigned int shift = 12; shift <= 34; shift++) {
+		const struct vd_space_cfg cfg = { .size = sizeof(cfg),
+						  .base = { -((uint64_t)50 << shift) },
+						  .npages = 50,
+						  .page_shift = shift };
+		const struct vd_space_need need = { 1, shift + 3, { UINT64_MAX } };
+		struct vd_space_cache *c;
+		struct vd_space *s;
+		vd_iova at;
+
+		assert_int_equal(vd_space_create(&cfg, &s), 0);
+		assert_int_equal(vd_space_cache_create(s, &c), 0);
+		assert_int_equal(vd_space_alloc(c, 50, &at), 0);
+		assert_true(at.v == cfg.base.v);
+		assert_int_equal(vd_space_free(c, at, 50), 0);
+		assert_int_equal(vd_space_alloc_within(c, &need, &at), 0);
+		assert_true(at.v % ((uint64_t)8 << shift) == 0 && at.v >= cfg.base.v);
+		at.v += (uint64_t)1 << (shift - 1);
+		assert_int_equal(vd_space_free(c, at, 1), -EINVAL);
+		at.v = -((uint64_t)1 << shift);
+		assert_int_equal(vd_space_reserve(s, at, 1), 0);
+		assert_int_equal(vd_space_reserve(s, at, 2), -ERANGE);
+		assert_int_equal(vd_space_unreserve(s, at, 1), 0);
+		vd_space_cache_destroy(c);
+		vd_space_destroy(s);
+	}
+}
+
 /* What only wide devices could use lies on top of the magazine. */
 static void narrow_among_wide(void **state)
 {
@@ -306,7 +338,7 @@ int main(void)
 		cmocka_unit_test(long_runs),	       cmocka_unit_test(addresses_that_are_none),
 		cmocka_unit_test(reserved_runs),       cmocka_unit_test(reserve_takes_back),
 		cmocka_unit_test(alignment),	       cmocka_unit_test(devices_with_a_narrow_mask),
-		cmocka_unit_test(narrow_among_wide),
+		cmocka_unit_test(pages_of_every_size), cmocka_unit_test(narrow_among_wide),
 	};
 
 	return run_all(tests);
