@@ -5,7 +5,7 @@
  * which only the driver and the controller reach; data goes where the commands
  * say. Section numbers are those of the NVMe base specification 1.4.
  *
- * Threads: one at a time.
+ * Threads: one at a time, but for commands to different queue pairs.
  */
 #ifndef SHARED_NVME_H
 #define SHARED_NVME_H

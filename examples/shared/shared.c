@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "shared.h"
 #include "bus.h"
-#include "regions.h"
+#include "slices.h"
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define NOBODY	     VD_NO_OWNER
 #define SETTLE_TRIES 16 /* one for each change that comes in between */
 
 struct owner {
@@ -17,26 +17,30 @@ struct owner {
 	int fd;
 	unsigned char *memory;
 	uint64_t len;
-	struct vd_reader *reader; /* of a provider's device */
-	uint64_t requests;
+	/* Of a provider: */
+	pthread_mutex_t turn;	  /* of its queue pair: one burst at a time */
+	struct vd_reader *reader; /* of its device; whose turn it is has it */
+	struct slice slice;	  /* guarded by the bus */
+	bool crowded;	    /* the same: it has no slice, for want of room */
+	atomic_bool denied; /* when we last looked: it has no slice */
+	uint64_t requests;  /* guarded by the counts' lock */
 };
 
 struct shared {
 	struct vd_adapter *adapter;
 	struct shared_listener listener;
-	struct bus bus; /* guards all below; held while DMA is in flight */
 	struct vd_remote *remote;
 	struct nvme nvme;
+	/* Shared while DMA is in flight; who changes these has it alone. */
+	struct bus bus;
 	struct owner owner[SHARED_OWNERS];
 	size_t nowners;
 	unsigned int npairs;
-	/* What the device has: of whom, for what; NOBODY: control memory. */
-	uint32_t turn;
-	unsigned int turn_prot;
-	struct vd_remote_region region[VD_REMOTE_REGIONS];
-	size_t nregions; /* control memory, the first, included */
+	struct slices slices;	  /* what the device has */
+	atomic_bool stale;	  /* they may be not what the engine says */
+	atomic_int lost;	  /* the error that ended the device */
+	pthread_mutex_t counting; /* guards: */
 	struct shared_stats stats;
-	int lost; /* the error that ended the device */
 };
 
 static struct owner *find(struct shared *s, uint32_t id)
@@ -54,56 +58,106 @@ static int fd_of(void *ctx, uint32_t id)
 	return o ? o->fd : -1;
 }
 
-/* Tell the device what it may reach; on failure nobody knows what it has. */
-static int install(struct shared *s, uint32_t turn, unsigned int prot,
-		   const struct regions *r)
+/* Nothing is in flight: the bus is ours alone. */
+static int install(struct shared *s)
 {
-	int err;
-
-	s->region[0] = nvme_region(&s->nvme);
-	memcpy(s->region + 1, r->run, r->n * sizeof(r->run[0]));
-	s->nregions = r->n + 1;
-	s->turn = NOBODY;
+	pthread_mutex_lock(&s->counting);
 	s->stats.syncs++;
-	err = vd_remote_set_memory(s->remote, s->region, s->nregions);
-	if (err)
-		return err;
-	s->turn = turn;
-	s->turn_prot = prot;
-	return 0;
+	pthread_mutex_unlock(&s->counting);
+	return vd_remote_set_memory(s->remote, s->slices.region, s->slices.n);
 }
 
+static void begin_slices(struct shared *s)
+{
+	const struct vd_remote_region control = nvme_region(&s->nvme);
+
+	slices_begin(&s->slices, &control);
+	for (size_t i = 0; i < s->nowners; i++) {
+		s->owner[i].slice = (struct slice){ .written = 0 };
+		s->owner[i].crowded = false;
+	}
+}
+
+/* The bus is ours alone. */
 static int withdraw(struct shared *s)
 {
-	static const struct regions none;
-
-	if (s->nregions == 1)
+	s->stale = true;
+	if (s->slices.n == 1)
 		return 0;
-	return install(s, NOBODY, 0, &none);
+	begin_slices(s);
+	return install(s);
 }
 
-static int take_turn(struct shared *s, uint32_t provider, unsigned int prot)
+/* Each provider has room for as many regions as any other. */
+static int add_slice(struct shared *s, struct owner *o)
 {
-	struct regions r;
+	size_t room = (VD_REMOTE_REGIONS - 1) / s->npairs;
+	struct regions written, read;
+	int err = regions_collect(s->adapter, o->id, VD_WRITE, fd_of, s,
+				  &written);
+
+	if (!err)
+		err = regions_collect(s->adapter, o->id, VD_READ, fd_of, s,
+				      &read);
+	if (!err)
+		err = slices_add(&s->slices, o->pair, room, &written, &read,
+				 &o->slice);
+	return err;
+}
+
+/*
+ * The device gets what the engine says now, for all providers at once. The bus
+ * is ours alone.
+ */
+static int renew(struct shared *s)
+{
 	int err;
 
-	if (s->turn == provider && s->turn_prot == prot)
-		return 0;
-	err = regions_collect(s->adapter, provider, prot, fd_of, s, &r);
-	if (!err && r.n >= VD_REMOTE_REGIONS)
-		err = -ENOSPC;
-	return err ? err : install(s, provider, prot, &r);
+	s->stale = false;
+	begin_slices(s);
+	for (size_t i = 0; i < s->nowners; i++) {
+		struct owner *o = &s->owner[i];
+
+		if (o->pair && !o->denied)
+			o->crowded = add_slice(s, o) != 0;
+	}
+	err = install(s);
+	if (err)
+		s->stale = true;
+	return err;
 }
 
-/* Nothing is in flight when we have the bus. */
+static int refresh(struct shared *s)
+{
+	int err = 0;
+
+	if (!s->stale)
+		return 0;
+	bus_take(&s->bus);
+	if (s->stale)
+		err = renew(s);
+	bus_drop(&s->bus);
+	return err;
+}
+
+static void count_drain(struct shared *s)
+{
+	pthread_mutex_lock(&s->counting);
+	s->stats.drains++;
+	s->stats.waited += s->stats.in_flight != 0;
+	s->stats.waited_for_all += s->stats.in_flight == s->npairs;
+	pthread_mutex_unlock(&s->counting);
+}
+
+/* When we have the bus nothing is in flight. */
 static int drain(void *opaque, const struct vd_drain *what)
 {
 	struct shared *s = opaque;
 	int err;
 
 	(void)what;
+	count_drain(s);
 	bus_take(&s->bus);
-	s->stats.drains++;
 	err = withdraw(s);
 	bus_drop(&s->bus);
 	return err ? -EIO : 0;
@@ -114,9 +168,7 @@ static void changed(void *opaque, uint32_t owner,
 {
 	struct shared *s = opaque;
 
-	bus_take(&s->bus);
-	s->turn = NOBODY;
-	bus_drop(&s->bus);
+	s->stale = true;
 	if (s->listener.changed)
 		s->listener.changed(s->listener.opaque, owner, w);
 }
@@ -135,17 +187,17 @@ int shared_create(struct vd_remote *remote, const struct shared_listener *l,
 	if (!s)
 		return -ENOMEM;
 	s->remote = remote;
-	s->turn = NOBODY;
 	s->listener = l ? *l : (struct shared_listener){ NULL, NULL };
 	cfg.opaque = s;
 	err = nvme_init(&s->nvme, remote);
 	if (err)
 		goto err_free;
-	s->nregions = 1;
+	begin_slices(s);
 	err = vd_adapter_create(&cfg, &s->adapter);
 	if (err)
 		goto err_nvme;
 	bus_init(&s->bus);
+	pthread_mutex_init(&s->counting, NULL);
 	*out = s;
 	return 0;
 
@@ -156,18 +208,24 @@ err_free:
 	return err;
 }
 
+static void close_owner(struct owner *o)
+{
+	munmap(o->memory, o->len);
+	close(o->fd);
+	pthread_mutex_destroy(&o->turn);
+}
+
 void shared_destroy(struct shared *s)
 {
 	for (size_t i = 0; i < s->nowners; i++)
 		vd_reader_destroy(s->owner[i].reader);
 	vd_adapter_destroy(s->adapter);
 	vd_remote_destroy(s->remote);
-	for (size_t i = 0; i < s->nowners; i++) {
-		munmap(s->owner[i].memory, s->owner[i].len);
-		close(s->owner[i].fd);
-	}
+	for (size_t i = 0; i < s->nowners; i++)
+		close_owner(&s->owner[i]);
 	nvme_fini(&s->nvme);
 	bus_fini(&s->bus);
+	pthread_mutex_destroy(&s->counting);
 	free(s);
 }
 
@@ -186,8 +244,10 @@ static int open_owner(struct owner *o, uint64_t len)
 		goto err_close;
 	o->memory =
 		mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, o->fd, 0);
-	if (o->memory != MAP_FAILED)
+	if (o->memory != MAP_FAILED) {
+		pthread_mutex_init(&o->turn, NULL);
 		return 0;
+	}
 err_close:
 	close(o->fd);
 	return -ENOMEM;
@@ -235,12 +295,12 @@ int shared_add(struct shared *s, uint32_t id, uint32_t provider, uint64_t len)
 	if (!err && provider == VD_NO_OWNER)
 		err = give_pair(s, o);
 	if (err) {
-		munmap(o->memory, o->len);
-		close(o->fd);
+		close_owner(o);
 		return err;
 	}
 	bus_take(&s->bus);
 	s->nowners++;
+	s->stale = true;
 	bus_drop(&s->bus);
 	return 0;
 }
@@ -258,7 +318,7 @@ int shared_map(struct shared *s, const struct vd_window_range *r)
 
 	bus_take(&s->bus);
 	err = vd_window_map(s->adapter, r);
-	s->turn = NOBODY;
+	s->stale = true;
 	bus_drop(&s->bus);
 	return err;
 }
@@ -277,7 +337,6 @@ int shared_unmap(struct shared *s, const struct vd_window_range *r)
 /* A command, taken apart. */
 struct command {
 	struct owner *o;
-	unsigned int slot; /* in its burst */
 	struct nvme_sqe e;
 	unsigned int prot; /* what the device does to memory; 0: nothing */
 	uint64_t bytes;
@@ -305,8 +364,8 @@ static int decode(const struct nvme *n, struct command *c)
 	return 0;
 }
 
-/* The device does not fetch the list from the provider: it gets our copy. */
-static int copy_list(struct shared *s, struct command *c)
+/* The device does not fetch the list from the provider: it gets ours. */
+static int copy_list(struct command *c)
 {
 	vd_iova bus = { c->e.prp2 };
 	struct vd_target t;
@@ -317,35 +376,15 @@ static int copy_list(struct shared *s, struct command *c)
 	if (!err)
 		memcpy(c->page + 1, t.hva, (c->npages - 1) * sizeof(uint64_t));
 	vd_reader_exit(c->o->reader);
-	if (err)
-		return -EFAULT;
-	memcpy(nvme_list(&s->nvme, c->o->pair, c->slot), c->page + 1,
-	       (c->npages - 1) * sizeof(uint64_t));
-	c->e.prp2 = nvme_list_bus(c->o->pair, c->slot);
-	return 0;
+	return err ? -EFAULT : 0;
 }
 
-static int take_pages(struct shared *s, struct command *c)
+static int take_pages(struct command *c)
 {
 	c->page[0] = c->e.prp1;
 	if (c->npages > 2)
-		return copy_list(s, c);
+		return copy_list(c);
 	c->page[1] = c->e.prp2;
-	return 0;
-}
-
-static bool is_control(uint64_t bus)
-{
-	return bus + (NVME_PAGE - 1) >= NVME_BUS &&
-	       bus < NVME_BUS + NVME_MEMORY_LEN;
-}
-
-/* Control memory is in reach of the device, so nobody may name it. */
-static int check_pages(const struct command *c)
-{
-	for (size_t i = 0; i < c->npages; i++)
-		if (c->page[i] % NVME_PAGE || is_control(c->page[i]))
-			return -EACCES;
 	return 0;
 }
 
@@ -354,31 +393,29 @@ static int prepare(struct shared *s, struct command *c)
 	int err = decode(&s->nvme, c);
 
 	if (!err)
-		err = take_pages(s, c);
-	return err ? err : check_pages(c);
+		err = take_pages(c);
+	for (size_t i = 0; i < c->npages && !err; i++)
+		err = c->page[i] % NVME_PAGE ? -EINVAL : 0;
+	return err;
 }
 
 /* Where the device's regions lead; NULL: nowhere. */
-static unsigned char *device_sees(struct shared *s, uint64_t bus)
+static unsigned char *device_sees(struct shared *s, const struct owner *o,
+				  unsigned int prot, uint64_t bus)
 {
-	const struct vd_remote_region *r;
+	uint64_t at = slice_address(&o->slice, prot, bus);
+	const struct vd_remote_region *r = slices_find(&s->slices, at);
 
-	for (size_t i = 1; i < s->nregions; i++) {
-		r = &s->region[i];
-		if (bus < r->iova.v || bus - r->iova.v >= r->len)
-			continue;
-		for (size_t o = 0; o < s->nowners; o++)
-			if (s->owner[o].fd == r->fd)
-				return s->owner[o].memory + r->off +
-				       (bus - r->iova.v);
-	}
+	for (size_t i = 0; r && i < s->nowners; i++)
+		if (s->owner[i].fd == r->fd)
+			return s->owner[i].memory + r->off + (at - r->iova.v);
 	return NULL;
 }
 
-/* A burst, taken apart: its commands, and what they have in common. */
+/* A burst, taken apart. */
 struct burst {
 	struct owner *o;
-	unsigned int n, prot;
+	unsigned int n;
 	struct command c[NVME_BURST];
 	struct shared_result result[NVME_BURST];
 };
@@ -386,45 +423,36 @@ struct burst {
 static int add_command(struct shared *s, struct burst *b,
 		       const struct nvme_sqe *e)
 {
-	struct command *c = &b->c[b->n];
-	int err;
+	struct command *c = &b->c[b->n++];
 
-	*c = (struct command){ .o = b->o, .slot = b->n, .e = *e };
+	*c = (struct command){ .o = b->o, .e = *e };
 	c->e.nsid = 1;
-	err = prepare(s, c);
-	if (!err && b->prot && c->prot && b->prot != c->prot)
-		err = -EINVAL;
-	if (err)
-		return err;
-	b->prot |= c->prot;
-	b->n++;
-	return 0;
+	return prepare(s, c);
 }
 
 /*
- * Every address goes by the engine, which notes what it refuses. -EPERM: the
- * device is denied; -EAGAIN: the regions are not what the engine says (any
- * more): they are of before a change that is under way.
+ * Every address goes by the engine, which notes what it refuses. -EAGAIN: the
+ * device's regions are not what the engine says (any more): they are of before a
+ * change that is under way, or of before the provider was denied or permitted.
  */
 static int translate(struct shared *s, const struct command *c,
 		     unsigned int *faults)
 {
 	struct vd_target t;
-	int err = 0, refused;
+	int err = 0;
 
 	*faults = 0;
 	vd_reader_enter(c->o->reader);
 	for (size_t i = 0; i < c->npages; i++) {
 		vd_iova bus = { c->page[i] };
+		int refused = vd_translate(c->o->reader, bus, c->prot, &t);
+		const unsigned char *want = refused ? NULL : t.hva;
 
-		t.hva = NULL;
-		refused = vd_translate(c->o->reader, bus, c->prot, &t);
 		*faults += refused != 0;
-		if (refused == -EPERM)
-			err = -EPERM;
-		else if (!err &&
-			 device_sees(s, bus.v) != (refused ? NULL : t.hva))
+		if (c->o->denied != (refused == -EPERM) ||
+		    device_sees(s, c->o, c->prot, bus.v) != want)
 			err = -EAGAIN;
+		c->o->denied = refused == -EPERM;
 	}
 	vd_reader_exit(c->o->reader);
 	return err;
@@ -436,41 +464,88 @@ static int translate_all(struct shared *s, struct burst *b)
 
 	for (unsigned int i = 0; i < b->n; i++) {
 		one = translate(s, &b->c[i], &b->result[i].faults);
-		if (one && err != -EPERM)
+		if (one)
 			err = one;
 	}
 	return err;
 }
 
+static int look(struct shared *s, struct burst *b)
+{
+	int err = -EAGAIN;
+
+	if (s->stale)
+		return err;
+	if (b->o->crowded)
+		return -ENOSPC;
+	err = translate_all(s, b);
+	if (err)
+		s->stale = true;
+	return err;
+}
+
 /*
- * The device has what the engine translates, no more and no less. From here on
- * a change has to wait in drain() until the burst is over.
+ * The device has what the engine translates, no more and no less; if so the bus
+ * is shared when this returns, and a change has to wait in drain() until it is
+ * not any more.
  */
 static int settle(struct shared *s, struct burst *b)
 {
 	int err = -EAGAIN;
 
 	for (int i = 0; i < SETTLE_TRIES && err == -EAGAIN; i++) {
-		err = take_turn(s, b->o->id, b->prot);
-		if (!err)
-			err = translate_all(s, b);
+		err = refresh(s);
 		if (err)
-			s->turn = NOBODY;
+			return err;
+		bus_share(&s->bus);
+		err = look(s, b);
+		if (err == 0)
+			return 0;
+		bus_unshare(&s->bus);
 	}
-	return err == -EPERM ? withdraw(s) : err;
+	return err;
 }
 
-static void count(struct shared *s, const struct burst *b)
+static void begin_count(struct shared *s)
 {
-	s->stats.bursts++;
-	s->stats.commands += b->n;
-	for (unsigned int i = 0; i < b->n; i++) {
+	pthread_mutex_lock(&s->counting);
+	s->stats.overlapped += s->stats.in_flight++ != 0;
+	pthread_mutex_unlock(&s->counting);
+}
+
+static void end_count(struct shared *s, const struct burst *b, int err)
+{
+	pthread_mutex_lock(&s->counting);
+	s->stats.in_flight--;
+	s->stats.bursts += !err;
+	for (unsigned int i = 0; i < b->n && !err; i++) {
+		s->stats.commands++;
 		s->stats.faults += b->result[i].faults;
 		s->stats.bytes += b->result[i].faults ? 0 : b->c[i].bytes;
 	}
+	pthread_mutex_unlock(&s->counting);
 }
 
-/* A command that does not end may still be at work: then nobody has a turn. */
+/* The command as the device gets it: the provider's addresses in its slice. */
+static struct nvme_sqe for_device(struct shared *s, struct command *c,
+				  unsigned int slot)
+{
+	uint64_t *list = nvme_list(&s->nvme, c->o->pair, slot);
+	struct nvme_sqe e = c->e;
+	uint64_t at[SHARED_PAGES_MAX] = { 0 };
+
+	for (size_t i = 0; i < c->npages; i++)
+		at[i] = slice_address(&c->o->slice, c->prot, c->page[i]);
+	e.prp1 = at[0];
+	e.prp2 = at[1];
+	if (c->npages > 2) {
+		memcpy(list, at + 1, (c->npages - 1) * sizeof(at[0]));
+		e.prp2 = nvme_list_bus(c->o->pair, slot);
+	}
+	return e;
+}
+
+/* A command that does not end may still be at work: the device is lost. */
 static int execute(struct shared *s, struct burst *b)
 {
 	unsigned int status[NVME_BURST] = { 0 };
@@ -478,19 +553,20 @@ static int execute(struct shared *s, struct burst *b)
 	int err;
 
 	for (unsigned int i = 0; i < b->n; i++)
-		e[i] = b->c[i].e;
+		e[i] = for_device(s, &b->c[i], i);
+	begin_count(s);
 	err = nvme_do(&s->nvme, b->o->pair, e, b->n, status);
 	if (err) {
 		s->lost = err;
 		vd_remote_reset(s->remote);
-		return err;
 	}
 	for (unsigned int i = 0; i < b->n; i++)
 		b->result[i].status = status[i];
-	count(s, b);
-	return 0;
+	end_count(s, b, err);
+	return err;
 }
 
+/* It is the provider's turn. */
 static int run_burst(struct shared *s, struct burst *b,
 		     const struct shared_io *io)
 {
@@ -500,27 +576,40 @@ static int run_burst(struct shared *s, struct burst *b,
 		err = add_command(s, b, &io->e[i]);
 	if (!err)
 		err = settle(s, b);
-	if (!err)
-		err = execute(s, b);
-	s->stats.refused += err != 0;
+	if (err)
+		return err;
+	err = execute(s, b);
+	bus_unshare(&s->bus);
 	return err;
+}
+
+static struct owner *find_provider(struct shared *s, uint32_t id)
+{
+	struct owner *o;
+
+	bus_share(&s->bus);
+	o = find(s, id);
+	bus_unshare(&s->bus);
+	return o && o->pair ? o : NULL;
 }
 
 int shared_do(struct shared *s, const struct shared_io *io,
 	      struct shared_result *out)
 {
-	struct burst b = { .n = 0 };
-	int err = -ENOENT;
+	struct burst b = { .o = find_provider(s, io->provider) };
+	int err;
 
 	if (io->n == 0 || io->n > NVME_BURST)
 		return -EINVAL;
-	bus_take(&s->bus);
-	b.o = find(s, io->provider);
-	if (b.o && b.o->pair) {
-		b.o->requests += io->n;
-		err = run_burst(s, &b, io);
-	}
-	bus_drop(&s->bus);
+	if (!b.o)
+		return -ENOENT;
+	pthread_mutex_lock(&b.o->turn);
+	err = run_burst(s, &b, io);
+	pthread_mutex_unlock(&b.o->turn);
+	pthread_mutex_lock(&s->counting);
+	b.o->requests += io->n;
+	s->stats.refused += err != 0;
+	pthread_mutex_unlock(&s->counting);
 	if (!err)
 		memcpy(out, b.result, io->n * sizeof(*out));
 	return err;
@@ -552,8 +641,23 @@ static size_t compare(struct shared *s, struct owner *o, unsigned int prot,
 	size_t differ = 0;
 
 	for (size_t i = 0; i < npages; i++, bus.v += NVME_PAGE)
-		differ += device_sees(s, bus.v) != engine_sees(o, bus, prot);
+		differ += device_sees(s, o, prot, bus.v) !=
+			  engine_sees(o, bus, prot);
 	return differ;
+}
+
+/* The bus is ours alone: nobody's turn is under way. */
+static int audit(struct shared *s, struct owner *o, unsigned int prot,
+		 vd_iova bus)
+{
+	bool denied = is_denied(o, bus, prot);
+	int err = 0;
+
+	if (s->stale || denied != o->denied) {
+		o->denied = denied;
+		err = renew(s);
+	}
+	return !err && o->crowded ? -ENOSPC : err;
 }
 
 int shared_audit(struct shared *s, uint32_t provider, unsigned int prot,
@@ -562,32 +666,33 @@ int shared_audit(struct shared *s, uint32_t provider, unsigned int prot,
 	struct owner *o;
 	int err = -ENOENT;
 
+	o = find_provider(s, provider);
+	if (!o)
+		return err;
+	pthread_mutex_lock(&o->turn);
 	bus_take(&s->bus);
-	o = find(s, provider);
-	if (o && o->reader)
-		err = is_denied(o, bus, prot) ? withdraw(s) :
-						take_turn(s, provider, prot);
+	err = audit(s, o, prot, bus);
 	if (!err)
 		*differ = compare(s, o, prot, bus, npages);
 	bus_drop(&s->bus);
+	pthread_mutex_unlock(&o->turn);
 	return err;
 }
 
 void shared_stats(struct shared *s, struct shared_stats *out)
 {
-	bus_take(&s->bus);
+	pthread_mutex_lock(&s->counting);
 	*out = s->stats;
-	bus_drop(&s->bus);
+	pthread_mutex_unlock(&s->counting);
 }
 
 uint64_t shared_requests(struct shared *s, uint32_t provider)
 {
-	struct owner *o;
+	struct owner *o = find_provider(s, provider);
 	uint64_t n;
 
-	bus_take(&s->bus);
-	o = find(s, provider);
+	pthread_mutex_lock(&s->counting);
 	n = o ? o->requests : 0;
-	bus_drop(&s->bus);
+	pthread_mutex_unlock(&s->counting);
 	return n;
 }

@@ -4,19 +4,21 @@
  * windows of its own: what translation hardware does, in software, before a
  * device model that cannot be trusted.
  *
- * A command is copied and the device is given what the engine translates for
- * its provider in its direction, and control memory. Each address is translated
- * as well: what is refused is in the engine's fault ring, and the regions must
- * agree. Then the command goes to the device as it is: what it aims elsewhere
- * lands nowhere, whatever the device reports. Control memory may not be named.
+ * A command is copied. Each address of it is translated for its provider in its
+ * direction: what is refused is in the engine's fault ring. The device has what
+ * the engine translates for all providers, each in a slice of the device's bus
+ * (slices.h), and must agree. Then the command goes to the device with its
+ * addresses in its provider's slice: what it aims elsewhere lands nowhere,
+ * whatever the device reports, and neither the others' memory nor control memory
+ * is anywhere in the slice. So commands of all providers, reads and writes, are
+ * in flight at the same time.
  *
- * The device has seven regions. They are not kept for all providers at once but
- * changed with whose turn it is: a burst begins with a provider's regions and
- * ends with its completion. So providers cannot reach each other, and one
- * provider may have six runs of contiguous memory.
+ * The device has seven regions: one is control memory, the others are divided
+ * evenly. They change only while nothing is in flight.
  *
- * Threads: all functions but create and destroy from any. The bus lock is held
- * over a burst; the engine's drain takes it, and then nothing is in flight.
+ * Threads: all functions but create and destroy from any; bursts of one provider
+ * take place one at a time. The bus is shared by bursts; the engine's drain has
+ * it alone, and then nothing is in flight.
  */
 #ifndef SHARED_SHARED_H
 #define SHARED_SHARED_H
@@ -59,7 +61,7 @@ int shared_map(struct shared *s, const struct vd_window_range *r);
 int shared_unmap(struct shared *s, const struct vd_window_range *r);
 
 /**
- * struct shared_io - a burst of commands, all of which read or all write
+ * struct shared_io - a burst of commands
  * @e: copied
  * @n: 1 to NVME_BURST; they are in flight together
  */
@@ -76,18 +78,18 @@ struct shared_result {
 
 /*
  * @out has room for each command. 0: they were carried out, with whatever
- * faults. Else none was begun: -EINVAL: @n, no read, write or flush, both
- * directions, too long, or misaligned; -ENOENT: no such provider; -EACCES: one
- * names control memory; -ENOSPC: the provider's memory is in more than six
- * runs; -EFAULT: a list of pages cannot be read; -EAGAIN: the windows change
- * faster than one can look. Others: the device is lost.
+ * faults. Else none was begun: -EINVAL: @n, no read, write or flush, too long,
+ * or misaligned; -ENOENT: no such provider; -ENOSPC: the provider's memory is in
+ * more runs than it has regions; -EFAULT: a list of pages cannot be read;
+ * -EAGAIN: the windows change faster than one can look, or lead to memory at a
+ * bus address that is in no slice. Others: the device is lost.
  */
 int shared_do(struct shared *s, const struct shared_io *io,
 	      struct shared_result *out);
 
 /*
- * Hold the device against the engine: give @provider the bus and ask the engine
- * of each of @npages pages from @bus on where it leads. *@differ: pages that one
+ * Hold the device against the engine, while nothing is in flight: ask the engine
+ * of each of @npages pages from @bus on where it leads for @provider. *@differ: pages that one
  * of them lets through and the other does not, or to other memory. What the
  * engine refuses is in its fault ring.
  */
@@ -96,6 +98,10 @@ int shared_audit(struct shared *s, uint32_t provider, unsigned int prot,
 
 struct shared_stats {
 	uint64_t bursts, commands, syncs, drains, faults, refused, bytes;
+	uint64_t overlapped; /* bursts begun while another was in flight */
+	/* Drains that found commands in flight, and of every provider. */
+	uint64_t waited, waited_for_all;
+	unsigned int in_flight; /* bursts, now */
 };
 
 void shared_stats(struct shared *s, struct shared_stats *out);

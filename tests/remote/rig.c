@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ int tear_down(void **state)
 
 	if (!g)
 		return 0;
+	kill(g->qemu, SIGCONT); /* where a test that stopped it has failed */
 	shared_destroy(g->s);
 	spawn_reap(g->qemu);
 	close(g->disk_fd);

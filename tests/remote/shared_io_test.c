@@ -3,129 +3,13 @@
  * A real adapter, shared, by two providers at work and a client, while their
  * windows are split, lent and merged.
  */
-#include "rig.h"
+#include "worker.h"
 
-#include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 
-#define MANY   4u /* transfers at once */
 #define ROUNDS 16
-
-/*
- * A provider at work: transfers in its part of the window and of the disk.
- * While it has no window, everything it does must be refused.
- */
-struct worker {
-	struct rig *g;
-	uint32_t provider;
-	unsigned int page; /* where its part begins */
-	atomic_bool stop;
-	atomic_ulong verified, refused, bad;
-	pthread_t thread;
-};
-
-static unsigned int faults_of(const struct shared_result *r)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < MANY; i++)
-		n += r[i].faults;
-	return n;
-}
-
-static bool write_and_check(struct worker *w, const struct transfer *t, uint64_t seed)
-{
-	struct shared_result r[MANY];
-
-	for (unsigned int i = 0; i < MANY; i++)
-		stamp(page_of(w->g, w->provider, t[i].page), t[i].n * PAGE, seed + i);
-	if (transfer_all(w->g, t, MANY, r) || faults_of(r))
-		return false;
-	for (unsigned int i = 0; i < MANY; i++)
-		w->bad += r[i].status != 0 ||
-			  !on_disk(w->g, t[i].offset, page_of(w->g, w->provider, t[i].page),
-				   t[i].n * PAGE);
-	return true;
-}
-
-/* Into pages with canaries, which are there again afterwards. */
-static bool read_and_check(struct worker *w, const struct transfer *t, const struct transfer *out)
-{
-	struct shared_result r[MANY];
-	bool done = !transfer_all(w->g, t, MANY, r) && !faults_of(r);
-
-	for (unsigned int i = 0; i < MANY; i++) {
-		unsigned char *to = page_of(w->g, w->provider, t[i].page);
-		const unsigned char *want = page_of(w->g, w->provider, out[i].page);
-		size_t len = t[i].n * PAGE;
-
-		w->bad += done && (r[i].status != 0 || memcmp(to, want, len) != 0);
-		w->bad += !is_canary(to + len, (SPAN - t[i].n) * PAGE);
-		w->verified += done ? 2 * len : 0;
-		memset(to, CANARY, len);
-	}
-	return done;
-}
-
-/* MANY transfers in flight at once; lists, then sources, then targets. */
-static void work_once(struct worker *w, uint64_t seed)
-{
-	struct transfer out[MANY], in[MANY];
-
-	for (unsigned int i = 0; i < MANY; i++) {
-		out[i] = (struct transfer){
-			.provider = w->provider,
-			.opcode = NVME_WRITE,
-			.offset = (uint64_t)w->provider * (4 << 20) +
-				  (seed / 8 % 16 * MANY + i) * SPAN * PAGE,
-			.page = w->page + MANY + i * SPAN,
-			.n = 1 + (unsigned int)(seed + i) % SPAN,
-			.list = w->page + i,
-		};
-		in[i] = out[i];
-		in[i].opcode = NVME_READ;
-		in[i].page += MANY * SPAN;
-	}
-	w->refused += !write_and_check(w, out, seed) || !read_and_check(w, in, out);
-}
-
-static void *work(void *arg)
-{
-	struct worker *w = arg;
-	uint64_t seed = 88172645463325252u + w->provider;
-
-	while (!w->stop) {
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
-		work_once(w, seed);
-	}
-	return NULL;
-}
-
-static void start(struct worker *w, struct rig *g, uint32_t provider, unsigned int page)
-{
-	*w = (struct worker){ .g = g, .provider = provider, .page = page };
-	assert_int_equal(pthread_create(&w->thread, NULL, work, w), 0);
-}
-
-static void finish(struct worker *w)
-{
-	w->stop = true;
-	pthread_join(w->thread, NULL);
-}
-
-/* Until the counter has moved by @n: the worker goes on meanwhile. */
-static void wait_more(atomic_ulong *counter, unsigned long n)
-{
-	unsigned long from = *counter;
-
-	for (int i = 0; i < 20000 && *counter < from + n; i++)
-		poll(NULL, 0, 1);
-	assert_true(*counter >= from + n);
-}
+#define TIMES  4 /* bursts that overlap, in each state */
 
 /* The client's pages are reached by the provider's device, and only while lent. */
 static void lend_and_take_back(struct rig *g)
@@ -177,20 +61,24 @@ static void split_lend_merge(struct rig *g, struct worker *one, struct worker *t
 
 	wait_more(&one->verified, 16 * PAGE);
 	wait_more(&two->refused, 2);
+	wait_overlap(g, TIMES);
 	assert_int_equal(vd_window_split(g->a, &split), 0);
 	assert_int_equal(vd_window_query(g->a, WINDOW, &w), 0);
 	assert_int_equal(w.len, HALF);
 	assert_int_equal(map(g, TWO, PART, HALF, HALF - LENT), 0);
 	wait_more(&one->verified, 16 * PAGE);
 	wait_more(&two->verified, 16 * PAGE);
+	wait_overlap(g, TIMES);
 	lend_and_take_back(g);
 	wait_more(&two->verified, 16 * PAGE);
+	wait_overlap(g, TIMES);
 	assert_int_equal(vd_window_merge(g->a, &merge), 0);
 	assert_int_equal(vd_window_query(g->a, WINDOW, &w), 0);
 	assert_int_equal(w.len, NPAGES);
 	assert_int_equal(w.owner, ONE);
 	assert_int_equal(vd_window_query(g->a, PART, &w), -ENOENT);
 	wait_more(&two->refused, 2);
+	wait_overlap(g, TIMES);
 	audit(g);
 	forget_faults(g);
 }
@@ -206,11 +94,15 @@ static void report(struct rig *g, const struct worker *one, const struct worker 
 		      "%llu merges\n",
 		      s, one->verified, two->verified, (unsigned long long)a.splits,
 		      (unsigned long long)a.loans, (unsigned long long)a.merges);
+	print_message("# %llu of %llu bursts while the other's was in flight; of %llu drains "
+		      "%llu waited for one, %llu for both\n",
+		      (unsigned long long)h.overlapped, (unsigned long long)h.bursts,
+		      (unsigned long long)h.drains, (unsigned long long)h.waited,
+		      (unsigned long long)h.waited_for_all);
 	print_message("# %llu commands, %llu addresses refused, %llu faults (audits' too), "
-		      "%llu region updates, %llu drains\n",
+		      "%llu region updates\n",
 		      (unsigned long long)h.commands, (unsigned long long)h.faults,
-		      (unsigned long long)a.nfaults, (unsigned long long)h.syncs,
-		      (unsigned long long)h.drains);
+		      (unsigned long long)a.nfaults, (unsigned long long)h.syncs);
 }
 
 static double now(void)
@@ -219,6 +111,16 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Changes came while commands were in flight, and had to wait for them. */
+static void expect_waits(struct rig *g)
+{
+	struct shared_stats s;
+
+	shared_stats(g->s, &s);
+	assert_true(s.drains >= 4 * ROUNDS);
+	assert_true(s.waited > 0);
 }
 
 /* What neither provider may reach has not changed. */
@@ -230,8 +132,9 @@ static void check_canaries(struct rig *g)
 }
 
 /*
- * T2.2, T2.9, T2.10 on a real device model: both work all along; the second
- * begins without a window, gets its part, lends a piece of it, loses it again.
+ * T2.2, T2.9, T2.10 on a real device model: both have commands in flight at the
+ * same time all along, before, between and after the changes; the second begins
+ * without a window, gets its part, lends a piece of it, loses it again.
  */
 static void t2_shared_under_io(void **state)
 {
@@ -249,6 +152,7 @@ static void t2_shared_under_io(void **state)
 	assert_int_equal(one.bad, 0);
 	assert_int_equal(two.bad, 0);
 	assert_int_equal(one.refused, 0);
+	expect_waits(g);
 	check_canaries(g);
 	report(g, &one, &two, now() - begin);
 }

@@ -192,23 +192,20 @@ struct bad_row {
 };
 
 static const struct bad_row bad_rows[] = {
-	{ NVME_BUS, 0, 8, NVME_READ, 0, -EACCES }, /* its own queues */
-	{ NVME_BUS + NVME_MEMORY_LEN - PAGE, 0, 8, NVME_READ, 0, -EACCES },
-	{ BUS, NVME_BUS, 16, NVME_READ, 0, -EACCES },
 	{ BUS + 1, 0, 8, NVME_READ, 0, -EINVAL },
 	{ BUS, 1, 8, NVME_READ, 0, -EINVAL },
 	{ BUS, 0, 8, NVME_READ, 0x40, -EINVAL }, /* a scatter list */
 	{ BUS, 0, 8, 9, 0, -EINVAL },
 	{ BUS, 0, 65536, NVME_READ, 0, -EINVAL },
 	{ BUS, BUS + 100 * PAGE, 64, NVME_READ, 0, -EFAULT }, /* list unmapped */
-	{ BUS, BUS + PAGE, 24, NVME_READ, 0, -EACCES },	      /* names control memory */
+	{ BUS, BUS + PAGE, 24, NVME_READ, 0, -EINVAL },	      /* names half a page */
 };
 
 static void hostile_commands(void **state)
 {
 	struct rig *g = rig(state);
 	struct shared_result r;
-	uint64_t list[2] = { BUS + 2 * PAGE, NVME_BUS };
+	uint64_t list[2] = { BUS + 2 * PAGE, BUS + 3 * PAGE + 8 };
 
 	assert_int_equal(map(g, ONE, WINDOW, 0, 8), 0);
 	memcpy(page_of(g, ONE, 1), list, sizeof(list));
@@ -232,15 +229,14 @@ static void hostile_commands(void **state)
 static void hostile_bursts(void **state)
 {
 	struct rig *g = rig(state);
-	struct transfer t[NVME_BURST] = { { ONE, NVME_READ, 0, 1, 1, 0 },
-					  { ONE, NVME_WRITE, 0, 2, 1, 0 } };
+	struct transfer t[NVME_BURST] = { { ONE, NVME_READ, 0, 1, 1, 0 }, { ONE, 9, 0, 2, 1, 0 } };
 	struct shared_result r[NVME_BURST];
 	struct nvme_sqe e = { .opcode = NVME_FLUSH };
 	struct shared_io io = { .provider = ONE, .e = &e };
 
 	assert_int_equal(map(g, ONE, WINDOW, 0, 16), 0);
 	put_on_disk(g, 0, 3, PAGE);
-	assert_int_equal(transfer_all(g, t, 2, r), -EINVAL); /* both directions */
+	assert_int_equal(transfer_all(g, t, 2, r), -EINVAL); /* no such command */
 	assert_true(is_canary(page_of(g, ONE, 1), PAGE));
 	t[1] = (struct transfer){ ONE, NVME_READ, 0, 2, SPAN, 200 };
 	assert_int_equal(transfer_all(g, t, 2, r), -EFAULT); /* the second's list */
@@ -263,6 +259,98 @@ static void hostile_bursts(void **state)
 		assert_int_equal(on_disk(g, 0, page_of(g, ONE, t[i].page), PAGE), i != 3);
 	}
 	assert_true(is_canary(page_of(g, ONE, 100), PAGE));
+}
+
+/* The two directions in one burst; the entries of one are for it alone. */
+static void both_directions(void **state)
+{
+	struct vd_window_range from = range(ONE, WINDOW, 2, 1, VD_READ);
+	struct vd_window_range to = range(ONE, WINDOW, 3, 1, VD_WRITE);
+	const struct transfer t[] = { { ONE, NVME_WRITE, 65536, 2, 1, 0 },
+				      { ONE, NVME_READ, 131072, 3, 1, 0 },
+				      { ONE, NVME_READ, 131072, 2, 1, 0 },
+				      { ONE, NVME_WRITE, 196608, 3, 1, 0 } };
+	struct rig *g = rig(state);
+	struct shared_result r[4];
+	unsigned char was[PAGE];
+
+	assert_int_equal(shared_map(g->s, &from), 0);
+	assert_int_equal(shared_map(g->s, &to), 0);
+	put_on_disk(g, 131072, 9, PAGE);
+	stamp(page_of(g, ONE, 2), PAGE, 10);
+	memcpy(was, page_of(g, ONE, 2), PAGE);
+	audit(g);
+	assert_int_equal(transfer_all(g, t, 4, r), 0);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(r[i].faults, i >= 2);
+	assert_true(on_disk(g, 65536, was, PAGE));
+	assert_memory_equal(page_of(g, ONE, 2), was, PAGE);
+	assert_true(on_disk(g, 131072, page_of(g, ONE, 3), PAGE));
+	assert_false(on_disk(g, 196608, page_of(g, ONE, 3), PAGE));
+}
+
+/*
+ * Wherever a provider aims: control memory and the neighbour's slice of the
+ * device's bus are at addresses that it cannot say. By itself and by a list.
+ */
+static void other_slices(void **state)
+{
+	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct rig *g = rig(state);
+	struct nvme_sqe e[2] = {
+		{ .opcode = NVME_READ, .cdw12 = 7 },
+		{ .opcode = NVME_READ, .cdw12 = 23, .prp1 = BUS + 2 * PAGE, .prp2 = BUS + PAGE }
+	};
+	struct shared_io io = { .provider = ONE, .e = e, .n = 2 };
+	struct shared_result r[2];
+
+	assert_int_equal(map(g, ONE, WINDOW, 1, 4), 0);
+	assert_int_equal(vd_window_split(g->a, &split), 0);
+	assert_int_equal(map(g, TWO, PART, HALF, HALF), 0);
+	put_on_disk(g, 0, 5, SPAN * PAGE);
+	for (uint64_t i = 0; i < 12; i++) {
+		uint64_t slice = i < 10 ? i << 40 : UINT64_MAX << (i * 4);
+		uint64_t at[] = { slice + NVME_BUS, slice + BUS + HALF * PAGE };
+
+		for (size_t k = 0; k < 2; k++) {
+			memcpy(page_of(g, ONE, 1), at, sizeof(at));
+			e[0].prp1 = at[k];
+			forget_faults(g);
+			assert_int_equal(shared_do(g->s, &io, r), 0);
+			assert_int_equal(r[0].faults, 1);
+			assert_int_equal(r[1].faults, 2);
+		}
+	}
+	assert_true(is_canary(page_of(g, TWO, 0), LEN));
+	assert_true(is_canary(page_of(g, ONE, 5), LEN - 5 * PAGE));
+	assert_true(lands(g, ONE, ONE, 3, r)); /* the controls */
+	assert_true(lands(g, TWO, TWO, HALF, r));
+}
+
+/*
+ * A provider whose memory is in more runs than it has regions has none of them,
+ * and the other has all of its own.
+ */
+static void too_many_runs(void **state)
+{
+	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct rig *g = rig(state);
+	struct shared_result r;
+	struct transfer t = { ONE, NVME_READ, 0, 2, 1, 0 };
+
+	assert_int_equal(vd_window_split(g->a, &split), 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(map(g, ONE, WINDOW, 2 * i, 1), 0);
+		assert_int_equal(map(g, TWO, PART, HALF + 2 * i, 1), 0);
+	}
+	assert_true(lands(g, ONE, ONE, 4, &r));
+	assert_true(lands(g, TWO, TWO, HALF + 4, &r));
+	assert_int_equal(map(g, ONE, WINDOW, 6, 1), 0);
+	assert_int_equal(transfer(g, &t, &r), -ENOSPC);
+	assert_true(lands(g, TWO, TWO, HALF + 4, &r));
+	assert_int_equal(unmap(g, ONE, WINDOW, 0, 1), 0);
+	assert_true(lands(g, ONE, ONE, 6, &r));
+	audit(g);
 }
 
 /* Both sides are told what they have, and can ask again. */
@@ -309,6 +397,7 @@ int main(void)
 		rigged(data_goes_round), rigged(aimed_outside),	   rigged(t2_2_a_split_is_at_once),
 		rigged(nothing_leaks),	 rigged(directions),	   rigged(lists_are_copied),
 		rigged(permit_and_deny), rigged(hostile_commands), rigged(hostile_bursts),
+		rigged(both_directions), rigged(other_slices),	   rigged(too_many_runs),
 		rigged(t2_10_told),	 rigged(the_device_dies),
 	};
 
