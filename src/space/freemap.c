@@ -13,6 +13,9 @@
  * The lowest block is found by going up until a word has a clear bit, and down
  * along the lowest ones.
  *
+ * 64 words that become alike are changed as one word of level 1, so what a long
+ * run costs is little beside what it is for.
+ *
  * Clear means free, so zeroed memory is a map in which everything is free: what
  * no run has touched yet, the kernel has not given us either. Bits beyond the
  * last page are set, and behind each bitmap stands a word of ones, so no search
@@ -23,6 +26,7 @@
 #include <errno.h>
 #include <mem.h>
 #include <stddef.h>
+#include <string.h>
 
 #define ONES UINT64_MAX
 
@@ -71,9 +75,10 @@ static unsigned int norders(uint64_t taken)
 	return k;
 }
 
-static void rows_set(struct freemap_rows *r, uint64_t i)
+/* Set bit @i of row @h, and what follows from it above. */
+static void rows_set(struct freemap_rows *r, unsigned int h, uint64_t i)
 {
-	for (unsigned int h = 0; h < r->n; h++, i /= 64) {
+	for (; h < r->n; h++, i /= 64) {
 		uint64_t *word = &r->row[h][i / 64];
 
 		*word |= (uint64_t)1 << (i % 64);
@@ -82,9 +87,9 @@ static void rows_set(struct freemap_rows *r, uint64_t i)
 	}
 }
 
-static void rows_clear(struct freemap_rows *r, uint64_t i)
+static void rows_clear(struct freemap_rows *r, unsigned int h, uint64_t i)
 {
-	for (unsigned int h = 0; h < r->n; h++, i /= 64) {
+	for (; h < r->n; h++, i /= 64) {
 		uint64_t *word = &r->row[h][i / 64], was = *word;
 
 		*word &= ~((uint64_t)1 << (i % 64));
@@ -119,14 +124,14 @@ static bool change_word(struct freemap_level *l, uint64_t i, uint64_t taken)
 
 	l->word[i] = taken;
 	while (from > to)
-		rows_set(&l->lacks[--from], i);
+		rows_set(&l->lacks[--from], 0, i);
 	for (; from < to; from++)
-		rows_clear(&l->lacks[from], i);
+		rows_clear(&l->lacks[from], 0, i);
 	return !was != !taken;
 }
 
-static void put_word_at(struct freemap *m, struct freemap_level *l, uint64_t i,
-			uint64_t taken)
+static void put_word(struct freemap *m, struct freemap_level *l, uint64_t i,
+		     uint64_t taken)
 {
 	while (change_word(l, i, taken) && ++l < m->level + m->nlevels) {
 		uint64_t bit = (uint64_t)1 << (i % 64);
@@ -136,9 +141,20 @@ static void put_word_at(struct freemap *m, struct freemap_level *l, uint64_t i,
 	}
 }
 
-static void put_word(struct freemap *m, uint64_t i, uint64_t taken)
+/* The 64 words of level 0 below word @i of level 1; @taken: all ones or 0. */
+static void put_group(struct freemap *m, uint64_t i, uint64_t taken)
 {
-	put_word_at(m, m->level, i, taken);
+	struct freemap_level *l = m->level;
+
+	memset(&l->word[i * 64], (int)(taken & 0xff), 64 * sizeof(*l->word));
+	for (unsigned int k = 0; k < FREEMAP_ORDERS; k++) {
+		l->lacks[k].row[0][i] = taken;
+		if (taken)
+			rows_set(&l->lacks[k], 1, i);
+		else
+			rows_clear(&l->lacks[k], 1, i);
+	}
+	put_word(m, l + 1, i, taken);
 }
 
 /* The bits of word @i that stand for pages @first to before @end. */
@@ -153,20 +169,32 @@ static uint64_t bits_in(uint64_t i, uint64_t first, uint64_t end)
 	return bits;
 }
 
+static void put_pages(struct freemap *m, uint64_t first, uint64_t end,
+		      uint64_t taken)
+{
+	struct freemap_level *l = m->level;
+
+	for (uint64_t i = first / 64; i < words_of(end);) {
+		uint64_t bits = bits_in(i, first, end);
+
+		if (i % 64 == 0 && bits == ONES && (i + 64) * 64 <= end) {
+			put_group(m, i / 64, taken);
+			i += 64;
+			continue;
+		}
+		put_word(m, l, i, (l->word[i] & ~bits) | (taken & bits));
+		i++;
+	}
+}
+
 void freemap_take(struct freemap *m, uint64_t first, uint64_t n)
 {
-	uint64_t end = first + n;
-
-	for (uint64_t i = first / 64; i < words_of(end); i++)
-		put_word(m, i, m->level->word[i] | bits_in(i, first, end));
+	put_pages(m, first, first + n, ONES);
 }
 
 void freemap_give(struct freemap *m, uint64_t first, uint64_t n)
 {
-	uint64_t end = first + n;
-
-	for (uint64_t i = first / 64; i < words_of(end); i++)
-		put_word(m, i, m->level->word[i] & ~bits_in(i, first, end));
+	put_pages(m, first, first + n, 0);
 }
 
 /* The first page from @page on that is taken, or the end. */
@@ -324,7 +352,7 @@ uint32_t freemap_take_runs(struct freemap *m, unsigned int order, uint32_t max,
 			taken |= run << bit;
 			first[n++] = (uint32_t)(i * 64 + bit);
 		}
-		put_word(m, i, taken);
+		put_word(m, m->level, i, taken);
 	}
 	return n;
 }
@@ -397,7 +425,7 @@ static void close_ends(struct freemap *m)
 
 		l->word[words_of(l->nbits)] = ONES;
 		if (l->nbits % 64)
-			put_word_at(m, l, i, l->word[i] | bits_from(l->nbits));
+			put_word(m, l, i, l->word[i] | bits_from(l->nbits));
 	}
 }
 

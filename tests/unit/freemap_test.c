@@ -187,6 +187,32 @@ static void every_length(void **state)
 	against_an_array(1000, 7, 4000);
 }
 
+/* Ranges that begin and end beside multiples of 64 words. */
+static void edges(void **state)
+{
+	static const uint64_t at[] = { 0,    1,	   63,	 64,   65,   4031, 4032, 4033, 4095,
+				       4096, 4097, 4159, 4160, 8191, 8192, 8193, 12287 };
+	static struct naive n;
+	uint64_t seed = 1;
+
+	(void)state;
+	open_map(&n, 12288, 0);
+	for (size_t a = 0; a < ARRAY_LEN(at); a++) {
+		for (size_t b = a + 1; b < ARRAY_LEN(at); b++) {
+			take(&n, at[a], at[b] - at[a]);
+			assert_int_equal(freemap_longest(&n.m), naive_longest(&n));
+			check_search(&n, &seed);
+			give(&n, at[a], at[b] - at[a]);
+			assert_int_equal(freemap_longest(&n.m), 12288);
+			take(&n, 0, 12288);
+			give(&n, at[a], at[b] - at[a]);
+			assert_int_equal(freemap_longest(&n.m), at[b] - at[a]);
+			give(&n, 0, 12288);
+		}
+	}
+	freemap_end(&n.m);
+}
+
 /* Few pages left in a map of several levels. */
 static void nearly_full(void **state)
 {
@@ -259,9 +285,9 @@ static void no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_length), cmocka_unit_test(nearly_full),
-		cmocka_unit_test(huge),		cmocka_unit_test(orders),
-		cmocka_unit_test(no_memory),
+		cmocka_unit_test(every_length), cmocka_unit_test(edges),
+		cmocka_unit_test(nearly_full),	cmocka_unit_test(huge),
+		cmocka_unit_test(orders),	cmocka_unit_test(no_memory),
 	};
 
 	return run_all(tests);
