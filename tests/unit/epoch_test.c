@@ -65,11 +65,82 @@ static void waits_for_who_is_inside(void **state)
 	epoch_end(&e);
 }
 
+static void announce(struct epoch_slot *s, uint32_t times)
+{
+	for (uint32_t i = 0; i < times; i++) {
+		epoch_enter(s);
+		epoch_exit(s);
+	}
+}
+
+/* A reader that sees no writer leaves out its fence, until there is one. */
+static void fences_only_while_there_are_writers(void **state)
+{
+	struct epoch_slot *s;
+	struct epoch e;
+
+	(void)state;
+	assert_int_equal(epoch_init(&e, 2), 0);
+	if (!e.has_barrier) {
+		epoch_end(&e);
+		skip(); /* this kernel has no membarrier() */
+	}
+	s = epoch_join(&e);
+	announce(s, EPOCH_QUIET - 1);
+	assert_int_equal(s->mode, EPOCH_FENCED);
+	announce(s, 1);
+	assert_int_equal(s->mode, EPOCH_PLAIN);
+	epoch_wait(&e);
+	assert_int_equal(s->mode, EPOCH_FENCED);
+	announce(s, EPOCH_QUIET); /* there was a writer since the last look */
+	assert_int_equal(s->mode, EPOCH_FENCED);
+	announce(s, EPOCH_QUIET);
+	assert_int_equal(s->mode, EPOCH_PLAIN);
+	epoch_end(&e);
+}
+
+static void without_a_barrier_it_always_fences(void **state)
+{
+	struct epoch_slot *s;
+	struct epoch e;
+
+	(void)state;
+	assert_int_equal(epoch_init(&e, 2), 0);
+	e.has_barrier = false;
+	s = epoch_join(&e);
+	announce(s, 3 * EPOCH_QUIET);
+	assert_int_equal(s->mode, EPOCH_FENCED);
+	epoch_end(&e);
+}
+
+/* A slot that changes hands keeps its mode: a writer may be turning it. */
+static void a_slot_keeps_its_mode(void **state)
+{
+	struct epoch_slot *s;
+	struct epoch e;
+
+	(void)state;
+	assert_int_equal(epoch_init(&e, 1), 0);
+	s = epoch_join(&e);
+	s->mode = EPOCH_TURNING;
+	epoch_leave(s);
+	assert_ptr_equal(epoch_join(&e), s);
+	assert_int_equal(s->mode, EPOCH_TURNING);
+	announce(s, 2 * EPOCH_QUIET); /* only a writer ends a turn */
+	assert_int_equal(s->mode, EPOCH_TURNING);
+	epoch_wait(&e);
+	assert_int_equal(s->mode, EPOCH_FENCED);
+	epoch_end(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_are_lines_of_their_own),
 		cmocka_unit_test(waits_for_who_is_inside),
+		cmocka_unit_test(fences_only_while_there_are_writers),
+		cmocka_unit_test(without_a_barrier_it_always_fences),
+		cmocka_unit_test(a_slot_keeps_its_mode),
 	};
 
 	return run_all(tests);
