@@ -45,8 +45,14 @@ static struct vd_adapter *adapter_new(const struct vd_adapter_cfg *cfg)
 	a->device = mem_zalloc(a->max_devices, sizeof(*a->device));
 	if (!a->device)
 		goto err_window;
+	a->nothing = view_runs_new(a->nregs);
+	if (!a->nothing)
+		goto err_device;
+	a->nothing->denied = true;
 	return a;
 
+err_device:
+	mem_free(a->device);
 err_window:
 	mem_free(a->window);
 err_epoch:
@@ -145,6 +151,7 @@ void vd_adapter_destroy(struct vd_adapter *a)
 	lock_end(&a->fault_lock);
 	lock_end(&a->lock);
 	lock_end(&a->change);
+	mem_free(a->nothing);
 	mem_free(a->device);
 	mem_free(a->window);
 	epoch_end(&a->epoch);
@@ -158,6 +165,13 @@ struct adevice *adapter_device(struct vd_adapter *a, uint32_t id)
 			return a->device[i];
 	}
 	return NULL;
+}
+
+void adapter_show(struct vd_adapter *a, struct adevice *dev)
+{
+	const struct view_runs *r = view_shown(&dev->owner->view);
+
+	atom_store(&dev->shown, (uintptr_t)(dev->denied ? a->nothing : r));
 }
 
 static int check_attach(struct vd_adapter *a, uint32_t device,
@@ -189,6 +203,7 @@ int vd_adapter_attach(struct vd_adapter *a, uint32_t device, uint32_t owner)
 	if (!err) {
 		dev->id = device;
 		dev->owner = o;
+		adapter_show(a, dev);
 		o->ndevices++;
 		a->device[a->ndevices++] = dev;
 	}
@@ -198,13 +213,15 @@ int vd_adapter_attach(struct vd_adapter *a, uint32_t device, uint32_t owner)
 	return err;
 }
 
-static void set_denied(struct vd_adapter *a, uint32_t device, uint32_t denied,
+static void set_denied(struct vd_adapter *a, uint32_t device, bool denied,
 		       struct adevice **out)
 {
 	lock_take(&a->lock);
 	*out = adapter_device(a, device);
-	if (*out)
-		atom_store32(&(*out)->denied, denied);
+	if (*out) {
+		(*out)->denied = denied;
+		adapter_show(a, *out);
+	}
 	lock_drop(&a->lock);
 }
 
@@ -226,7 +243,7 @@ int vd_adapter_deny(struct vd_adapter *a, uint32_t device)
 	int err = -ENODEV;
 
 	lock_take(&a->change);
-	set_denied(a, device, 1, &dev);
+	set_denied(a, device, true, &dev);
 	if (dev)
 		err = bring_to_rest(a, dev);
 	lock_drop(&a->change);
@@ -238,7 +255,7 @@ int vd_adapter_permit(struct vd_adapter *a, uint32_t device)
 	struct adevice *dev;
 
 	lock_take(&a->change);
-	set_denied(a, device, 0, &dev);
+	set_denied(a, device, false, &dev);
 	lock_drop(&a->change);
 	return dev ? 0 : -ENODEV;
 }

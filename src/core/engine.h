@@ -37,6 +37,7 @@ struct window {
 	uint32_t id;
 	struct owner *owner, *via;
 	struct window *lender;	/* NULL: a top window */
+	uint32_t nloans;	/* whose lender it is */
 	struct vd_table *table; /* NULL: the register is free */
 	uint64_t bus, first, len;
 	/* Entries that nobody reaches, because they are changing hands. */
@@ -49,8 +50,9 @@ struct adevice {
 	unsigned char before[EPOCH_LINE];
 	uint32_t id;
 	uint32_t nreaders;
-	uint32_t denied; /* read without a lock */
+	bool denied;
 	struct owner *owner;
+	uint64_t shown; /* pointer to what its readers see, without a lock */
 	unsigned char after[EPOCH_LINE];
 };
 
@@ -59,6 +61,7 @@ struct vd_adapter {
 	void *opaque;
 	uint32_t nregs, flags, max_devices;
 	struct epoch epoch;
+	struct view_runs *nothing; /* what a denied device sees; owned */
 
 	struct lock change;
 	struct lock lock;	 /* the entry lock; guards all that follows */
@@ -77,6 +80,9 @@ struct vd_adapter {
 /* adapter.c */
 struct adevice *adapter_device(struct vd_adapter *a, uint32_t id)
 	MUST_HOLD(a->lock);
+
+/* Its readers see what its owner shows, or nothing if it is denied. */
+void adapter_show(struct vd_adapter *a, struct adevice *dev) MUST_HOLD(a->lock);
 
 /* 0 or -EIO. */
 int adapter_drain(struct vd_adapter *a, const struct vd_drain *what)

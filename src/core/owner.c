@@ -153,6 +153,10 @@ void owner_publish(struct vd_adapter *a, struct owner *via)
 			view_add(r, a->window, a->nregs, w);
 	}
 	view_show(&via->view, r);
+	for (uint32_t i = 0; i < a->ndevices; i++) {
+		if (a->device[i]->owner == via)
+			adapter_show(a, a->device[i]);
+	}
 	lock_drop(&a->lock);
 	epoch_wait(&a->epoch);
 }

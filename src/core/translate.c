@@ -3,8 +3,8 @@
  * A look-up: a bounds check on a handful of runs, the one that was right last
  * time first; one load from the table; one bounds check on the owner's memory.
  *
- * The hint is an index into the view that was shown at enter. It needs no
- * generation: an index that fits no more is only a guess that is wrong.
+ * The hint is a place in the view that was shown at enter. It needs no
+ * generation: a place that fits no more is only a guess that is wrong.
  *
  * What runs over many entries is written once and compiled for each format and
  * for tables of one and two levels.
@@ -21,11 +21,10 @@
 struct vd_reader {
 	unsigned char before[EPOCH_LINE]; /* no line with another reader */
 	struct epoch_slot *slot;
+	struct adevice *device;
 	const struct view_runs *runs; /* inside: what the device sees */
 	const struct view_run *hint;  /* inside: one of them */
-	uint64_t nhint;
-	bool denied; /* inside */
-	struct adevice *device;
+	uint64_t at;		      /* of the hint, behind @runs */
 	struct vd_adapter *a;
 	unsigned char after[EPOCH_LINE];
 };
@@ -39,6 +38,7 @@ int vd_reader_create(struct vd_adapter *a, uint32_t device,
 	if (!r)
 		return -ENOMEM;
 	r->a = a;
+	r->at = offsetof(struct view_runs, run);
 	lock_take(&a->lock);
 	r->device = adapter_device(a, device);
 	if (r->device) {
@@ -66,16 +66,14 @@ void vd_reader_destroy(struct vd_reader *r)
 	mem_free(r);
 }
 
-static inline void enter(struct vd_reader *r)
+static ALWAYS_INLINE void enter(struct vd_reader *r)
 {
+	uintptr_t runs;
+
 	epoch_enter(r->slot);
-	r->runs = view_shown(&r->device->owner->view);
-	if (r->nhint > r->runs->n)
-		r->nhint = r->runs->n;
-	r->hint = &r->runs->run[r->nhint];
-	r->denied = atom_load32(&r->device->denied);
-	if (r->denied) /* the run behind the last matches nothing */
-		r->hint = &r->runs->run[r->runs->n];
+	runs = (uintptr_t)atom_load(&r->device->shown);
+	r->runs = (const struct view_runs *)runs;
+	r->hint = (const struct view_run *)(runs + r->at);
 }
 
 void vd_reader_enter(struct vd_reader *r)
@@ -95,14 +93,14 @@ static bool is_in(const struct view_run *run, uint64_t bus)
 
 static const struct view_run *find_run(struct vd_reader *r, uint64_t bus)
 {
-	const struct view_runs *runs = r->runs;
+	for (uint64_t i = 0; i < r->runs->n; i++) {
+		const struct view_run *run = &r->runs->run[i];
 
-	for (uint64_t i = 0; !r->denied && i < runs->n; i++) {
-		if (is_in(&runs->run[i], bus)) {
-			r->nhint = i;
-			r->hint = &runs->run[i];
-			return r->hint;
-		}
+		if (!is_in(run, bus))
+			continue;
+		r->hint = run;
+		r->at = (uint64_t)((uintptr_t)run - (uintptr_t)r->runs);
+		return run;
 	}
 	return NULL;
 }
@@ -110,7 +108,7 @@ static const struct view_run *find_run(struct vd_reader *r, uint64_t bus)
 /* Outside all runs: past the end of one, or before the first. */
 static int miss(const struct vd_reader *r, uint64_t bus)
 {
-	if (r->denied)
+	if (r->runs->denied)
 		return -EPERM;
 	for (uint64_t i = 0; i < r->runs->n; i++) {
 		if (r->runs->run[i].bus <= bus)

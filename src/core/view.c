@@ -10,13 +10,21 @@
 #include <mem.h>
 #include <errno.h>
 
+struct view_runs *view_runs_new(uint32_t nregs)
+{
+	uint64_t max = 2 * (uint64_t)nregs + 3;
+	struct view_runs *r;
+
+	r = mem_zalloc(1, sizeof(*r) + max * sizeof(struct view_run));
+	if (r)
+		r->max = max;
+	return r;
+}
+
 int view_init(struct view *v, uint32_t nregs)
 {
-	size_t size = sizeof(struct view_runs) +
-		      (2 * (size_t)nregs + 3) * sizeof(struct view_run);
-
 	for (size_t i = 0; i < 2; i++) {
-		v->runs[i] = mem_zalloc(1, size);
+		v->runs[i] = view_runs_new(nregs);
 		if (!v->runs[i]) {
 			view_end(v);
 			return -ENOMEM;
@@ -39,7 +47,8 @@ struct view_runs *view_other(struct view *v)
 
 void view_show(struct view *v, struct view_runs *r)
 {
-	r->run[r->n] = (struct view_run){ .n = 0 };
+	for (uint64_t i = r->n; i < r->max; i++)
+		r->run[i] = (struct view_run){ .n = 0 };
 	atom_store(&v->shown, (uintptr_t)r);
 }
 

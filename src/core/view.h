@@ -31,9 +31,14 @@ struct view_run {
 	const struct ram *ram;
 };
 
-/* There is always one more run than @n, which matches nothing. */
+/*
+ * All have the same room. Runs from @n on match nothing, and there is always
+ * one: a guess which run it will be may be any place in any of them.
+ */
 struct view_runs {
 	uint64_t n;
+	uint64_t max;
+	bool denied; /* of a device that may see nothing */
 	struct view_run run[];
 };
 
@@ -42,7 +47,10 @@ struct view {
 	struct view_runs *runs[2];
 };
 
-/* Room for the runs of @nregs registers: 0 or -ENOMEM. */
+/* Room for the runs of @nregs registers, or NULL. */
+struct view_runs *view_runs_new(uint32_t nregs);
+
+/* 0 or -ENOMEM. */
 int view_init(struct view *v, uint32_t nregs);
 void view_end(struct view *v);
 
