@@ -35,23 +35,27 @@ static bool is_hidden(const struct window *w, uint64_t first, uint64_t n)
 			      first + n - 1);
 }
 
-/* Whose entries these are, and where. */
-static int find_entries(struct vd_adapter *a, uint32_t owner, uint32_t window,
-			uint64_t bus, struct job *j) MUST_HOLD(a->lock)
+static int find_window(struct vd_adapter *a, uint32_t owner, uint32_t window,
+		       struct job *j) MUST_HOLD(a->lock)
 {
-	struct window *w = window_find(a, window);
+	j->w = window_find(a, window);
+	if (!j->w)
+		return -ENOENT;
+	return j->w->owner->id == owner ? 0 : -EPERM;
+}
+
+/* Which entries of the window, and are they the owner's to write? */
+static int find_entries(struct vd_adapter *a, uint64_t bus, struct job *j)
+	MUST_HOLD(a->lock)
+{
+	struct window *w = j->w;
 	uint64_t at;
 
-	if (!w)
-		return -ENOENT;
-	if (w->owner->id != owner)
-		return -EPERM;
 	if (j->n == 0 || !is_aligned(bus, w->table->shift))
 		return -EINVAL;
 	at = (bus - w->bus) >> w->table->shift;
 	if (bus < w->bus || at >= w->len || j->n > w->len - at)
 		return -ERANGE;
-	j->w = w;
 	j->first = w->first + at;
 	if (window_is_lent(a, w, j->first, j->n))
 		return -EPERM;
@@ -204,8 +208,8 @@ static uint64_t store_run(const struct job *j, const struct table_run *r,
 	default:
 		nold = STORE_AS(VD_FORMAT_NATIVE);
 	}
-	table_count(j->w->table, j->first + i,
-		    (int)(count_new(j, i, r->n) - nold));
+	table_count(j->w->table, r,
+		    (int64_t)count_new(j, i, r->n) - (int64_t)nold);
 	return nold;
 }
 
@@ -269,7 +273,8 @@ static void clear(struct vd_adapter *a, const struct job *j, int64_t *pinned)
 		uint64_t nold =
 			store_run(j, &r, i - j->first, old.entry ? word : NULL);
 
-		table_prune(t, i);
+		if (*r.used == 0)
+			table_prune(t, i);
 		old.n = r.n;
 		release(a, j, &old, nold, pinned);
 		if (last - i < r.n)
@@ -313,10 +318,9 @@ static int write_entries(struct vd_adapter *a, const struct job *j,
 
 	/* Nothing below can fail. */
 	nold = store(j, keep);
-	if (!fresh) {
+	if (!j->fills)
 		table_unreserve(j->w->table, j->first, j->n);
-		release(a, j, &old, nold, pinned);
-	}
+	release(a, j, &old, nold, pinned);
 	return 0;
 }
 
@@ -351,7 +355,9 @@ static int put(struct vd_adapter *a, struct vd_put *p, struct job *j)
 	j->flags = p->flags;
 	j->src.n = p->n;
 	lock_take(&a->lock);
-	err = find_entries(a, p->owner, p->window, p->bus.v, j);
+	err = find_window(a, p->owner, p->window, j);
+	if (!err)
+		err = find_entries(a, p->bus.v, j);
 	if (!err) {
 		j->src.shift = j->w->table->shift;
 		err = run_job(a, j, &pinned);
@@ -383,28 +389,37 @@ int vd_window_fill(struct vd_adapter *a, struct vd_put *p)
 	return put(a, p, &j);
 }
 
-/* New entries for a run of pages, each @step pages after the one before. */
+/* A run of pages, each @step pages after the one before. */
+static int set_run(const struct vd_window_range *r, uint64_t step,
+		   struct job *j)
+{
+	unsigned int shift = j->w->table->shift;
+
+	if (!is_aligned(r->len | r->gpa.v, shift))
+		return -EINVAL;
+	j->n = r->len >> shift;
+	j->src = (struct ram_pages){ .first = r->gpa.v | r->prot,
+				     .step = step << shift,
+				     .n = j->n,
+				     .shift = shift };
+	return 0;
+}
+
+/* New entries for them. */
 static int change_run(struct vd_adapter *a, const struct vd_window_range *r,
 		      uint64_t step, struct job *j)
 {
-	const struct window *w;
 	int64_t pinned = 0;
-	int err = -EINVAL;
+	int err;
 
 	lock_take(&a->lock);
-	w = window_find(a, r->window);
-	if (!w) {
-		err = -ENOENT;
-	} else if (is_aligned(r->len | r->gpa.v, w->table->shift)) {
-		j->n = r->len >> w->table->shift;
-		j->src.n = j->n;
-		j->src.first = r->gpa.v | r->prot;
-		j->src.step = step << w->table->shift;
-		j->src.shift = w->table->shift;
-		err = find_entries(a, r->owner, r->window, r->bus.v, j);
-		if (!err)
-			err = run_job(a, j, &pinned);
-	}
+	err = find_window(a, r->owner, r->window, j);
+	if (!err)
+		err = set_run(r, step, j);
+	if (!err)
+		err = find_entries(a, r->bus.v, j);
+	if (!err)
+		err = run_job(a, j, &pinned);
 	if (err)
 		a->count.refused++;
 	lock_drop(&a->lock);
@@ -438,7 +453,9 @@ int vd_window_get(struct vd_adapter *a, uint32_t owner, uint32_t window,
 	if (n > VD_PUT_MAX)
 		return -EINVAL;
 	lock_take(&a->lock);
-	err = find_entries(a, owner, window, bus.v, &j);
+	err = find_window(a, owner, window, &j);
+	if (!err)
+		err = find_entries(a, bus.v, &j);
 	for (size_t i = 0; !err && i < n; i++) {
 		const struct vd_table *t = j.w->table;
 

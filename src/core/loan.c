@@ -46,6 +46,7 @@ static void commit_loan(struct vd_adapter *a, const struct vd_loan *l,
 			      .len = p->len,
 			      .rights = l->rights };
 	window_own(n, p->to);
+	p->w->nloans++;
 	n->table->nwindows++;
 	a->count.nwindows++;
 	a->count.loans++;

@@ -52,6 +52,7 @@ static void commit_split(struct vd_adapter *a, const struct vd_split *s,
 	struct window *n = window_free(a);
 
 	*n = *p->w;
+	n->nloans = 0; /* none reaches into this part */
 	n->id = s->newid;
 	n->bus = window_bus(p->w, p->first);
 	n->first = p->first;

@@ -95,7 +95,7 @@ int table_create(const struct vd_table_cfg *cfg, struct table_budget *budget,
 	if (!t->top)
 		goto err_discharge;
 	if (t->levels == 0) {
-		t->used = mem_zalloc(nblocks(t->nentries), sizeof(uint16_t));
+		t->used = mem_zalloc(nblocks(t->nentries), sizeof(*t->used));
 		if (!t->used)
 			goto err_top;
 	}
@@ -261,29 +261,22 @@ uint64_t table_next(const struct vd_table *t, uint64_t i, uint64_t last)
 struct table_run table_run(const struct vd_table *t, uint64_t first, uint64_t n)
 {
 	uint64_t at = first & TABLE_MASK;
-	struct table_run r = { NULL, TABLE_BLOCK - at };
+	struct table_run r = { .n = TABLE_BLOCK - at };
 	struct node *leaf;
 
 	if (n < r.n)
 		r.n = n;
 	if (t->levels == 0) {
 		r.slot = &t->top[first];
-	} else {
-		leaf = find_leaf(t, first);
-		if (leaf)
-			r.slot = &leaf->slot[at];
+		r.used = &t->used[first >> TABLE_BITS];
+		return r;
+	}
+	leaf = find_leaf(t, first);
+	if (leaf) {
+		r.slot = &leaf->slot[at];
+		r.used = &leaf->used;
 	}
 	return r;
-}
-
-void table_count(struct vd_table *t, uint64_t first, int more)
-{
-	t->nlive += (uint64_t)(int64_t)more;
-	if (t->levels == 0)
-		t->used[first >> TABLE_BITS] =
-			(uint16_t)(t->used[first >> TABLE_BITS] + more);
-	else
-		find_leaf(t, first)->used += (uint32_t)more;
 }
 
 static uint64_t count_run(const struct table_run *r)
@@ -296,13 +289,9 @@ static uint64_t count_run(const struct table_run *r)
 }
 
 /* Valid entries of a run; a whole block knows. */
-static uint64_t run_live(const struct vd_table *t, uint64_t first,
-			 const struct table_run *r)
+static uint64_t run_live(const struct table_run *r)
 {
-	if (r->n != TABLE_BLOCK)
-		return count_run(r);
-	return t->levels ? find_leaf(t, first)->used :
-			   t->used[first >> TABLE_BITS];
+	return r->used && r->n == TABLE_BLOCK ? *r->used : count_run(r);
 }
 
 static uint64_t count_live(const struct vd_table *t, uint64_t first, uint64_t n,
@@ -315,7 +304,7 @@ static uint64_t count_live(const struct vd_table *t, uint64_t first, uint64_t n,
 	while (i != TABLE_END && live < enough) {
 		struct table_run r = table_run(t, i, last - i + 1);
 
-		live += run_live(t, i, &r);
+		live += run_live(&r);
 		if (last - i < r.n)
 			break;
 		i = table_next(t, i + r.n, last);

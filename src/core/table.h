@@ -37,7 +37,7 @@ struct vd_table {
 	uint64_t nentries;
 	uint64_t ntop;
 	uint64_t *top;	/* owned */
-	uint16_t *used; /* owned; of each block, if the top holds entries */
+	uint32_t *used; /* owned; of each block, if the top holds entries */
 	uint64_t nlive;
 	uint64_t bytes;
 	uint64_t at;
@@ -47,9 +47,10 @@ struct vd_table {
 	uint32_t nwindows;
 };
 
-/* Entries that stand side by side. */
+/* Entries that stand side by side, all in one block. */
 struct table_run {
 	uint64_t *slot; /* NULL: none of them is there, all are invalid */
+	uint32_t *used; /* valid entries of the block */
 	size_t n;
 };
 
@@ -65,8 +66,13 @@ int table_reserve(struct vd_table *t, uint64_t first, uint64_t n);
 struct table_run table_run(const struct vd_table *t, uint64_t first,
 			   uint64_t n);
 
-/* So many more entries of the run at @first are valid now. */
-void table_count(struct vd_table *t, uint64_t first, int more);
+/* So many more entries of the run are valid now. */
+static inline void table_count(struct vd_table *t, const struct table_run *r,
+			       int64_t more)
+{
+	t->nlive += (uint64_t)more;
+	*r->used += (uint32_t)more;
+}
 
 /* Take back what a reserve made and nobody used. */
 void table_unreserve(struct vd_table *t, uint64_t first, uint64_t n);

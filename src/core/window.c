@@ -112,7 +112,7 @@ bool window_is_taken(struct vd_adapter *a, const struct owner *via,
 bool window_is_lent(struct vd_adapter *a, const struct window *w,
 		    uint64_t first, uint64_t len)
 {
-	for (uint32_t i = 0; i < a->nregs; i++) {
+	for (uint32_t i = 0; w->nloans && i < a->nregs; i++) {
 		const struct window *l = &a->window[i];
 
 		if (l->table && l->lender == w &&
@@ -144,6 +144,8 @@ void window_clear(struct vd_adapter *a, struct window *w)
 	w->owner->nwindows--;
 	w->table->nwindows--;
 	a->count.nwindows--;
+	if (w->lender)
+		w->lender->nloans--;
 	*w = (struct window){ .table = NULL };
 }
 

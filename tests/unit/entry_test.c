@@ -211,6 +211,43 @@ static void without_memory(void **state)
 	assert_int_equal(mem_live(), live);
 }
 
+/* A leaf that a list touches with invalid entries only is not kept, whether or
+ * not the list must be new. */
+static void keeps_no_empty_leaf(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_table_cfg tcfg = { .size = sizeof(tcfg),
+					   .page_shift = 12,
+					   .nentries = (uint64_t)1 << 20 };
+	struct vd_window_cfg w = { .size = sizeof(w), .id = 70, .owner = EX_P1 };
+	const vd_entry e[2] = { ex_entry(1, RW), { 0 } }, none[2] = { { 0 } };
+	struct vd_put p = { .owner = EX_P1, .window = 70, .n = 2, .entry = e };
+	struct vd_table_stats s0, one, s;
+
+	w.bus.v = (uint64_t)1 << 60;
+	w.len = tcfg.nentries;
+	assert_int_equal(vd_table_create(x->a, &tcfg, &w.table), 0);
+	assert_int_equal(vd_window_create(x->a, &w), 0);
+	vd_table_stats(x->a, w.table, &s0);
+	p.bus.v = w.bus.v;
+	assert_int_equal(vd_window_put(x->a, &p), 0); /* both in one leaf */
+	vd_table_stats(x->a, w.table, &one);
+	for (int fresh = 0; fresh < 2; fresh++) {
+		p.flags = 0;
+		p.entry = none;
+		assert_int_equal(vd_window_put(x->a, &p), 0);
+		vd_table_stats(x->a, w.table, &s);
+		assert_int_equal(s.bytes, s0.bytes);
+		p.flags = fresh ? VD_PUT_FRESH : 0;
+		p.bus.v = w.bus.v + (511 << 12); /* the last of one leaf */
+		p.entry = e;
+		assert_int_equal(vd_window_put(x->a, &p), 0);
+		vd_table_stats(x->a, w.table, &s);
+		assert_int_equal(s.nlive, 1);
+		assert_int_equal(s.bytes, one.bytes);
+	}
+}
+
 /* The host must be asked nothing while an entry names a page already held by
  * another window. */
 static void held_once_for_many_windows(void **state)
@@ -237,6 +274,7 @@ int main(void)
 		ex_test(replaces),
 		ex_test(runs),
 		ex_test(without_memory),
+		ex_test(keeps_no_empty_leaf),
 		ex_test(held_once_for_many_windows),
 	};
 

@@ -42,7 +42,7 @@ static int set(struct vd_table *t, uint64_t i, uint64_t e)
 		return 0;
 	was = *r.slot;
 	*r.slot = format_encode(t->format, e);
-	table_count(t, i, (e != 0) - (was != 0));
+	table_count(t, &r, (e != 0) - (was != 0));
 	table_prune(t, i);
 	table_bury(t);
 	return 0;
