@@ -89,17 +89,20 @@ static bool is_usual_list(const struct job *j)
 	const struct ram_span *s = &j->w->owner->ram.at[0];
 	const uint64_t page = (uint64_t)1 << t->shift, *e = j->src.entry;
 	const uint64_t bad = ~(uint64_t)j->w->rights & (page - 1);
-	uint64_t wrong = 0;
+	uint64_t any = 0, rights = ENTRY_RIGHTS, lowest = UINT64_MAX;
+	uint64_t highest = 0;
 
 	if (atom_load(&j->w->owner->ram.n) == 0 || s->len < page ||
 	    s->gpa + (s->len - 1) > format_last(t->format))
 		return false;
 	for (size_t i = 0; i < j->src.n; i++) {
-		wrong |= e[i] & bad;
-		wrong |= (e[i] & ENTRY_RIGHTS) == 0;
-		wrong |= e[i] - s->gpa > s->len - page + ENTRY_RIGHTS;
+		any |= e[i];
+		rights &= e[i] | e[i] >> 1; /* bit 0: has one of the two */
+		lowest = e[i] < lowest ? e[i] : lowest;
+		highest = e[i] > highest ? e[i] : highest;
 	}
-	return wrong == 0;
+	return (any & bad) == 0 && (rights & 1) && lowest >= s->gpa &&
+	       highest - s->gpa <= s->len - page + ENTRY_RIGHTS;
 }
 
 /* A run of pages as most are: all of it in one span. */
@@ -145,13 +148,29 @@ static int check_fresh(const struct job *j)
 	return table_is_live(j->w->table, j->first, j->n) ? -EEXIST : 0;
 }
 
+/* Store the entries of a run, whatever was there. */
+static ALWAYS_INLINE void store_as(const struct table_run *r,
+				   const struct ram_pages *src,
+				   enum vd_format f)
+{
+	const uint64_t *list = src->entry;
+	uint64_t e = src->first;
+
+	for (size_t k = 0; k < r->n; k++) {
+		if (list)
+			e = list[k];
+		atom_poke(&r->slot[k], format_encode(f, e));
+		e += src->step;
+	}
+}
+
 /*
- * Store one run of entries that stand side by side, source entry @i first; keep
- * what was there in @old, if that is wanted. Returns how many were valid.
+ * The same; keep what was there in @old, if that is wanted. Returns how many
+ * were valid.
  */
-static ALWAYS_INLINE uint64_t store_as(const struct table_run *r,
-				       const struct ram_pages *src,
-				       uint64_t *old, enum vd_format f)
+static ALWAYS_INLINE uint64_t swap_as(const struct table_run *r,
+				      const struct ram_pages *src,
+				      uint64_t *old, enum vd_format f)
 {
 	const uint64_t *list = src->entry;
 	uint64_t e = src->first, nold = 0;
@@ -170,6 +189,27 @@ static ALWAYS_INLINE uint64_t store_as(const struct table_run *r,
 	return nold;
 }
 
+/* Call @fn with the format as a constant. */
+#define BY_FORMAT(f, fn, ...)                                        \
+	((f) == VD_FORMAT_TCE	? fn(__VA_ARGS__, VD_FORMAT_TCE) :   \
+	 (f) == VD_FORMAT_IOTSB ? fn(__VA_ARGS__, VD_FORMAT_IOTSB) : \
+				  fn(__VA_ARGS__, VD_FORMAT_NATIVE))
+
+/* Most of the time nobody wants the old ones, and then a block that is full or
+ * empty need not be looked at. Returns how many were valid. */
+static uint64_t swap_run(const struct table_run *r, const struct ram_pages *src,
+			 uint64_t *old, enum vd_format f)
+{
+	uint64_t nold = *r->used ? r->n : 0;
+
+	if (old)
+		return BY_FORMAT(f, swap_as, r, src, old);
+	if (*r->used % TABLE_BLOCK != 0)
+		return BY_FORMAT(f, swap_as, r, src, NULL);
+	BY_FORMAT(f, store_as, r, src);
+	return nold;
+}
+
 /* How many of @n new entries from @i on are valid. */
 static uint64_t count_new(const struct job *j, uint64_t i, uint64_t n)
 {
@@ -181,10 +221,6 @@ static uint64_t count_new(const struct job *j, uint64_t i, uint64_t n)
 		valid += ram_page(&j->src, k) != 0;
 	return valid;
 }
-
-/* Two loops: most of the time nobody wants the old ones. */
-#define STORE_AS(f) \
-	(old ? store_as(r, &src, old, f) : store_as(r, &src, NULL, f))
 
 static uint64_t store_run(const struct job *j, const struct table_run *r,
 			  uint64_t i, uint64_t *old)
@@ -198,16 +234,7 @@ static uint64_t store_run(const struct job *j, const struct table_run *r,
 		if (src.entry)
 			src.entry += i;
 	}
-	switch (j->w->table->format) {
-	case VD_FORMAT_TCE:
-		nold = STORE_AS(VD_FORMAT_TCE);
-		break;
-	case VD_FORMAT_IOTSB:
-		nold = STORE_AS(VD_FORMAT_IOTSB);
-		break;
-	default:
-		nold = STORE_AS(VD_FORMAT_NATIVE);
-	}
+	nold = swap_run(r, &src, old, j->w->table->format);
 	table_count(j->w->table, r,
 		    (int64_t)count_new(j, i, r->n) - (int64_t)nold);
 	return nold;
