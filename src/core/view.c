@@ -52,6 +52,13 @@ void view_show(struct view *v, struct view_runs *r)
 	atom_store(&v->shown, (uintptr_t)r);
 }
 
+static uint8_t kind_of(const struct vd_table *t)
+{
+	if (t->format != VD_FORMAT_NATIVE || t->levels > 1)
+		return VIEW_OTHER;
+	return t->levels ? VIEW_TREE : VIEW_ARRAY;
+}
+
 static void add_run(struct view_runs *r, const struct window *w, uint64_t first,
 		    uint64_t end)
 {
@@ -70,7 +77,7 @@ static void add_run(struct view_runs *r, const struct window *w, uint64_t first,
 		.shift = (uint8_t)t->shift,
 		.levels = (uint8_t)t->levels,
 		.rights = (uint8_t)w->rights,
-		.plain = !t->levels && t->format == VD_FORMAT_NATIVE,
+		.kind = kind_of(t),
 		.owner = w->owner->id,
 		.first = t->levels ? first : 0,
 		.ram = ram,

@@ -12,6 +12,9 @@
 
 struct window;
 
+/* Tables for which a look-up is compiled: native, without levels or with one. */
+enum view_kind { VIEW_OTHER, VIEW_ARRAY, VIEW_TREE };
+
 /*
  * No two runs of a view share a bus address. The first span of the owner's
  * memory is here as well, so that a look-up finds it all in two lines.
@@ -26,7 +29,7 @@ struct view_run {
 	unsigned char *hva;
 	uint8_t format, shift, levels, rights;
 	uint32_t owner;
-	bool plain;	/* no levels, native: a load is all */
+	uint8_t kind;	/* enum view_kind */
 	uint64_t first; /* entry in the table; 0, if there are no levels */
 	const struct ram *ram;
 };

@@ -98,6 +98,118 @@ static void list_over_a_loan(void **state)
 	is_piece(&l, 2, x->p1.mem + 23 * PAGE, PAGE);
 }
 
+#define SGS    150u
+#define PIECES 700u
+#define LISTS  3000u
+
+static uint64_t dice(uint64_t *seed, uint64_t n)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (*seed >> 33) % n;
+}
+
+/* What a list must say: page by page, each asked for alone. */
+static int list_naively(struct vd_reader *r, struct vd_sglist *l)
+{
+	l->niov = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		uint64_t len = l->sg[i].len, bus = l->sg[i].bus.v;
+
+		if (len && len - 1 > UINT64_MAX - bus)
+			return -EOVERFLOW;
+		while (len) {
+			struct iovec *last = l->niov ? &l->iov[l->niov - 1] : NULL;
+			struct vd_target t;
+			int err = vd_translate(r, (vd_iova){ bus }, VD_WRITE, &t);
+
+			if (err)
+				return err;
+			if (t.len > len)
+				t.len = len;
+			bus += t.len;
+			len -= t.len;
+			if (last && (unsigned char *)last->iov_base + last->iov_len == t.hva)
+				last->iov_len += t.len;
+			else if (l->niov == l->max)
+				return -ENOSPC;
+			else
+				l->iov[l->niov++] = (struct iovec){ t.hva, t.len };
+		}
+	}
+	return 0;
+}
+
+/* Most of it is fine; a list that is long meets something that is not. */
+static void fill_for_lists(struct ex *x, uint64_t *seed)
+{
+	struct vd_loan loan = { EX_W, 50, EX_C, RW, 100, 7, VD_LIVE_REFUSE };
+	uint64_t page = 0;
+
+	assert_int_equal(vd_window_lend(x->a, &loan), 0);
+	for (uint64_t i = 0; i < EX_LEN; i++) {
+		int lent = i >= 100 && i < 107;
+
+		page = dice(seed, 4) ? (page + 1) % EX_PAGES : dice(seed, EX_PAGES);
+		assert_int_equal(ex_map(x, lent ? EX_C : EX_P1, lent ? 50 : EX_W, i, page), 0);
+	}
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 600, (vd_entry){ 0 }), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 900, ex_entry(3, VD_READ)), 0);
+}
+
+static void make_list(struct vd_sg *sg, struct vd_sglist *l, uint64_t *seed)
+{
+	l->n = dice(seed, SGS + 1);
+	l->max = dice(seed, 8) ? PIECES : dice(seed, 20);
+	for (size_t i = 0; i < l->n; i++) {
+		uint64_t kind = dice(seed, 8);
+
+		sg[i].bus.v = EX_BUS + dice(seed, (EX_LEN - 5) * PAGE);
+		sg[i].len = dice(seed, kind == 0 ? 1 : kind < 5 ? 2000 : 5 * PAGE);
+		if (dice(seed, 2000) == 0)
+			sg[i].bus.v = dice(seed, 2) ? UINT64_MAX - 5 : EX_BUS + EX_LEN * PAGE - 9;
+	}
+}
+
+/* However a list is cut, it says what its pages say by themselves. */
+static void lists_as_their_pages(enum vd_format format)
+{
+	static struct iovec ours[PIECES], theirs[PIECES];
+	uint64_t seed = 7 + (uint64_t)format;
+	size_t fine = 0, refused = 0;
+	struct vd_sg sg[SGS];
+	struct ex x;
+
+	ex_make(&x, 0, format);
+	ex_window(&x);
+	fill_for_lists(&x, &seed);
+	for (unsigned int n = 0; n < LISTS; n++) {
+		struct vd_sglist l = { .sg = sg, .iov = ours }, m;
+		int err;
+
+		make_list(sg, &l, &seed);
+		m = l;
+		m.iov = theirs;
+		vd_reader_enter(x.r1);
+		err = vd_translate_list(x.r1, &l, VD_WRITE);
+		assert_int_equal(err, list_naively(x.r1, &m));
+		vd_reader_exit(x.r1);
+		assert_int_equal(l.niov, err ? 0 : m.niov);
+		assert_memory_equal(ours, theirs, l.niov * sizeof(*ours));
+		fine += !err;
+		refused += err != 0;
+	}
+	assert_true(fine > LISTS / 10 && refused > LISTS / 10);
+	ex_unmake(&x);
+}
+
+static void lists_are_their_pages(void **state)
+{
+	(void)state;
+	lists_as_their_pages(VD_FORMAT_NATIVE);
+	lists_as_their_pages(VD_FORMAT_TCE);
+	lists_as_their_pages(VD_FORMAT_IOTSB);
+}
+
 /* Asked for twice, then made invalid: the third time it is not there. */
 static void a_page_kept_dies_with_its_burst(void **state)
 {
@@ -254,10 +366,15 @@ static void readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ex_test(merges_neighbours), ex_test(list_refuses),
-		ex_test(list_over_a_loan),  ex_test(a_page_kept_dies_with_its_burst),
-		ex_test(reasons),	    ex_test(shapes),
-		ex_test(many_spans),	    ex_test(readers),
+		ex_test(merges_neighbours),
+		ex_test(list_refuses),
+		ex_test(list_over_a_loan),
+		ex_test(a_page_kept_dies_with_its_burst),
+		ex_test(reasons),
+		ex_test(shapes),
+		ex_test(many_spans),
+		ex_test(readers),
+		cmocka_unit_test(lists_are_their_pages),
 	};
 
 	return run_all(tests);
