@@ -10,6 +10,12 @@
  *
  * Readers take no lock. One that is inside sees each window as it was or as it
  * will be, never a mixture.
+ *
+ * A reader that has met no writer for long leaves its memory fence out, and the
+ * next writer calls membarrier(2) once instead. An adapter that is made where
+ * this call is refused does without; a filter of system calls that is put up
+ * later must let it pass, or the process is aborted: what is unsafe does not go
+ * on.
  */
 #ifndef VIADUCT_TRANSLATE_H
 #define VIADUCT_TRANSLATE_H
