@@ -17,7 +17,7 @@
 
 #define WRITERS 2u /* at most */
 #define THINGS	8u /* each writer's own */
-#define CHANGES 20000u
+#define CHANGES 5000u
 #define TRIES	100000000u /* of the control, to see one */
 #define SPINS	10000u
 
