@@ -65,8 +65,6 @@ int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		.physical = true,
 	};
 	pe->window[slot] = (struct papr_window){ pane, table };
-	if (table == pe->default_table)
-		pe->has_default = true;
 	return 0;
 }
 
@@ -84,9 +82,7 @@ int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		return err;
 
 	/* Nothing below can fail. */
-	if (w->table == pe->default_table)
-		pe->has_default = false;
-	else
+	if (w->table != pe->default_table)
 		vd_table_destroy(pe->cfg.adapter, w->table);
 	w->pane->used = false;
 	*w = (struct papr_window){ NULL, NULL };

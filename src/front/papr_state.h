@@ -52,7 +52,6 @@ struct papr_pe {
 	struct vd_papr_pe cfg;
 	struct vd_table *default_table; /* lives as long as the PE */
 	struct papr_window window[VD_PAPR_MAX_WINDOWS];
-	bool has_default; /* window 0 is the default window */
 };
 
 enum papr_grant_state {

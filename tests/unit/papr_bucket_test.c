@@ -340,6 +340,36 @@ static void test_refused(void **state)
 	vd_papr_destroy(p);
 }
 
+/* However many partitions there are, the memory of none is where the bucket is. */
+static void test_last_partition(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_partition part = { .size = sizeof(part), .domain = f->d[CLIENT] };
+	struct vd_papr_vio server = pf_vio(SERVER), client = pf_vio(CLIENT);
+
+	for (part.id = 1000; part.id < 1000 + VD_PAPR_MAX_PARTITIONS - 2; part.id++)
+		assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
+	server.unit = client.partner = 0x50;
+	client.unit = server.partner = 0x51;
+	server.liobn = 0x11000000;
+	server.partner_liobn = 0x31000000;
+	client.liobn = 0x12000000;
+	client.partition = part.id - 1;
+	assert_int_equal(vd_papr_add_vio(f->p, &server), 0);
+	assert_int_equal(vd_papr_add_vio(f->p, &client), 0);
+	assert_int_equal(vd_papr_connect(f->p, 0x50), 0);
+	assert_int_equal(pf_call(f, client.partition, VD_H_PUT_TCE, client.liobn, 0, pf_tce(9, RW)),
+			 0);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_int_equal(vd_papr_connect(f->p, 0x50), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, server.partner_liobn, 0, PE_LIOBN, 0, 1),
+			 0);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 9);
+	assert_true(pf_is_of(f, CLIENT, 0));
+	assert_int_equal(vd_papr_reset(f->p, client.partition), 0);
+	assert_true(pf_is_bucket(f, 0));
+}
+
 /* Its LIOBN is nobody else's. */
 static void test_liobn(void **state)
 {
@@ -376,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_without),
 		bucket_test(test_refused),
 		bucket_test(test_liobn),
+		bucket_test(test_last_partition),
 	};
 
 	return run_all(tests);

@@ -49,12 +49,15 @@ static void make_domain(struct pf *f, uint32_t i)
 
 static void make_adapter(struct pf *f)
 {
-	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &adapter_ops, .opaque = f };
+	const struct vd_adapter_cfg cfg = {
+		.size = sizeof(cfg), .nregs = VD_ADAPTER_MAX_REGS, .ops = &adapter_ops, .opaque = f
+	};
 	const struct vd_owner_cfg owner = { .size = sizeof(owner),
 					    .id = PE_OWNER,
 					    .provider = VD_NO_OWNER,
 					    .domain = f->d[SERVER] };
 
+	f->ops = &adapter_ops;
 	assert_int_equal(vd_adapter_create(&cfg, &f->a), 0);
 	assert_int_equal(vd_owner_add(f->a, &owner), 0);
 	assert_int_equal(vd_adapter_attach(f->a, PE_DEVICE, PE_OWNER), 0);

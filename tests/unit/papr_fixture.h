@@ -36,6 +36,7 @@ struct pf {
 	struct vd_host *host[3]; /* by partition */
 	struct vd_domain *d[3];
 	unsigned char *mem[3];
+	const struct vd_adapter_ops *ops; /* of adapters that a test makes */
 	struct vd_adapter *a;
 	struct vd_reader *r;
 	struct vd_papr *p;

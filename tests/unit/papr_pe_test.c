@@ -31,6 +31,128 @@ static void test_sane(void **state)
 		assert_int_equal(vd_papr_add_pe(f->p, &bad[i]), -EINVAL);
 }
 
+static void add_owner(struct pf *f, uint32_t id)
+{
+	const struct vd_owner_cfg o = {
+		.size = sizeof(o), .id = id, .provider = VD_NO_OWNER, .domain = f->d[SERVER]
+	};
+
+	assert_int_equal(vd_owner_add(f->a, &o), 0);
+}
+
+/* Everything that a PE can be at its most, and at its least. */
+static void test_extremes(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_pe pe = pf_pe(f);
+	struct vd_window_info w;
+
+	pe.buid++;
+	pe.max_windows = VD_PAPR_MAX_WINDOWS;
+	pe.slot_shift = 60;
+	pe.liobn = UINT32_MAX - VD_PAPR_MAX_WINDOWS;
+	pe.base = ((uint64_t)1 << 32) - 2 * PAGE;
+	pe.len = 2 * PAGE;
+	pe.owner = 78;
+	add_owner(f, 78);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	assert_int_equal(vd_window_query(f->a, pe.liobn, &w), 0);
+	assert_int_equal(w.bus.v, pe.base);
+	assert_int_equal(w.len, 2);
+	pe.buid++;
+	pe.max_windows = 1;
+	pe.slot_shift = 32;
+	pe.liobn = 0;
+	pe.base = 0;
+	pe.len = PAGE;
+	pe.owner = 79;
+	add_owner(f, 79);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	assert_int_equal(vd_window_query(f->a, 0, &w), 0);
+	assert_int_equal(w.len, 1);
+}
+
+/* LIOBNs side by side, of two PEs of one bridge and a virtual device. */
+static void test_neighbours(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_pe pe = pf_pe(f);
+	uint32_t owner = 80;
+
+	pe.config_addr = 0x900;
+	pe.liobn = PE_LIOBN + 2;
+	pe.owner = owner;
+	add_owner(f, owner++);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	pe.config_addr = 0xa00;
+	pe.liobn = PE_LIOBN - 2;
+	pe.owner = owner;
+	add_owner(f, owner++);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	pe.config_addr = 0xb00;
+	pe.liobn = SERVER_LIOBN - 1;
+	pe.owner = owner;
+	add_owner(f, owner++);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), -EEXIST);
+	pe.max_windows = 1;
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	pe.config_addr = 0xc00;
+	pe.liobn = SERVER_LIOBN + 1;
+	pe.owner = owner;
+	add_owner(f, owner++);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	/* All of a bridge is in the way of each of its PEs. */
+	pe.buid++;
+	pe.config_addr = VD_PAPR_WHOLE_BRIDGE;
+	pe.liobn += 100;
+	pe.owner = owner;
+	add_owner(f, owner++);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	pe.config_addr = 0xc00;
+	pe.liobn += 100;
+	pe.owner = owner;
+	add_owner(f, owner++);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), -EEXIST);
+	pe.buid++;
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+}
+
+/* One whose default window cannot be leaves no table. */
+static void test_no_window_no_table(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_pe pe = pf_pe(f);
+	struct vd_adapter_stats before, after;
+
+	pe.config_addr = 0x900;
+	pe.liobn += 0x100;
+	vd_adapter_stats(f->a, &before);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), -EEXIST); /* the bus addresses */
+	vd_adapter_stats(f->a, &after);
+	assert_int_equal(after.table_bytes, before.table_bytes);
+}
+
+/* As many as there can be, the last like the first; not one more. */
+static void test_too_many(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_pe pe = pf_pe(f);
+
+	pe.max_windows = 1;
+	pe.page_sizes = 0;
+	for (uint32_t i = 1; i <= VD_PAPR_MAX_PES; i++) {
+		bool fits = i < VD_PAPR_MAX_PES;
+
+		pe.buid++;
+		pe.liobn += 0x100;
+		pe.owner = 1000 + i;
+		if (i < VD_ADAPTER_MAX_OWNERS)
+			add_owner(f, pe.owner);
+		assert_int_equal(vd_papr_add_pe(f->p, &pe), fits ? 0 : -ENOSPC);
+	}
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, pe.liobn - 0x100, 0, pf_tce(1, RW)), 0);
+}
+
 static void test_taken(void **state)
 {
 	struct pf *f = *state;
@@ -49,6 +171,8 @@ static void test_taken(void **state)
 	assert_int_equal(vd_papr_add_pe(f->p, &pe), -EEXIST); /* the bus addresses */
 	pe.owner = 77;
 	assert_int_equal(vd_papr_add_pe(f->p, &pe), -ENOENT);
+	add_owner(f, 78);
+	pe.owner = 78;
 	pe.partition = STRANGER;
 	assert_int_equal(vd_papr_add_pe(f->p, &pe), -ENOENT);
 	pe = pf_pe(f);
@@ -90,6 +214,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		pf_test(test_sane),
 		pf_test(test_taken),
+		pf_test(test_extremes),
+		pf_test(test_neighbours),
+		pf_test(test_no_window_no_table),
+		pf_test(test_too_many),
 		cmocka_unit_test(test_out_of_memory),
 	};
 

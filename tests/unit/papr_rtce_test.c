@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Redirected RDMA: a client's pages in the server's adapter's table. */
+#include "mem_nth.h"
 #include "papr_fixture.h"
+
+#include <errno.h>
 
 #define AT 100u /* entry of the server's table */
 
@@ -223,6 +226,8 @@ static void test_attributes(void **state)
 	assert_int_equal(f->h.out[0], VD_LIOBN_BIT_BUCKET);
 	assert_int_equal(pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 1, 1), 0);
 	assert_int_equal(f->h.out[0], VD_LIOBN_BIT_BUCKET);
+	assert_int_equal(pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 2, 4), 0);
+	assert_int_equal(f->h.out[0], VD_LIOBN_BIT_BUCKET);
 	assert_int_equal(pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 1, 0), 0);
 	assert_int_equal(f->h.out[0], 0);
 	assert_int_equal(pf_call(f, CLIENT, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, 1), VD_H_PARAMETER);
@@ -260,6 +265,104 @@ static void test_window_is_reset(void **state)
 	assert_int_equal(redirect(f, 2, AT, 2), 0);
 }
 
+/* Names that are nobody's second pane, in each of the calls. */
+static void test_no_such_pane(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { 0 };
+
+	pf_list(f, SERVER, list, 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE_INDIRECT, PF_GPA, CLIENT_LIOBN, PE_LIOBN,
+				 AT * PAGE, 1),
+			 VD_H_PARAMETER);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_REMOVE_RTCE, CLIENT_LIOBN, 0, PE_LIOBN, AT * PAGE, 1, 0),
+		VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_REMOVE_RTCE, PARTNER_LIOBN + 1, 0, PE_LIOBN,
+				 AT * PAGE, 1, 0),
+			 VD_H_PARAMETER);
+}
+
+/* A device without a second pane has none, also by the number 0. */
+static void test_zero_is_no_pane(void **state)
+{
+	const struct vd_split s = {
+		.id = PE_LIOBN, .newid = 0x81000000, .owner = 2, .keep = 600, .live = VD_LIVE_REFUSE
+	};
+	struct pf *f = *state;
+	const struct vd_owner_cfg o = {
+		.size = sizeof(o), .id = 2, .provider = VD_NO_OWNER, .domain = f->d[CLIENT]
+	};
+
+	assert_int_equal(vd_owner_add(f->a, &o), 0);
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+	assert_int_equal(vd_papr_adopt(f->p, CLIENT, f->a, s.newid), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_RTCE, 0, 0, s.newid, 600 * PAGE, 1),
+			 VD_H_PARAMETER);
+}
+
+/* A part that is lent is no place for copies, under either name. */
+static void test_lent(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie, pane;
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN,
+				 AT * PAGE, PAGE, SERVER_UNIT),
+			 0);
+	cookie = f->h.out[0];
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), 0);
+	pane = f->h.out[0];
+	assert_int_equal(redirect(f, 0, AT - 1, 2), VD_H_RESOURCE);
+	assert_int_equal(f->h.nout, 1);
+	assert_int_equal(f->h.out[0], 0);
+	assert_int_equal(undo(f, 0, AT, 1), VD_H_RESOURCE);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, pane, AT * PAGE, 1),
+			 VD_H_PARAMETER);
+	assert_int_equal(redirect(f, 0, AT + 1, 1), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, VD_RESCIND_FORCED, cookie), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_LIOBN_ATTRIBUTES, pane, 0, 0), VD_H_PARAMETER);
+}
+
+/* The longest list there is, and none of it at the end of a table. */
+static void test_edges(void **state)
+{
+	struct pf *f = *state;
+	uint64_t list[VD_TCE_LIST_MAX] = { 0 };
+
+	pf_list(f, SERVER, list, VD_TCE_LIST_MAX);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE_INDIRECT, PF_GPA, PARTNER_LIOBN, PE_LIOBN,
+				 0, VD_TCE_LIST_MAX),
+			 VD_H_RESOURCE);
+	assert_int_equal(f->h.out[0], 1);
+	assert_int_equal(redirect(f, VIO_ENTRIES - 1, 0, 0), 0);
+	assert_int_equal(redirect(f, VIO_ENTRIES, 0, 0), VD_H_PARAMETER);
+	assert_int_equal(redirect(f, VIO_ENTRIES, 0, 1), VD_H_PARAMETER);
+	assert_int_equal(undo(f, VIO_ENTRIES, 0, 0), VD_H_PARAMETER);
+	assert_int_equal(undo(f, VIO_ENTRIES - 1, 0, 0), 0);
+	assert_int_equal(redirect(f, 0, PE_ENTRIES, 0), VD_H_PARAMETER);
+}
+
+/* A server that cannot be let at the client's memory gets no copies. */
+static void test_out_of_reach(void **state)
+{
+	struct pf *f = *state;
+	unsigned int n = 0;
+	int64_t status;
+
+	do {
+		assert_int_equal(pf_page(f, AT * PAGE, VD_READ, NULL), -ENOENT);
+		vd_fake_fail(f->host[CLIENT], 1, -ENOMEM);
+		mem_fail(++n);
+		status = redirect(f, 0, AT, 2);
+		mem_fail(0);
+		assert_true(status == 0 || status == VD_H_HARDWARE);
+		assert_int_equal(f->h.nout, 0);
+	} while (status);
+	assert_int_equal(pf_page(f, (AT + 1) * PAGE, RW, NULL), 21);
+	assert_int_equal(pf_pinned(f, CLIENT), 8);
+}
+
 #define rtce_test(t) cmocka_unit_test_setup_teardown(t, setup, pf_teardown)
 
 int main(void)
@@ -276,6 +379,11 @@ int main(void)
 		rtce_test(test_attributes),
 		rtce_test(test_remove),
 		rtce_test(test_window_is_reset),
+		rtce_test(test_no_such_pane),
+		rtce_test(test_zero_is_no_pane),
+		rtce_test(test_lent),
+		rtce_test(test_edges),
+		rtce_test(test_out_of_reach),
 	};
 
 	return run_all(tests);
