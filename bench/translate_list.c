@@ -6,9 +6,12 @@
  * or in a row (1 piece); on the bus they are neighbours, as one element or as
  * one for each page.
  *
- * The reference's lists overlap in the processor, as its look-ups do; a list
- * that is a burst of its own begins with a fence, behind which its first entry
- * has to come from the third cache by itself. These two are half of its time.
+ * Sixteen walks of the reference are two hundred instructions, so two of its
+ * lists overlap in the processor and half of a miss of the second cache is
+ * hidden. A list that is checked, joined and written down is six hundred to a
+ * thousand, and hides less: with all in the first cache it takes 24 and 34 ns on
+ * the machine that this was written on, and 42 and 55 with its entries in the
+ * third.
  *
  * What a page table calls a large leaf is here the page shift of the window's
  * table: 21 or 30 instead of 12, one entry each. 4 KiB entries are forced where

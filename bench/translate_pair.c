@@ -4,6 +4,12 @@
  * it can. Pages 7, 15, 23 ... are the other thread's, so all look-ups hit, and
  * what they read shares cache lines with what is written.
  *
+ * Beside a writer readers fence, and the writer looks at a reader's announcement
+ * with each change: the line with it goes to and fro, and a burst begins when it
+ * is back, with nothing of the one before left to overlap. On the machine that
+ * this was written on that is 90 ns for 64 look-ups, of which the reference
+ * needs 150 for all.
+ *
  * A batch that loses its processor is slow by a whole time slice, whoever wrote
  * the tables: the row of the slowest batches needs a machine that is idle.
  */
@@ -82,6 +88,24 @@ static uint64_t burst_engine(struct field *f, const uint32_t *page)
 	return sum;
 }
 
+static uint64_t burst_pages(struct field *f, const uint32_t *page)
+{
+	vd_iova bus[WORLD_BURST];
+	void *hva[WORLD_BURST];
+	uint64_t sum = 0;
+	int err;
+
+	for (size_t k = 0; k < WORLD_BURST; k++)
+		bus[k] = world_bus(&f->w, calm(page[k]));
+	vd_reader_enter(f->r);
+	err = vd_translate_pages(f->r, bus, WORLD_BURST, VD_READ, hva);
+	for (size_t k = 0; k < WORLD_BURST; k++)
+		sum += (uintptr_t)hva[k];
+	vd_reader_exit(f->r);
+	bench_must(!err, "a look-up failed");
+	return sum;
+}
+
 static uint64_t burst_radix(struct field *f, const uint32_t *page)
 {
 	uint64_t sum = 0;
@@ -141,6 +165,8 @@ static void step_ranges(void *opaque, uint64_t i)
 
 static const struct kind engine = { "engine", burst_engine, step_engine,
 				    BATCHES };
+static const struct kind in_one = { "engine, in one call", burst_pages,
+				    step_engine, BATCHES };
 static const struct kind radix = { "radix", burst_radix, step_radix, BATCHES };
 static const struct kind ranges = { "GTree + mutex", burst_ranges, step_ranges,
 				    SLOW_BATCHES };
@@ -190,20 +216,24 @@ static double under_churn(struct batches *b)
 
 struct churn_ratios {
 	double radix[BENCH_ROUNDS], ranges[BENCH_ROUNDS];
+	double in_one[BENCH_ROUNDS]; /* to radix as well */
 	double p99[BENCH_ROUNDS], slowest[BENCH_ROUNDS];
 	double ns[BENCH_ROUNDS];
 };
 
 static void churn_round(struct batches *b, struct churn_ratios *r, int i)
 {
-	double ns;
+	double ns, walk;
 
 	b->kind = &engine;
 	r->ns[i] = ns = under_churn(b);
 	r->p99[i] = b->p99 / b->median;
 	r->slowest[i] = b->slowest / b->median;
 	b->kind = &radix;
-	r->radix[i] = ns / under_churn(b);
+	walk = under_churn(b);
+	r->radix[i] = ns / walk;
+	b->kind = &in_one;
+	r->in_one[i] = under_churn(b) / walk;
 	b->kind = &ranges;
 	r->ranges[i] = ns / under_churn(b);
 }
@@ -227,6 +257,8 @@ static void churn(struct field *f)
 		churn_round(&b, &r, i);
 	free(b.ns);
 	report("1e6, under churn", r.radix, 1.4, "radix under churn");
+	report("1e6, under churn, a burst in one call", r.in_one, 1.4,
+	       "radix under churn");
 	report("1e6, under churn, p99 of batches", r.p99, 3, "their median");
 	report("1e6, under churn, slowest 1 % of batches", r.slowest, 10,
 	       "their median");

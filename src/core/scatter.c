@@ -80,6 +80,13 @@ static ALWAYS_INLINE size_t allowed(const struct walk *w)
 	return k;
 }
 
+/* Is the element in one page of the run, if it is in the run? */
+static ALWAYS_INLINE bool is_short(const struct view_run *run,
+				   const struct vd_sg *sg)
+{
+	return sg->len - 1 <= run->mask - (sg->bus.v & run->mask);
+}
+
 /* Read the entries of elements that are in one page each. */
 static ALWAYS_INLINE void read_short(struct walk *w, enum vd_format f,
 				     unsigned int levels)
@@ -92,10 +99,9 @@ static ALWAYS_INLINE void read_short(struct walk *w, enum vd_format f,
 	if (n > BATCH)
 		n = BATCH;
 	for (k = 0; k < n; k++) {
-		uint64_t in = sg[k].bus.v & run->mask;
 		uint64_t i = (sg[k].bus.v - run->bus) >> run->shift;
 
-		if (sg[k].len - 1 > run->mask - in || i >= run->n)
+		if (!is_short(run, &sg[k]) || i >= run->n)
 			break;
 		w->x.word[k] = load_as(run, i, f, levels);
 		common &= w->x.word[k];
@@ -122,7 +128,7 @@ static bool add_short(struct walk *w)
 	}
 	w->p = p;
 	w->i += k;
-	return k == w->x.n;
+	return k == w->x.n && k > 0;
 }
 
 /* Read entries of an element from page @i of the run on, at most @n. */
@@ -224,12 +230,11 @@ static ALWAYS_INLINE bool walk_as(struct walk *w, enum vd_format f,
 				  unsigned int levels)
 {
 	while (w->i < w->l->n) {
-		if (w->done == 0) {
+		if (w->done == 0 && is_short(w->run, &w->l->sg[w->i])) {
 			read_short(w, f, levels);
-			if (w->x.n && !add_short(w))
+			if (!add_short(w))
 				return false;
-			if (w->x.n)
-				continue;
+			continue;
 		}
 		if (!walk_long(w, f, levels))
 			return false;
