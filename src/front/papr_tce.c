@@ -141,15 +141,19 @@ static int64_t say_foreign(vd_entry entry, uint64_t *tce)
 	return VD_H_PARTIAL;
 }
 
-/* An entry that somebody else has put into a part of the caller's pane. */
+/*
+ * An entry that somebody else has put into a part of the caller's pane. Another
+ * provider of the adapter may have lent something at the same bus address.
+ */
 static int64_t get_foreign(struct papr_pane *pane, vd_iova bus, uint64_t *tce)
 {
-	struct vd_window_info w;
+	struct vd_window_info w, own;
 	vd_entry entry;
 
+	papr_pane_info(pane, &own);
 	for (uint32_t slot = 0; slot < VD_ADAPTER_MAX_REGS; slot++) {
 		if (vd_window_show(pane->adapter, slot, &w) != 0 ||
-		    w.lender == w.id || w.via == w.owner ||
+		    w.lender == w.id || w.via != own.via ||
 		    !papr_pane_has(&w, bus.v, 1) ||
 		    vd_window_get(pane->adapter, w.owner, w.id, bus, &entry, 1))
 			continue;

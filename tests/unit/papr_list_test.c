@@ -37,6 +37,7 @@ static void test_refused(void **state)
 		{ "top of memory", PE_LIOBN, 0, 0 - PAGE, 1, VD_H_PARAMETER },
 		{ "behind memory", PE_LIOBN, 0, PF_GPA + PF_PAGES * PAGE, 1, VD_H_PARAMETER },
 		{ "no LIOBN", 9, 0, PF_GPA, 1, VD_H_PARAMETER },
+		{ "LIOBN 0", 0, 0, PF_GPA, 1, VD_H_PARAMETER },
 		{ "many tables, not enabled", 0 - 1ull, 0, PF_GPA, 1, VD_H_FUNCTION },
 	};
 	struct pf *f = *state;
@@ -263,6 +264,65 @@ static void test_many_undone_ends_no_copy(void **state)
 	assert_true(pf_page(f, 7 * PAGE, VD_READ, NULL) < 0);
 }
 
+/*
+ * Not even for the way back is there memory: the second table is left without
+ * these entries, and the first has what it had.
+ */
+static void test_many_cannot_be_undone(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { CLIENT_LIOBN, 0x13000000, 0x11000000, pf_tce(1, RW),
+				  pf_tce(2, RW) };
+	struct vd_papr_vio vio = pf_vio(CLIENT);
+
+	vio.unit = 0x42;
+	vio.partner = 0x43;
+	vio.liobn = 0x13000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	add_long_table(f, CLIENT, 0x11000000);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	redirect(f, 1, 7);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, 0x13000000, 0, pf_tce(30, RW)), 0);
+	pf_list(f, CLIENT, list, 5);
+	vd_fake_fail(f->host[CLIENT], 3, -ENOMEM); /* after pages 1 and 2 */
+	mem_fail(1);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE_INDIRECT, 0 - 3ull, 0, PF_GPA, 2),
+			 VD_H_HARDWARE);
+	mem_fail(0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, 0x13000000, 0), 0);
+	assert_int_equal(f->h.out[0], 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, 0x13000000, PAGE), 0);
+	assert_int_equal(f->h.out[0], 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, CLIENT_LIOBN, PAGE), 0);
+	assert_int_equal(f->h.out[0], pf_tce(21, RW));
+	assert_int_equal(pf_page(f, 7 * PAGE, RW, NULL), 21);
+	assert_int_equal(pf_pinned(f, CLIENT), 1);
+}
+
+/* And where what is lost was redirected, its copy ends. */
+static void test_many_lost_copy(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { CLIENT_LIOBN, 0x11000000, pf_tce(1, RW), pf_tce(2, RW) };
+
+	add_long_table(f, CLIENT, 0x11000000);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	redirect(f, 1, 7);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, CLIENT_LIOBN, 0, pf_tce(30, RW)), 0);
+	pf_list(f, CLIENT, list, 4);
+	vd_fake_fail(f->host[CLIENT], 3, -ENOMEM);
+	mem_fail(1);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 0, PF_GPA, 2),
+			 VD_H_HARDWARE);
+	mem_fail(0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, CLIENT_LIOBN, PAGE), 0);
+	assert_int_equal(f->h.out[0], 0);
+	assert_true(pf_is_bucket(f, 7 * PAGE));
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+}
+
 /* A table named twice: the copy of what it held first ends all the same. */
 static void test_many_twice(void **state)
 {
@@ -325,6 +385,8 @@ int main(void)
 		many_test(test_many_undone_to_copies),
 		many_test(test_many_undone_ends_no_copy),
 		many_test(test_many_twice),
+		many_test(test_many_cannot_be_undone),
+		many_test(test_many_lost_copy),
 		many_test(test_many_both_ends),
 	};
 

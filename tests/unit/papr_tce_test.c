@@ -178,6 +178,102 @@ static void test_nothing_stuffed(void **state)
 	assert_int_equal(pf_page(f, 0, RW, NULL), -ENOENT);
 }
 
+/* Without rights it is no entry, whatever page it names. */
+static void test_no_rights(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t none[] = { PF_GPA, 0x1000, UINT64_MAX & ~(uint64_t)RW, 0xffc };
+
+	for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW)), 0);
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, none[i]), 0);
+		assert_int_equal(f->h.out[0], 0 - (uint64_t)PAGE);
+		assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 0), 0);
+		assert_int_equal(f->h.out[0], 0);
+		assert_int_equal(pf_page(f, 0, VD_READ, NULL), -ENOENT);
+	}
+}
+
+static uint64_t lend(struct pf *f, uint32_t from, uint64_t liobn, uint64_t page)
+{
+	assert_int_equal(pf_call(f, from, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, liobn, page * PAGE,
+				 PAGE, from == SERVER ? SERVER_UNIT : CLIENT_UNIT),
+			 0);
+	assert_int_equal(
+		pf_call(f, from == SERVER ? CLIENT : SERVER, VD_H_ACCEPT_LOGICAL, f->h.out[0]), 0);
+	return f->h.out[0];
+}
+
+/* What a borrower has put is seen as somebody's, with its rights. */
+static void test_get_lent(void **state)
+{
+	struct pf *f = *state;
+	uint64_t first = lend(f, SERVER, PE_LIOBN, 3), second = lend(f, SERVER, PE_LIOBN, 5);
+
+	for (uint64_t prot = 1; prot <= RW; prot++) {
+		assert_int_equal(
+			pf_call(f, CLIENT, VD_H_PUT_TCE, second, 5 * PAGE, pf_tce(7, prot)), 0);
+		assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 5 * PAGE),
+				 VD_H_PARTIAL);
+		assert_int_equal(f->h.out[0], VD_TCE_RPN | prot);
+		assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 3 * PAGE), 0);
+		assert_int_equal(f->h.nout, 1);
+		assert_int_equal(f->h.out[0], 0);
+	}
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, second, 5 * PAGE), 0);
+	assert_int_equal(f->h.out[0], pf_tce(7, RW));
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, second, 6 * PAGE), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, second, 4 * PAGE), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, first, 5 * PAGE), VD_H_PARAMETER);
+}
+
+/* Two providers, each of which has lent the same bus address. */
+static void test_get_lent_by_another(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_owner_cfg o = {
+		.size = sizeof(o), .id = 2, .provider = VD_NO_OWNER, .domain = f->d[CLIENT]
+	};
+	struct vd_papr_pe pe = pf_pe(f);
+	uint64_t of_client, of_server;
+
+	pe.partition = CLIENT;
+	pe.buid++;
+	pe.owner = 2;
+	pe.liobn = 0x90000000;
+	assert_int_equal(vd_owner_add(f->a, &o), 0);
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	of_client = lend(f, CLIENT, pe.liobn, 0);
+	of_server = lend(f, SERVER, PE_LIOBN, 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, of_client, 0, pf_tce(1, 1)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 0), 0);
+	assert_int_equal(f->h.out[0], 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, pe.liobn, 0), VD_H_PARTIAL);
+	assert_int_equal(f->h.out[0], VD_TCE_RPN | 1);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, of_server, 0, pf_tce(1, 2)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 0), VD_H_PARTIAL);
+	assert_int_equal(f->h.out[0], VD_TCE_RPN | 2);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, pe.liobn, 0), VD_H_PARTIAL);
+	assert_int_equal(f->h.out[0], VD_TCE_RPN | 1);
+}
+
+/* Behind the end, also if a part of the table lies there that is another's. */
+static void test_get_behind_a_split(void **state)
+{
+	const struct vd_split s = { .id = PE_LIOBN,
+				    .newid = 0x81000000,
+				    .owner = PE_OWNER,
+				    .keep = 600,
+				    .live = VD_LIVE_REFUSE };
+	struct pf *f = *state;
+
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 599 * PAGE), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 600 * PAGE), VD_H_PARAMETER);
+	assert_int_equal(f->h.nout, 0);
+	assert_int_equal(vd_window_destroy(f->a, s.newid, VD_LIVE_REFUSE), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +284,10 @@ int main(void)
 		pf_test(test_entitlement),
 		pf_test(test_host_fails),
 		pf_test(test_nothing_stuffed),
+		pf_test(test_no_rights),
+		pf_test(test_get_lent),
+		pf_test(test_get_lent_by_another),
+		pf_test(test_get_behind_a_split),
 	};
 
 	return run_all(tests);
