@@ -5,27 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static int drain(void *opaque, const struct vd_drain *what)
-{
-	(void)opaque;
-	(void)what;
-	return 0;
-}
-
-static void changed(void *opaque, uint32_t owner,
-		    const struct vd_window_info *w)
-{
-	(void)opaque;
-	(void)owner;
-	(void)w;
-}
-
 static void make_adapter(struct world *w)
 {
-	static const struct vd_adapter_ops ops = { drain, changed };
 	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg),
-					    .max_bytes = (uint64_t)16 << 30,
-					    .ops = &ops };
+					    .max_bytes = (uint64_t)16 << 30 };
 
 	bench_must(vd_adapter_create(&cfg, &w->a) == 0, "adapter");
 }

@@ -13,31 +13,6 @@
 #define WINDOW_TCES  ((uint64_t)1 << 31)
 #define GRANT_LIOBNS 0xf0000000u
 
-static int drain(void *opaque, const struct vd_drain *what)
-{
-	(void)opaque;
-	(void)what;
-	return 0;
-}
-
-static void changed(void *opaque, uint32_t owner,
-		    const struct vd_window_info *w)
-{
-	(void)opaque;
-	(void)owner;
-	(void)w;
-}
-
-static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
-{
-	(void)opaque;
-	(void)partition;
-	(void)unit;
-}
-
-static const struct vd_adapter_ops adapter_ops = { drain, changed };
-static const struct vd_papr_ops papr_ops = { owner_failed };
-
 static int make_domain(struct world *w)
 {
 	const struct vd_domain_cfg cfg = {
@@ -60,7 +35,6 @@ static int make_papr(struct world *w)
 	const struct vd_papr_cfg cfg = {
 		.size = sizeof(cfg),
 		.grant_liobn = GRANT_LIOBNS,
-		.ops = &papr_ops,
 	};
 	const struct vd_papr_partition guest = {
 		.size = sizeof(guest),
@@ -130,7 +104,6 @@ static int add_bridge(struct world *w, uint32_t n)
 {
 	const struct vd_adapter_cfg cfg = {
 		.size = sizeof(cfg),
-		.ops = &adapter_ops,
 	};
 	const struct vd_owner_cfg owner = {
 		.size = sizeof(owner),

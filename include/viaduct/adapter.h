@@ -59,13 +59,14 @@ struct vd_adapter_ops {
 	 * called, and its pages are still pinned. Called with the change lock
 	 * held: must not change registers of the same adapter; may translate,
 	 * and look. Anything but 0 means not at rest, and the change is undone.
+	 * NULL: nothing is in flight but what a reader does while it is inside.
 	 */
 	int (*drain)(void *opaque, const struct vd_drain *what);
 
 	/*
 	 * @owner's window is now @w; an @w->len of 0 means that it is gone.
 	 * Called after the change, with the change lock held, in the order of
-	 * the changes.
+	 * the changes. NULL: nobody wants to know.
 	 */
 	void (*changed)(void *opaque, uint32_t owner,
 			const struct vd_window_info *w);
@@ -82,7 +83,7 @@ struct vd_adapter_ops {
  * @max_devices: 0 means 64
  * @max_readers: 0 means 64
  * @max_bytes:   of all tables together, directories included; 0 means 1 GiB
- * @ops:         borrowed; all members set
+ * @ops:         copied; NULL: as if both members were
  * @opaque:      passed to @ops
  */
 struct vd_adapter_cfg {

@@ -46,7 +46,8 @@ struct vd_papr_ops {
 	 * The partition that lent to @partition over the virtual device
 	 * @unit has failed: what it lent is taken back when VD_PAPR_GRACE_MS
 	 * are over. A VMM tells the guest in the device's queue. Called with
-	 * the front end's lock held: must not call into the library.
+	 * the front end's lock held: must not call into the library. NULL:
+	 * nobody tells it.
 	 */
 	void (*owner_failed)(void *opaque, uint32_t partition, uint32_t unit);
 };
@@ -63,7 +64,7 @@ struct vd_papr_ops {
  *               it through the front end, and nobody else should. Borrowed;
  *               must outlive the adapters. Without one no table can have
  *               VD_LIOBN_BIT_BUCKET.
- * @ops:         borrowed; all members set
+ * @ops:         borrowed; NULL: as if its member were
  * @opaque:      passed to @ops
  */
 struct vd_papr_cfg {

@@ -14,7 +14,7 @@
 
 static int check_cfg(const struct vd_adapter_cfg *cfg)
 {
-	if (!cfg || cfg->size != sizeof(*cfg) || !cfg->ops ||
+	if (!cfg || cfg->size != sizeof(*cfg) ||
 	    (cfg->flags & ~VD_ADAPTER_POWERS_OF_TWO) != 0 ||
 	    cfg->nregs > VD_ADAPTER_MAX_REGS ||
 	    cfg->max_devices > VD_ADAPTER_MAX_DEVICES ||
@@ -74,7 +74,8 @@ int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 		return -ENOMEM;
 
 	/* Nothing below can fail. */
-	a->ops = cfg->ops;
+	if (cfg->ops)
+		a->ops = *cfg->ops;
 	a->opaque = cfg->opaque;
 	a->flags = cfg->flags;
 	a->budget.max = cfg->max_bytes ? cfg->max_bytes : DEFAULT_BYTES;
@@ -87,7 +88,7 @@ int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 
 int adapter_drain(struct vd_adapter *a, const struct vd_drain *what)
 {
-	return a->ops->drain(a->opaque, what) ? -EIO : 0;
+	return a->ops.drain && a->ops.drain(a->opaque, what) ? -EIO : 0;
 }
 
 /* A window of @o's devices that nothing is lent of, or NULL: there is none. */

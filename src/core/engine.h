@@ -57,7 +57,7 @@ struct adevice {
 };
 
 struct vd_adapter {
-	const struct vd_adapter_ops *ops; /* borrowed */
+	struct vd_adapter_ops ops;
 	void *opaque;
 	uint32_t nregs, flags, max_devices;
 	struct epoch epoch;

@@ -304,7 +304,8 @@ void window_info(struct vd_adapter *a, const struct window *w,
 void window_tell(struct vd_adapter *a, uint32_t owner,
 		 const struct vd_window_info *w)
 {
-	a->ops->changed(a->opaque, owner, w);
+	if (a->ops.changed)
+		a->ops.changed(a->opaque, owner, w);
 }
 
 int vd_window_query(struct vd_adapter *a, uint32_t id,

@@ -13,30 +13,12 @@
 #include <mem.h>
 
 /* The adapter of virtual devices keeps nothing that a burst does not. */
-static int drain(void *opaque, const struct vd_drain *what)
-{
-	(void)opaque;
-	(void)what;
-	return 0;
-}
-
-static void changed(void *opaque, uint32_t owner,
-		    const struct vd_window_info *w)
-{
-	(void)opaque;
-	(void)owner;
-	(void)w;
-}
-
-static const struct vd_adapter_ops vio_ops = { drain, changed };
-
 static int make_parts(struct vd_papr *p)
 {
 	const struct vd_adapter_cfg cfg = {
 		.size = sizeof(cfg),
 		.nregs = VD_PAPR_MAX_VIOS + 1, /* the bucket's */
 		.max_devices = VD_PAPR_MAX_VIOS,
-		.ops = &vio_ops,
 	};
 	int err = vd_adapter_create(&cfg, &p->vio_adapter);
 
@@ -60,8 +42,7 @@ static void free_parts(struct vd_papr *p)
 
 static bool is_sane(const struct vd_papr_cfg *cfg)
 {
-	return cfg && cfg->size == sizeof(*cfg) && cfg->ops &&
-	       cfg->ops->owner_failed &&
+	return cfg && cfg->size == sizeof(*cfg) &&
 	       cfg->grant_liobn <= UINT32_MAX - VD_PAPR_MAX_GRANTS &&
 	       (!cfg->bucket ||
 		vd_domain_check_memory(cfg->bucket, (vd_gpa){ 0 },

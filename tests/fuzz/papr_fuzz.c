@@ -92,20 +92,6 @@ static int drain(void *opaque, const struct vd_drain *what)
 	return w->drain_says;
 }
 
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *info)
-{
-	(void)opaque;
-	(void)owner;
-	(void)info;
-}
-
-static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
-{
-	(void)opaque;
-	(void)partition;
-	(void)unit;
-}
-
 static uint64_t seen(struct world *w)
 {
 	return w->seen[take(w, 1) % ARRAY_LEN(w->seen)];
@@ -468,14 +454,13 @@ static void make_devices(struct world *w)
 
 static void make(struct world *w)
 {
-	static const struct vd_adapter_ops adapter_ops = { drain, changed };
-	static const struct vd_papr_ops papr_ops = { owner_failed };
+	static const struct vd_adapter_ops adapter_ops = { .drain = drain };
 	const struct vd_adapter_cfg adapter = {
 		.size = sizeof(adapter), .max_bytes = LARGEST, .ops = &adapter_ops, .opaque = w
 	};
-	struct vd_papr_cfg papr = {
-		.size = sizeof(papr), .grant_liobn = GRANTS, .multi_table = true, .ops = &papr_ops
-	};
+	struct vd_papr_cfg papr = { .size = sizeof(papr),
+				    .grant_liobn = GRANTS,
+				    .multi_table = true };
 
 	must(vd_adapter_create(&adapter, &w->a) == 0);
 	make_domain(w, BUCKET, 0);

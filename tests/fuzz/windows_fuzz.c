@@ -28,11 +28,6 @@ static int drain(void *opaque, const struct vd_drain *what)
 	return ++*calls % 7 == 0 ? -1 : 0; /* now and then not at rest */
 }
 
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *w)
-{
-	(void)opaque, (void)owner, (void)w;
-}
-
 static void tried(void *opaque, const struct vd_policy_record *r)
 {
 	vd_policy_record(opaque, r);
@@ -124,7 +119,7 @@ static void serve(struct control_windows *w, const char *line, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct vd_adapter_ops ops = { drain, changed };
+	static const struct vd_adapter_ops ops = { .drain = drain };
 	static const struct control_windows_ops wops = { tried, records };
 	int calls = 0;
 	struct vd_adapter_cfg a = {

@@ -74,27 +74,6 @@ static unsigned int pick(unsigned int n)
 	return (unsigned int)random() % n;
 }
 
-static int drain(void *opaque, const struct vd_drain *what)
-{
-	(void)opaque;
-	(void)what;
-	return 0;
-}
-
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *info)
-{
-	(void)opaque;
-	(void)owner;
-	(void)info;
-}
-
-static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
-{
-	(void)opaque;
-	(void)partition;
-	(void)unit;
-}
-
 /* Pages of a partition that some entry names. */
 static uint32_t named(const struct world *w, int of)
 {
@@ -547,12 +526,9 @@ static void make_devices(struct world *w)
 
 static void make(struct world *w)
 {
-	static const struct vd_adapter_ops adapter_ops = { drain, changed };
-	static const struct vd_papr_ops papr_ops = { owner_failed };
-	const struct vd_adapter_cfg adapter = { .size = sizeof(adapter),
-						.nregs = 64,
-						.ops = &adapter_ops };
-	struct vd_papr_cfg papr = { .size = sizeof(papr), .grant_liobn = GRANTS, .ops = &papr_ops };
+
+	const struct vd_adapter_cfg adapter = { .size = sizeof(adapter), .nregs = 64 };
+	struct vd_papr_cfg papr = { .size = sizeof(papr), .grant_liobn = GRANTS };
 
 	for (size_t i = 0; i < ENTRIES; i++)
 		w->place[i] = NONE;

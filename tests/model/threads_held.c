@@ -73,24 +73,9 @@ static void destroy(struct vd_host *h)
 	(void)h;
 }
 
-static int drain(void *opaque, const struct vd_drain *what)
-{
-	(void)opaque;
-	(void)what;
-	return 0;
-}
-
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *i)
-{
-	(void)opaque;
-	(void)owner;
-	(void)i;
-}
-
 static void make_adapter(struct vd_adapter **a)
 {
-	static const struct vd_adapter_ops ops = { drain, changed };
-	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg) };
 	const struct vd_owner_cfg o = {
 		.size = sizeof(o), .id = 1, .provider = VD_NO_OWNER, .domain = w.d
 	};

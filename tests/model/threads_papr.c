@@ -54,27 +54,6 @@ static void must(bool ok, const char *what)
 	}
 }
 
-static int drain(void *opaque, const struct vd_drain *what)
-{
-	(void)opaque;
-	(void)what;
-	return 0;
-}
-
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *info)
-{
-	(void)opaque;
-	(void)owner;
-	(void)info;
-}
-
-static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
-{
-	(void)opaque;
-	(void)partition;
-	(void)unit;
-}
-
 static unsigned int pick(struct caller *c, unsigned int n)
 {
 	return (unsigned int)rand_r(&c->seed) % n;
@@ -238,12 +217,9 @@ static void make_partition(struct world *w, uint32_t i)
 
 static void make(struct world *w)
 {
-	static const struct vd_adapter_ops adapter_ops = { drain, changed };
-	static const struct vd_papr_ops papr_ops = { owner_failed };
-	const struct vd_adapter_cfg adapter = { .size = sizeof(adapter), .ops = &adapter_ops };
-	struct vd_papr_cfg papr = { .size = sizeof(papr),
-				    .grant_liobn = 0xf0000000,
-				    .ops = &papr_ops };
+
+	const struct vd_adapter_cfg adapter = { .size = sizeof(adapter) };
+	struct vd_papr_cfg papr = { .size = sizeof(papr), .grant_liobn = 0xf0000000 };
 	struct vd_owner_cfg owner = { .size = sizeof(owner), .id = 1, .provider = VD_NO_OWNER };
 	struct vd_papr_pe pe = { .size = sizeof(pe),
 				 .config_addr = VD_PAPR_WHOLE_BRIDGE,

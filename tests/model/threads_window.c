@@ -72,20 +72,6 @@ static void check(bool ok, const char *what)
 	}
 }
 
-static int drain(void *opaque, const struct vd_drain *what)
-{
-	(void)opaque;
-	(void)what;
-	return 0;
-}
-
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *i)
-{
-	(void)opaque;
-	(void)owner;
-	(void)i;
-}
-
 static void make_memory(uint32_t owner)
 {
 	const struct vd_owner_cfg none = { .size = 0 };
@@ -121,8 +107,7 @@ static int put(uint32_t owner, uint32_t window, uint64_t i, uint64_t entry)
 
 static void make_world(uint64_t nentries)
 {
-	static const struct vd_adapter_ops ops = { drain, changed };
-	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg) };
 	const struct vd_table_cfg t = {
 		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = 12, .nentries = nentries
 	};

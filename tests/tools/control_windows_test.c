@@ -29,11 +29,6 @@ static int drain(void *opaque, const struct vd_drain *what)
 	return f.restless;
 }
 
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *w)
-{
-	(void)opaque, (void)owner, (void)w;
-}
-
 static void tried(void *opaque, const struct vd_policy_record *r)
 {
 	(void)opaque;
@@ -58,7 +53,7 @@ static void add_owner(uint32_t id, uint32_t provider)
 
 static int setup(void **state)
 {
-	static const struct vd_adapter_ops ops = { drain, changed };
+	static const struct vd_adapter_ops ops = { .drain = drain };
 	static const struct control_windows_ops wops = { tried, records };
 	struct vd_adapter_cfg a = { .size = sizeof(a), .nregs = NREGS, .ops = &ops };
 	struct vd_table_cfg t = { .size = sizeof(t), .page_shift = 12, .nentries = LEN };

@@ -311,19 +311,11 @@ static void test_without(void **state)
 	pf_unmake(f);
 }
 
-static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
-{
-	(void)opaque;
-	(void)partition;
-	(void)unit;
-}
-
 /* A bucket that is none, or that cannot be pinned, is found out at once. */
 static void test_refused(void **state)
 {
-	static const struct vd_papr_ops ops = { owner_failed };
 	struct pf *f = *state;
-	struct vd_papr_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	struct vd_papr_cfg cfg = { .size = sizeof(cfg) };
 	struct vd_papr *p = NULL;
 
 	cfg.bucket = f->d[CLIENT]; /* nothing at address 0 */

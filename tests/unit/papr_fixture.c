@@ -13,13 +13,6 @@ static int drain(void *opaque, const struct vd_drain *what)
 	return f->drain_says;
 }
 
-static void changed(void *opaque, uint32_t owner, const struct vd_window_info *w)
-{
-	(void)opaque;
-	(void)owner;
-	(void)w;
-}
-
 static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
 {
 	struct pf *f = opaque;
@@ -29,7 +22,7 @@ static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
 	f->told_unit = unit;
 }
 
-static const struct vd_adapter_ops adapter_ops = { drain, changed };
+static const struct vd_adapter_ops adapter_ops = { .drain = drain };
 static const struct vd_papr_ops papr_ops = { owner_failed };
 
 static void make_domain(struct pf *f, uint32_t i)

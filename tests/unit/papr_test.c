@@ -2,19 +2,9 @@
 #include "mem_nth.h"
 #include "papr_fixture.h"
 
-static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
-{
-	(void)opaque;
-	(void)partition;
-	(void)unit;
-}
-
-static const struct vd_papr_ops ops = { owner_failed };
-
 static void test_sane(void **state)
 {
-	static const struct vd_papr_ops none = { NULL };
-	struct vd_papr_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
+	struct vd_papr_cfg cfg = { .size = sizeof(cfg) };
 	struct vd_papr *p = NULL;
 
 	(void)state;
@@ -22,11 +12,6 @@ static void test_sane(void **state)
 	cfg.size--;
 	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
 	cfg.size++;
-	cfg.ops = NULL;
-	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
-	cfg.ops = &none;
-	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
-	cfg.ops = &ops;
 	cfg.grant_liobn = UINT32_MAX;
 	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
 	assert_null(p);
@@ -35,7 +20,7 @@ static void test_sane(void **state)
 
 static void test_out_of_memory(void **state)
 {
-	const struct vd_papr_cfg cfg = { .size = sizeof(cfg), .multi_table = true, .ops = &ops };
+	const struct vd_papr_cfg cfg = { .size = sizeof(cfg), .multi_table = true };
 	struct vd_papr *p = NULL;
 	size_t live = mem_live();
 	unsigned int n = 0;
