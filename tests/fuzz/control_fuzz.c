@@ -8,6 +8,7 @@
 #include "control_verbs.h"
 #include "fuzz.h"
 #include "stub_domain.h"
+#include "stub_machine.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,55 +39,9 @@ static void exits(void *opaque, void (*visit)(void *ctx, const char *cause, uint
 	visit(ctx, "serial", 1);
 }
 
-static uint64_t start_us(void *opaque)
-{
-	(void)opaque;
-	return 0;
-}
-
-static struct balloon_stats balloon_says;
-
-static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out)
-{
-	(void)opaque;
-	balloon_says.largest = 1 << 29;
-	if (target && *target > balloon_says.largest) {
-		*out = balloon_says;
-		return -ERANGE;
-	}
-	if (target)
-		balloon_says.target = *target;
-	*out = balloon_says;
-	return 0;
-}
-
-static void do_relief(void *opaque, struct relief_stats *out)
-{
-	(void)opaque;
-	*out = (struct relief_stats){
-		.on = true,
-		.source = { true, false, true },
-		.events = { 3, 0, 4 },
-		.requests = 5,
-		.paged_out = 6 << 20,
-		.hot = 2 << 20,
-	};
-}
-
-static void do_share(void *opaque, struct share_stats *out)
-{
-	(void)opaque;
-	*out = (struct share_stats){ true, 96 << 20, 80 << 20, 30 << 20, 3 };
-}
-
-static uint64_t do_interrupts(void *opaque, uint32_t guest_id)
-{
-	(void)opaque;
-	return 100 + guest_id;
-}
-
-static const struct control_vm_ops ops = { change,     change,	  quit,	    exits,	  start_us,
-					   do_balloon, do_relief, do_share, do_interrupts };
+static const struct control_vm_ops ops = { change,	change,	       quit,
+					   exits,	stub_start_us, stub_balloon,
+					   stub_relief, stub_share,    stub_interrupts };
 
 static void check_answer(const char *line, size_t len, char *answer)
 {

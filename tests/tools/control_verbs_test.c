@@ -2,6 +2,7 @@
 /* What each command answers, on a domain that is a stub. */
 #include "control_verbs.h"
 #include "stub_domain.h"
+#include "stub_machine.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,56 +52,9 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "pci-config", 4);
 }
 
-static uint64_t do_start_us(void *opaque)
-{
-	(void)opaque;
-	return 4321;
-}
-
-static struct balloon_stats balloon_says;
-
-static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out)
-{
-	(void)opaque;
-	balloon_says.largest = 1 << 29;
-	if (target && *target > balloon_says.largest) {
-		*out = balloon_says;
-		return -ERANGE;
-	}
-	if (target)
-		balloon_says.target = *target;
-	*out = balloon_says;
-	return 0;
-}
-
-static void do_relief(void *opaque, struct relief_stats *out)
-{
-	(void)opaque;
-	*out = (struct relief_stats){
-		.on = true,
-		.source = { true, false, true },
-		.events = { 3, 0, 4 },
-		.requests = 5,
-		.paged_out = 6 << 20,
-		.hot = 2 << 20,
-	};
-}
-
-static void do_share(void *opaque, struct share_stats *out)
-{
-	(void)opaque;
-	*out = (struct share_stats){ true, 96 << 20, 80 << 20, 30 << 20, 3 };
-}
-
-static uint64_t do_interrupts(void *opaque, uint32_t guest_id)
-{
-	(void)opaque;
-	return 100 + guest_id;
-}
-
-static const struct control_vm_ops ops = { do_permit, do_deny,	   do_quit,
-					   do_exits,  do_start_us, do_balloon,
-					   do_relief, do_share,	   do_interrupts };
+static const struct control_vm_ops ops = { do_permit,	do_deny,       do_quit,
+					   do_exits,	stub_start_us, stub_balloon,
+					   stub_relief, stub_share,    stub_interrupts };
 
 static int setup(void **state)
 {
@@ -196,7 +150,7 @@ static void test_status(void **state)
 	assert_true(json_is_true(json_object_get(j, "hal_in_charge")));
 	assert_true(json_integer_value(json_object_get(j, "vmm_resident_bytes")) > 4096);
 	assert_true(json_integer_value(json_object_get(j, "uptime_ms")) >= 0);
-	assert_int_equal(json_integer_value(json_object_get(j, "start_us")), 4321);
+	assert_int_equal(json_integer_value(json_object_get(j, "start_us")), STUB_START_US);
 	json_decref(j);
 
 	f.domain.stats.budget = 1 << 20;
@@ -387,10 +341,7 @@ static void test_faults(void **state)
 
 static void test_balloon(void **state)
 {
-	json_t *j;
-
-	(void)state;
-	balloon_says = (struct balloon_stats){
+	const struct balloon_stats said = {
 		.driver = true,
 		.actual = 1,
 		.inflated = 2,
@@ -401,6 +352,10 @@ static void test_balloon(void **state)
 		.refused_other = 7,
 		.broken = 8,
 	};
+	json_t *j;
+
+	(void)state;
+	stub_balloon_set(&said);
 	j = ask_good("balloon", "{\"bytes\": 4096}");
 	assert_true(json_is_true(json_object_get(j, "driver")));
 	assert_true(json_is_false(json_object_get(j, "reporting")));

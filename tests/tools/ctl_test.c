@@ -4,6 +4,7 @@
 #include "ctl.h"
 #include "exit.h"
 #include "stub_domain.h"
+#include "stub_machine.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -59,66 +60,9 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "serial", 10);
 }
 
-static uint64_t do_start_us(void *opaque)
-{
-	(void)opaque;
-	return 4321;
-}
-
-/* The server's thread answers while the test sets what it is to say. */
-static struct balloon_stats balloon_says;
-static pthread_mutex_t balloon_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static void set_balloon(struct balloon_stats s)
-{
-	pthread_mutex_lock(&balloon_lock);
-	balloon_says = s;
-	pthread_mutex_unlock(&balloon_lock);
-}
-
-static int do_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out)
-{
-	bool fine;
-
-	(void)opaque;
-	pthread_mutex_lock(&balloon_lock);
-	balloon_says.largest = 1 << 29;
-	fine = !target || *target <= balloon_says.largest;
-	if (target && fine)
-		balloon_says.target = *target;
-	*out = balloon_says;
-	pthread_mutex_unlock(&balloon_lock);
-	return fine ? 0 : -ERANGE;
-}
-
-static void do_relief(void *opaque, struct relief_stats *out)
-{
-	(void)opaque;
-	*out = (struct relief_stats){
-		.on = true,
-		.source = { true, false, true },
-		.events = { 3, 0, 4 },
-		.requests = 5,
-		.paged_out = 6 << 20,
-		.hot = 2 << 20,
-	};
-}
-
-static void do_share(void *opaque, struct share_stats *out)
-{
-	(void)opaque;
-	*out = (struct share_stats){ true, 96 << 20, 80 << 20, 30 << 20, 3 };
-}
-
-static uint64_t do_interrupts(void *opaque, uint32_t guest_id)
-{
-	(void)opaque;
-	return 100 + guest_id;
-}
-
-static const struct control_vm_ops ops = { do_permit, do_deny,	   do_quit,
-					   do_exits,  do_start_us, do_balloon,
-					   do_relief, do_share,	   do_interrupts };
+static const struct control_vm_ops ops = { do_permit,	do_deny,       do_quit,
+					   do_exits,	stub_start_us, stub_balloon,
+					   stub_relief, stub_share,    stub_interrupts };
 
 static void start(int i, const char *name)
 {
@@ -386,12 +330,12 @@ static void test_balloon(void **state)
 
 	(void)state;
 
-	set_balloon(said);
+	stub_balloon_set(&said);
 	good("balloon", "driver         none");
 	good("balloon 16M", "given          3.0 MiB of 16.0 MiB asked for");
 	says(f.out, "refused        8.0 KiB pinned, 0 B other");
 	said.driver = said.reporting = true;
-	set_balloon(said);
+	stub_balloon_set(&said);
 	good("balloon", "there, reports free pages");
 	j = good_json("balloon --json 0");
 	assert_int_equal(json_integer_value(json_object_get(j, "target_bytes")), 0);
@@ -399,7 +343,7 @@ static void test_balloon(void **state)
 	json_decref(j);
 	fails("balloon 513M", CLI_FAILED, "at most 536870912 bytes");
 	pthread_mutex_lock(&balloon_lock);
-	assert_int_equal(balloon_says.target, 0);
+	assert_int_equal(stub_balloon_get().target, 0);
 	pthread_mutex_unlock(&balloon_lock);
 }
 
