@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "assign_take.h"
+#include "lockfile.h"
 #include "sysfs.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,27 +52,6 @@ static void unbind(const char *bdf)
 		dev_write(bdf, "driver/unbind", bdf);
 }
 
-/* Another process may remove the file between our open and our lock. */
-static int lock_claim(const char *path)
-{
-	struct stat st;
-	int fd;
-
-	for (;;) {
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			  0600);
-		if (fd < 0)
-			return -errno;
-		if (flock(fd, LOCK_EX | LOCK_NB)) {
-			close(fd);
-			return -EBUSY;
-		}
-		if (!fstat(fd, &st) && st.st_nlink)
-			return fd;
-		close(fd);
-	}
-}
-
 static void claim_path(const char *bdf, char *path, size_t len)
 {
 	snprintf(path, len, ASSIGN_CLAIMS "/%s", bdf);
@@ -87,7 +65,7 @@ static int claim(struct assign_claim *c, char *why, size_t len)
 	mkdir("/run/viaduct", 0755);
 	mkdir(ASSIGN_CLAIMS, 0700);
 	claim_path(c->bdf, path, sizeof(path));
-	c->lock = lock_claim(path);
+	c->lock = lockfile_take(path);
 	if (c->lock == -EBUSY)
 		return say(why, len, -EBUSY,
 			   "%s is in use by another virtual machine", c->bdf);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control_sock.h"
 #include "control.h"
+#include "lockfile.h"
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -72,28 +71,14 @@ static void lock_path(const struct control_sock *s, char *path, size_t len)
 	snprintf(path, len, "%s.lock", s->path);
 }
 
-/* Whoever ends removes the file, perhaps between our open and our lock. */
 static int take_lock(struct control_sock *s)
 {
 	char path[sizeof(s->path) + 8];
-	struct stat st;
-	int fd;
 
 	lock_path(s, path, sizeof(path));
-	for (;;) {
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-			  0600);
-		if (fd < 0)
-			return -errno;
-		if (flock(fd, LOCK_EX | LOCK_NB)) {
-			close(fd);
-			return -EADDRINUSE;
-		}
-		if (!fstat(fd, &st) && st.st_nlink)
-			break;
-		close(fd);
-	}
-	s->lock = fd;
+	s->lock = lockfile_take(path);
+	if (s->lock < 0)
+		return s->lock == -EBUSY ? -EADDRINUSE : s->lock;
 	return 0;
 }
 
