@@ -229,13 +229,153 @@ static void test_too_many(void **state)
 	grant(f, 0);
 }
 
+/* Takes a grant, sees by its LIOBN which one it is, and gives it back. */
+static uint64_t next(struct pf *f, uint64_t *which)
+{
+	uint64_t cookie = grant(f, 0);
+
+	*which = accept(f, cookie) - GRANT_LIOBN;
+	assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), 0);
+	return cookie;
+}
+
+static void rescind(struct pf *f, uint64_t cookie)
+{
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, 0, cookie), 0);
+}
+
+/* In turn, so that what was rescinded stays known for as long as can be. */
+static void test_in_turn(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie[VD_PAPR_MAX_GRANTS], was, which;
+
+	for (uint64_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
+		cookie[i] = next(f, &which);
+		assert_int_equal(which, i);
+	}
+	rescind(f, cookie[5]);
+	rescind(f, cookie[3]);
+	was = cookie[5];
+	cookie[3] = next(f, &which);
+	assert_int_equal(which, 3);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, was), VD_H_RESCINDED);
+	cookie[5] = next(f, &which);
+	assert_int_equal(which, 5);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, was), VD_H_PARAMETER);
+	rescind(f, cookie[10]);
+	rescind(f, cookie[6]);
+	cookie[6] = next(f, &which);
+	assert_int_equal(which, 6);
+	cookie[10] = next(f, &which);
+	assert_int_equal(which, 10);
+	rescind(f, cookie[63]);
+	rescind(f, cookie[0]);
+	cookie[63] = next(f, &which);
+	assert_int_equal(which, 63);
+	cookie[0] = next(f, &which);
+	assert_int_equal(which, 0);
+	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++)
+		rescind(f, cookie[i]);
+}
+
+/* What is free comes before what was rescinded. */
+static void test_free_first(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie, which;
+
+	cookie = next(f, &which);
+	rescind(f, cookie);
+	for (uint64_t i = 1; i < VD_PAPR_MAX_GRANTS; i++) {
+		next(f, &which);
+		assert_int_equal(which, i);
+		assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_RESCINDED);
+	}
+	next(f, &which);
+	assert_int_equal(which, 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_PARAMETER);
+}
+
+/* Up to the last entry; and of a window that does not begin at 0. */
+static void test_edges(void **state)
+{
+	struct pf *f = *state;
+	const uint32_t high[] = { 0x800, (uint32_t)(PE_BUID >> 32), (uint32_t)PE_BUID, 16, 24 };
+	struct vd_window_info w;
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN,
+				 (PE_ENTRIES - 1) * PAGE, PAGE, SERVER_UNIT),
+			 0);
+	accept(f, f->h.out[0]);
+	assert_int_equal(vd_window_query(f->a, (uint32_t)f->h.out[0], &w), 0);
+	assert_int_equal(w.first, PE_ENTRIES - 1);
+	assert_int_equal(w.len, 1);
+	assert_int_equal(w.bus.v, (PE_ENTRIES - 1) * PAGE);
+	assert_int_equal(pf_ddw(f, VD_DDW_CREATE, high, NULL), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN + 1,
+				 HIGH + 0x30000, 0x1000, SERVER_UNIT),
+			 VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN + 1,
+				 HIGH + 0x30000, 0x20000, SERVER_UNIT),
+			 0);
+	accept(f, f->h.out[0]);
+	assert_int_equal(vd_window_query(f->a, (uint32_t)f->h.out[0], &w), 0);
+	assert_int_equal(w.first, 3);
+	assert_int_equal(w.len, 2);
+	assert_int_equal(w.bus.v, HIGH + 0x30000);
+	assert_int_equal(w.page_shift, 16);
+}
+
+/* A loan that is gone behind the front end's back can be returned, and rescinded. */
+static void test_loan_is_gone(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie = grant(f, 0);
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t pane = accept(f, cookie);
+
+		assert_int_equal(vd_window_take_back(f->a, (uint32_t)pane, VD_LIVE_REVOKE), 0);
+		assert_int_equal(
+			pf_call(f, CLIENT, VD_H_PUT_TCE, pane, FIRST * PAGE, pf_tce(7, RW)),
+			VD_H_PARAMETER);
+		if (i == 0)
+			assert_int_equal(pf_call(f, CLIENT, VD_H_RETURN_LOGICAL, cookie), 0);
+	}
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, VD_RESCIND_FORCED, cookie), 0);
+}
+
+/* What is accepted is counted, and what is given back is not. */
+static void test_counts(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_stats s;
+	uint64_t cookie = grant(f, 0);
+
+	vd_papr_stats(f->p, &s);
+	assert_int_equal(s.grants, 0);
+	assert_int_equal(s.panes, 3);
+	accept(f, cookie);
+	vd_papr_stats(f->p, &s);
+	assert_int_equal(s.grants, 1);
+	assert_int_equal(s.panes, 4);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, VD_RESCIND_FORCED, cookie), 0);
+	vd_papr_stats(f->p, &s);
+	assert_int_equal(s.grants, 0);
+	assert_int_equal(s.panes, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		pf_test(test_refused),	  pf_test(test_lend),
-		pf_test(test_return),	  pf_test(test_cookies_are_private),
-		pf_test(test_rescind),	  pf_test(test_regrant),
-		pf_test(test_no_regrant), pf_test(test_too_many),
+		pf_test(test_refused),	    pf_test(test_lend),
+		pf_test(test_return),	    pf_test(test_cookies_are_private),
+		pf_test(test_rescind),	    pf_test(test_regrant),
+		pf_test(test_no_regrant),   pf_test(test_too_many),
+		pf_test(test_in_turn),	    pf_test(test_free_first),
+		pf_test(test_edges),	    pf_test(test_counts),
+		pf_test(test_loan_is_gone),
 	};
 
 	return run_all(tests);

@@ -105,12 +105,146 @@ static void test_reboot(void **state)
 	assert_int_equal(vd_papr_fail(f->p, STRANGER, 0), -ENOENT);
 }
 
+/* The earliest is waited for; who has failed already does so no second time. */
+static void test_two_die(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie, on, pane = lend(f, &cookie);
+
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, pane, PAGE, PAGE,
+				 CLIENT_UNIT),
+			 0);
+	on = f->h.out[0];
+	assert_int_equal(pf_call(f, SERVER, VD_H_ACCEPT_LOGICAL, on), 0);
+	assert_int_equal(vd_papr_tick(f->p, 0), UINT64_MAX);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	/* What it had borrowed is returned, what it has lent is not yet. */
+	assert_int_equal(f->ntold, 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RETURN_LOGICAL, on), VD_H_PARAMETER);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW + 500), 0);
+	assert_int_equal(f->ntold, 1);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 1000), NOW + 2000);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN,
+				 20 * PAGE, PAGE, SERVER_UNIT),
+			 0);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW + 700), 0);
+	assert_int_equal(f->ntold, 2);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 1999), NOW + 2000);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 2000), NOW + 2700);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 2700), UINT64_MAX);
+}
+
+/* What was rescinded before its owner died concerns nobody. */
+static void test_rescinded_before(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie;
+
+	lend(f, &cookie);
+	assert_int_equal(pf_call(f, SERVER, VD_H_RESCIND_LOGICAL, VD_RESCIND_FORCED, cookie), 0);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	assert_int_equal(f->ntold, 0);
+	assert_int_equal(vd_papr_tick(f->p, NOW), UINT64_MAX);
+}
+
+/* A reboot ends connections; of the virtual tables only the partition's own. */
+static void test_reboot_disconnects(void **state)
+{
+	struct pf *f = *state;
+
+	assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, CLIENT_LIOBN, 0, pf_tce(4, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, SERVER_LIOBN, (VIO_ENTRIES - 1) * PAGE,
+				 pf_tce(2, RW)),
+			 0);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+	assert_int_equal(pf_pinned(f, CLIENT), 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, PE_LIOBN, 0, 1),
+			 VD_H_R_PARM);
+	assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, PE_LIOBN, 0, 1), 0);
+}
+
+/* Another's PE is not reset, nor what others have lent. */
+static void test_reboot_of_the_other(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie;
+
+	lend(f, &cookie);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 9 * PAGE, pf_tce(1, RW)), 0);
+	assert_int_equal(vd_papr_reset(f->p, CLIENT), 0);
+	assert_int_equal(pf_page(f, 9 * PAGE, RW, NULL), 1);
+	assert_int_equal(pf_page(f, 0, VD_READ, NULL), -ENOENT);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), 0);
+}
+
+/* Of everything that a partition has and has lent, not only the first. */
+static void test_all_of_it(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_owner_cfg o = {
+		.size = sizeof(o), .id = 2, .provider = VD_NO_OWNER, .domain = f->d[SERVER]
+	};
+	struct vd_papr_pe pe = pf_pe(f);
+	struct vd_papr_vio vio = pf_vio(SERVER);
+	uint64_t cookie[3];
+
+	assert_int_equal(vd_owner_add(f->a, &o), 0);
+	pe.buid++;
+	pe.owner = 2;
+	pe.liobn = 0x90000000;
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+	vio.unit = 0x40;
+	vio.liobn = 0x11000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	for (uint64_t i = 0; i < 2; i++) {
+		uint64_t liobn = i ? pe.liobn : PE_LIOBN;
+
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, liobn, 0, pf_tce(1 + i, RW)), 0);
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, i ? vio.liobn : SERVER_LIOBN, 0,
+					 pf_tce(3 + i, RW)),
+				 0);
+	}
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN,
+					 (9 + i) * PAGE, PAGE, SERVER_UNIT),
+				 0);
+		cookie[i] = f->h.out[0];
+		assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie[i]), 0);
+		assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, f->h.out[0], (9 + i) * PAGE,
+					 pf_tce(i, RW)),
+				 0);
+	}
+	assert_int_equal(pf_pinned(f, SERVER), 4);
+	assert_int_equal(pf_pinned(f, CLIENT), 3);
+	assert_int_equal(vd_papr_fail(f->p, CLIENT, NOW), 0);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	assert_int_equal(f->ntold, 3);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+	assert_int_equal(vd_papr_tick(f->p, NOW), UINT64_MAX);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie[i]),
+				 VD_H_RESCINDED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		pf_test(test_owner_dies),  pf_test(test_returned_in_time),
-		pf_test(test_not_at_rest), pf_test(test_borrower_dies),
+		pf_test(test_owner_dies),
+		pf_test(test_returned_in_time),
+		pf_test(test_not_at_rest),
+		pf_test(test_borrower_dies),
 		pf_test(test_reboot),
+		pf_test(test_two_die),
+		pf_test(test_rescinded_before),
+		pf_test(test_reboot_disconnects),
+		pf_test(test_reboot_of_the_other),
+		pf_test(test_all_of_it),
 	};
 
 	return run_all(tests);

@@ -47,11 +47,55 @@ static void test_constrained(void **state)
 	get(f, PAGE, 0, 0);
 }
 
+/* Where each number stands, of a partition that has them all. */
+static void test_registers(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_papr_partition part = { .size = sizeof(part),
+						.id = 9,
+						.domain = f->d[CLIENT],
+						.max_entitled = 40 * PAGE,
+						.group = 0x1234,
+						.pool = 0xfedc,
+						.pool_bytes = 0x123456789000 };
+
+	assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
+	assert_int_equal(pf_call(f, 9, VD_H_SET_MPP, 41 * PAGE, 5), VD_H_CONSTRAINED);
+	assert_int_equal(pf_call(f, 9, VD_H_SET_MPP, 40 * PAGE, 5), 0);
+	assert_int_equal(pf_call(f, 9, VD_H_SET_MPP, 7 * PAGE + PAGE / 2, 255), 0);
+	assert_int_equal(pf_call(f, 9, VD_H_SET_MPP, 7 * PAGE, 5), 0);
+	assert_int_equal(pf_call(f, 9, VD_H_GET_MPP, 0), 0);
+	assert_int_equal(f->h.out[0], 7 * PAGE);
+	assert_int_equal(f->h.out[1], 0);
+	assert_int_equal(f->h.out[2], 0x1234fedc);
+	assert_int_equal(f->h.out[3], 5ull << 56 | 250ull << 48 | 33);
+	assert_int_equal(f->h.out[4], 0x123456789000);
+	assert_int_equal(f->h.out[5], 0);
+	assert_int_equal(f->h.out[6], ALL);
+}
+
+/* A part of a page is none, and less than a page is no entitlement. */
+static void test_parts_of_pages(void **state)
+{
+	struct pf *f = *state;
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_SET_MPP, 3 * PAGE - 1, 1), 0);
+	get(f, 2 * PAGE, 0, 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_SET_MPP, PAGE, 1), 0);
+	get(f, PAGE, 0, 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_SET_MPP, PAGE - 1, 1), VD_H_CONSTRAINED);
+	get(f, PAGE, 0, 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_SET_MPP, ALL, 255), 0);
+	get(f, ALL, 0, 255);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pf_test(test_entitlement),
 		pf_test(test_constrained),
+		pf_test(test_registers),
+		pf_test(test_parts_of_pages),
 	};
 
 	return run_all(tests);

@@ -14,7 +14,12 @@ static void test_sane(void **state)
 	cfg.size++;
 	cfg.grant_liobn = UINT32_MAX;
 	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
+	cfg.grant_liobn = UINT32_MAX - VD_PAPR_MAX_GRANTS + 1;
+	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
 	assert_null(p);
+	cfg.grant_liobn--;
+	assert_int_equal(vd_papr_create(&cfg, &p), 0);
+	vd_papr_destroy(p);
 	vd_papr_destroy(NULL);
 }
 
@@ -58,8 +63,13 @@ static void test_partitions(void **state)
 		part.id++;
 		assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
 	}
+	/* The last one is as good as the first. */
+	assert_int_equal(pf_call(f, part.id, VD_H_GET_MPP, 0), 0);
+	assert_int_equal(f->h.out[3] >> 56, 255);
 	part.id++;
 	assert_int_equal(vd_papr_add_partition(f->p, &part), -ENOSPC);
+	part.size--;
+	assert_int_equal(vd_papr_add_partition(f->p, &part), -EINVAL);
 }
 
 /* No other number than those of the calls is one of them. */
@@ -103,12 +113,29 @@ static void test_counts(void **state)
 	assert_int_equal(s.refused, 1);
 }
 
+/* Without a number of its own a partition may be entitled to what it has. */
+static void test_most_entitled(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_partition part = { .size = sizeof(part), .id = 9, .domain = f->d[CLIENT] };
+
+	vd_domain_set_budget(f->d[CLIENT], 5 * PAGE);
+	assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
+	assert_int_equal(pf_call(f, 9, VD_H_SET_MPP, 5 * PAGE, 1), 0);
+	assert_int_equal(pf_call(f, 9, VD_H_SET_MPP, 6 * PAGE, 1), VD_H_CONSTRAINED);
+	vd_domain_set_budget(f->d[CLIENT], 0);
+	part.id++;
+	assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
+	assert_int_equal(pf_call(f, 10, VD_H_SET_MPP, PF_PAGES * PAGE, 1), 0);
+	assert_int_equal(pf_call(f, 10, VD_H_SET_MPP, (PF_PAGES + 1) * PAGE, 1), VD_H_CONSTRAINED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sane), cmocka_unit_test(test_out_of_memory),
 		pf_test(test_partitions),    pf_test(test_unknown),
-		pf_test(test_counts),
+		pf_test(test_counts),	     pf_test(test_most_entitled),
 	};
 
 	return run_all(tests);

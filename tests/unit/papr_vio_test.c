@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "mem_nth.h"
 #include "papr_fixture.h"
 
 static void test_sane(void **state)
@@ -21,6 +22,12 @@ static void test_sane(void **state)
 	v.size--;
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -EINVAL);
 	v.size++;
+	v.partner = v.unit;
+	assert_int_equal(vd_papr_add_vio(f->p, &v), -EINVAL);
+	v.partner = 0x78;
+	v.unit = VD_EVERY_DEVICE;
+	assert_int_equal(vd_papr_add_vio(f->p, &v), -EINVAL);
+	v.unit = 0x77;
 	assert_int_equal(vd_papr_add_vio(f->p, &v), 0);
 }
 
@@ -73,13 +80,86 @@ static void test_too_many(void **state)
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -ENOSPC);
 }
 
+/* Fail the 1st allocation, then the 2nd, ...: nothing stays. */
+static void test_out_of_memory(void **state)
+{
+	struct pf *f = *state;
+	struct vd_adapter *a = vd_papr_vio_adapter(f->p);
+	struct vd_papr_vio v = pf_vio(SERVER);
+	struct vd_adapter_stats before, after;
+	size_t live = mem_live();
+	unsigned int n = 0;
+	int err;
+
+	v.unit = 0x77;
+	v.liobn = 0x11000000;
+	vd_adapter_stats(a, &before);
+	do {
+		mem_fail(++n);
+		err = vd_papr_add_vio(f->p, &v);
+		mem_fail(0);
+		vd_adapter_stats(a, &after);
+		assert_true(err == 0 || err == -ENOMEM);
+		if (err) {
+			assert_int_equal(after.nwindows, before.nwindows);
+			assert_int_equal(after.nowners, before.nowners);
+			assert_int_equal(after.ndevices, before.ndevices);
+			assert_int_equal(after.table_bytes, before.table_bytes);
+			assert_int_equal(mem_live(), live);
+		}
+	} while (err);
+	assert_true(n > 3);
+	assert_int_equal(after.nwindows, before.nwindows + 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, v.liobn, v.len - PAGE, pf_tce(1, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, v.liobn, v.len, pf_tce(1, RW)),
+			 VD_H_PARAMETER);
+}
+
+/* Either end that goes takes the connection with it, for both. */
+static void test_either_end(void **state)
+{
+	static const uint32_t unit[] = { SERVER_UNIT, CLIENT_UNIT };
+	struct pf *f = *state;
+
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, CLIENT_LIOBN, 0, pf_tce(4, RW)), 0);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(vd_papr_connect(f->p, unit[i % 2]), 0);
+		assert_int_equal(
+			pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, PE_LIOBN, 0, 1), 0);
+		assert_int_equal(vd_papr_disconnect(f->p, unit[i / 2]), -EBUSY);
+		assert_int_equal(pf_call(f, SERVER, VD_H_STUFF_TCE, PE_LIOBN, 0, 0, 1), 0);
+		assert_int_equal(vd_papr_disconnect(f->p, unit[i / 2]), 0);
+		assert_int_equal(
+			pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, PE_LIOBN, 0, 1),
+			VD_H_R_PARM);
+	}
+}
+
+/* The last entry of all is one of those that a disconnection ends. */
+static void test_last_entry(void **state)
+{
+	struct pf *f = *state;
+
+	assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, CLIENT_LIOBN, (VIO_ENTRIES - 1) * PAGE,
+				 pf_tce(4, RW)),
+			 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, (VIO_ENTRIES - 1) * PAGE,
+				 PE_LIOBN, 0, 1),
+			 0);
+	assert_int_equal(vd_papr_disconnect(f->p, CLIENT_UNIT), -EBUSY);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	assert_int_equal(vd_papr_disconnect(f->p, CLIENT_UNIT), 0);
+	assert_true(pf_is_bucket(f, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		pf_test(test_sane),
-		pf_test(test_model_translates),
-		pf_test(test_connect),
-		pf_test(test_too_many),
+		pf_test(test_sane),	  pf_test(test_model_translates), pf_test(test_connect),
+		pf_test(test_too_many),	  pf_test(test_out_of_memory),	  pf_test(test_either_end),
+		pf_test(test_last_entry),
 	};
 
 	return run_all(tests);
