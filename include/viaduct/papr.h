@@ -173,7 +173,8 @@ int vd_papr_add_pe(struct vd_papr *p, const struct vd_papr_pe *cfg);
  * For windows that were split off, say. Its owner on @adapter must have the
  * partition's domain. vd_papr_disown() ends it; the window stays.
  *
- * Return: 0, -ENOENT (no such partition or window), -EEXIST, -ENOSPC
+ * Return: 0, -ENOENT (no such partition or window), -EEXIST (the LIOBN is taken,
+ * or kept for a window of a PE), -ENOSPC
  */
 int vd_papr_adopt(struct vd_papr *p, uint32_t partition,
 		  struct vd_adapter *adapter, uint32_t liobn);

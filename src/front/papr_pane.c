@@ -132,7 +132,7 @@ static int adopt(struct vd_papr *p, uint32_t partition,
 	if (!papr_partition(p, partition) ||
 	    vd_window_query(adapter, liobn, &w) != 0)
 		return -ENOENT;
-	if (papr_pane_any(p, liobn))
+	if (papr_pane_any(p, liobn) || papr_pe_keeps(p, liobn))
 		return -EEXIST;
 	pane = papr_pane_free(p);
 	if (!pane)

@@ -49,6 +49,8 @@ int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 
 	if (!pane)
 		return -ENOSPC;
+	if (papr_pane_any(p, w.id)) /* an accepted pane's */
+		return -EEXIST;
 	vd_table_stats(pe->cfg.adapter, table, &t);
 	w.len = t.nentries;
 	err = vd_window_create(pe->cfg.adapter, &w);
@@ -128,7 +130,19 @@ static bool is_liobn_taken(struct vd_papr *p, const struct vd_papr_pe *cfg)
 	return false;
 }
 
-/* Also keeps free the LIOBNs of windows that a PE does not have yet. */
+/* The LIOBNs of windows that a PE does not have yet are kept free for them. */
+bool papr_pe_keeps(struct vd_papr *p, uint64_t liobn)
+{
+	for (size_t i = 0; i < VD_PAPR_MAX_PES; i++) {
+		const struct papr_pe *pe = &p->pe[i];
+
+		if (pe->used && liobn >= pe->cfg.liobn &&
+		    liobn - pe->cfg.liobn < pe->cfg.max_windows)
+			return true;
+	}
+	return false;
+}
+
 static bool overlaps(const struct vd_papr_pe *a, const struct vd_papr_pe *b)
 {
 	return ranges_overlap(a->liobn, a->liobn + a->max_windows - 1, b->liobn,

@@ -168,6 +168,7 @@ int64_t papr_read_list(struct papr_call *c, uint64_t gpa, size_t n,
 int64_t papr_put_list(struct papr_call *c) MUST_HOLD(c->p->lock);
 
 /* papr_pe.c */
+bool papr_pe_keeps(struct vd_papr *p, uint64_t liobn) MUST_HOLD(p->lock);
 vd_iova papr_pe_bus(const struct papr_pe *pe, uint32_t slot);
 int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		 struct vd_table *table) MUST_HOLD(p->lock);

@@ -73,7 +73,7 @@ static int find_slot(struct vd_papr *p, const struct vd_papr_vio *cfg,
 	*slot = VD_PAPR_MAX_VIOS;
 	if (!papr_partition(p, cfg->partition))
 		return -ENOENT;
-	if (papr_pane_any(p, cfg->liobn))
+	if (papr_pane_any(p, cfg->liobn) || papr_pe_keeps(p, cfg->liobn))
 		return -EEXIST;
 	for (uint32_t i = VD_PAPR_MAX_VIOS; i-- > 0;) {
 		if (!p->vio[i].used)

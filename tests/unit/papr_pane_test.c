@@ -70,6 +70,65 @@ static void test_adopt(void **state)
 	assert_int_equal(vd_window_destroy(f->a, SECOND, VD_LIVE_REFUSE), 0);
 }
 
+/* Not under a number that is kept for a window of a PE. */
+static void test_kept(void **state)
+{
+	const struct vd_split s = { .id = PE_LIOBN,
+				    .newid = PE_LIOBN + 1,
+				    .owner = PE_OWNER,
+				    .keep = 600,
+				    .live = VD_LIVE_REFUSE };
+	struct pf *f = *state;
+
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, PE_LIOBN + 1), -EEXIST);
+	assert_int_equal(vd_window_destroy(f->a, PE_LIOBN + 1, VD_LIVE_REFUSE), 0);
+}
+
+/*
+ * Where LIOBNs of accepted panes and of a PE's windows are the same, by the VMM's
+ * mistake, the second to come is refused: no LIOBN names two things.
+ */
+static void test_one_name_one_pane(void **state)
+{
+	const struct vd_papr_cfg cfg = { .size = sizeof(cfg), .grant_liobn = SECOND + 1 };
+	uint32_t create[] = { 0x800, (uint32_t)(PE_BUID >> 32), (uint32_t)PE_BUID + 1, 12, 20 };
+	struct vd_owner_cfg o = { .size = sizeof(o), .id = PE_OWNER, .provider = VD_NO_OWNER };
+	struct vd_adapter_cfg a = { .size = sizeof(a) };
+	struct vd_papr_pe pe;
+	uint64_t cookie;
+	struct pf f;
+
+	(void)state;
+	pf_make(&f, &cfg);
+	pf_furnish(&f);
+	a.ops = f.ops;
+	a.opaque = &f;
+	o.domain = f.d[SERVER];
+	pe = pf_pe(&f);
+	pe.buid++;
+	pe.liobn = SECOND;
+	assert_int_equal(vd_adapter_create(&a, &pe.adapter), 0);
+	assert_int_equal(vd_owner_add(pe.adapter, &o), 0);
+	assert_int_equal(vd_papr_add_pe(f.p, &pe), 0);
+	assert_int_equal(pf_call(&f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, 0,
+				 PAGE, SERVER_UNIT),
+			 0);
+	cookie = f.h.out[0];
+	assert_int_equal(pf_ddw(&f, VD_DDW_CREATE, create, NULL), 0);
+	assert_int_equal(pf_call(&f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_HARDWARE);
+	assert_int_equal(pf_ddw(&f, VD_DDW_REMOVE, (uint32_t[]){ SECOND + 1 }, NULL), 0);
+	assert_int_equal(pf_call(&f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), 0);
+	assert_int_equal(f.h.out[0], SECOND + 1);
+	assert_int_equal(pf_ddw(&f, VD_DDW_CREATE, create, NULL), VD_RTAS_PARAMETER);
+	assert_int_equal(pf_call(&f, CLIENT, VD_H_PUT_TCE, SECOND + 1, 0, pf_tce(4, RW)), 0);
+	assert_int_equal(pf_call(&f, SERVER, VD_H_PUT_TCE, SECOND + 1, HIGH, 0), VD_H_PARAMETER);
+	vd_papr_destroy(f.p);
+	f.p = NULL;
+	vd_adapter_destroy(pe.adapter);
+	pf_unmake(&f);
+}
+
 /* A window that is gone behind the front end's back is no window. */
 static void test_window_is_gone(void **state)
 {
@@ -259,10 +318,16 @@ static void test_rescinded_liobns(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		pf_test(test_split),	       pf_test(test_adopt),
-		pf_test(test_window_is_gone),  pf_test(test_no_pane_is_free),
-		pf_test(test_clients),	       pf_test(test_no_memory_for_a_client),
-		pf_test(test_none_at_the_end), pf_test(test_rescinded_liobns),
+		pf_test(test_split),
+		pf_test(test_adopt),
+		pf_test(test_window_is_gone),
+		pf_test(test_kept),
+		cmocka_unit_test(test_one_name_one_pane),
+		pf_test(test_no_pane_is_free),
+		pf_test(test_clients),
+		pf_test(test_no_memory_for_a_client),
+		pf_test(test_none_at_the_end),
+		pf_test(test_rescinded_liobns),
 	};
 
 	return run_all(tests);

@@ -22,13 +22,24 @@ static void test_sane(void **state)
 	v.size--;
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -EINVAL);
 	v.size++;
+	v.liobn = PE_LIOBN; /* a window's, on another adapter */
+	assert_int_equal(vd_papr_add_vio(f->p, &v), -EEXIST);
+	v.liobn = PE_LIOBN + 1; /* of a window that may yet be */
+	assert_int_equal(vd_papr_add_vio(f->p, &v), -EEXIST);
+	v.liobn = SERVER_LIOBN + 1;
 	v.partner = v.unit;
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -EINVAL);
 	v.partner = 0x78;
 	v.unit = VD_EVERY_DEVICE;
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -EINVAL);
 	v.unit = 0x77;
+	v.liobn = PE_LIOBN + 2; /* just behind them */
 	assert_int_equal(vd_papr_add_vio(f->p, &v), 0);
+	v.unit = 0x79;
+	v.liobn = PE_LIOBN - 1;
+	assert_int_equal(vd_papr_add_vio(f->p, &v), 0);
+	v.liobn = 0x70000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &v), -EEXIST); /* the unit */
 }
 
 /* The device's model translates by what its driver put. */

@@ -125,6 +125,101 @@ static void no_merge_over_the_top(void **state)
 	assert_int_equal(merge(x, 31, 30, EX_P1), -EINVAL);
 }
 
+/* What the adapter counts, and what a table and an owner know of their windows. */
+static void counts(void **state)
+{
+	struct ex *x = *state;
+	struct vd_adapter_stats s;
+
+	assert_int_equal(split(x, EX_W, 20, 512, EX_C), 0);
+	assert_int_equal(split(x, 20, 21, 256, EX_P2), 0);
+	assert_int_equal(split(x, 20, 21, 100, EX_P2), -EEXIST);
+	assert_int_equal(merge(x, EX_W, 21, EX_P1), -EINVAL);
+	vd_adapter_stats(x->a, &s);
+	assert_int_equal(s.nwindows, 3);
+	assert_int_equal(s.splits, 2);
+	assert_int_equal(s.merges, 0);
+	assert_int_equal(s.refused, 2);
+	assert_int_equal(vd_owner_remove(x->a, EX_C), -EBUSY); /* it has the middle */
+	assert_int_equal(merge(x, EX_W, 20, EX_P1), 0);
+	assert_int_equal(vd_owner_remove(x->a, EX_C), 0);
+	vd_adapter_stats(x->a, &s);
+	assert_int_equal(s.nwindows, 2);
+	assert_int_equal(s.merges, 1);
+	assert_int_equal(vd_window_destroy(x->a, EX_W, VD_LIVE_REFUSE), 0);
+	assert_int_equal(vd_table_destroy(x->a, x->t), -EBUSY);
+	assert_int_equal(vd_window_destroy(x->a, 21, VD_LIVE_REFUSE), 0);
+	assert_int_equal(vd_table_destroy(x->a, x->t), 0);
+}
+
+static int lend(struct ex *x, uint32_t id, uint32_t newid, uint64_t first, uint64_t len)
+{
+	const struct vd_loan l = { id, newid, EX_C, RW, first, len, VD_LIVE_REFUSE };
+
+	return vd_window_lend(x->a, &l);
+}
+
+/* A loan is no part of a merge, whichever of the two it is; nor what has lent. */
+static void no_merge_of_what_is_lent(void **state)
+{
+	struct ex *x = *state;
+
+	assert_int_equal(split(x, EX_W, 20, 512, EX_P1), 0);
+	assert_int_equal(lend(x, EX_W, 30, 504, 8), 0); /* up to the neighbour */
+	assert_int_equal(merge(x, 30, 20, EX_P1), -EBUSY);
+	assert_int_equal(merge(x, 20, 30, EX_P1), -EBUSY);
+	assert_int_equal(merge(x, EX_W, 20, EX_P1), -EBUSY);
+	assert_int_equal(merge(x, 20, EX_W, EX_P1), -EBUSY);
+	assert_int_equal(vd_window_take_back(x->a, 30, VD_LIVE_REFUSE), 0);
+	assert_int_equal(lend(x, 20, 30, 0, 8), 0);
+	assert_int_equal(merge(x, EX_W, 30, EX_P1), -EBUSY);
+	assert_int_equal(merge(x, 30, EX_W, EX_P1), -EBUSY);
+	assert_int_equal(merge(x, EX_W, 20, EX_P1), -EBUSY);
+	assert_int_equal(merge(x, 20, EX_W, EX_P1), -EBUSY);
+	assert_int_equal(vd_window_take_back(x->a, 30, VD_LIVE_REFUSE), 0);
+	assert_int_equal(merge(x, EX_W, 20, EX_P1), 0);
+	assert_int_equal(ex_info(x, EX_W).len, EX_LEN);
+	/* And a split of what has lent before it can be lent as well. */
+	assert_int_equal(lend(x, EX_W, 30, 0, 8), 0);
+	assert_int_equal(split(x, EX_W, 20, 512, EX_P2), 0);
+	assert_int_equal(lend(x, 20, 31, 0, 8), 0);
+	assert_int_equal(merge(x, EX_W, 20, EX_P1), -EBUSY);
+	assert_int_equal(vd_window_take_back(x->a, 30, VD_LIVE_REFUSE), 0);
+	assert_int_equal(merge(x, EX_W, 20, EX_P1), -EBUSY);
+	assert_int_equal(vd_window_take_back(x->a, 31, VD_LIVE_REFUSE), 0);
+	assert_int_equal(merge(x, EX_W, 20, EX_P1), 0);
+	ex_check(x);
+}
+
+/* Where registers want powers of two a merged window is one, where it lies. */
+static void merge_of_powers_of_two(void **state)
+{
+	struct ex x;
+	struct vd_window_cfg w = { .size = sizeof(w), .owner = EX_P1, .len = 128 };
+
+	(void)state;
+	ex_make(&x, VD_ADAPTER_POWERS_OF_TWO, VD_FORMAT_NATIVE);
+	w.table = x.t;
+	for (uint32_t i = 0; i < 4; i++) {
+		w.id = 20 + i;
+		w.first = i * 128;
+		w.bus = ex_bus(w.first);
+		assert_int_equal(vd_window_create(x.a, &w), 0);
+	}
+	assert_int_equal(merge(&x, 21, 22, EX_P1), -EINVAL); /* begins at half of its length */
+	assert_int_equal(merge(&x, 22, 21, EX_P1), -EINVAL);
+	assert_int_equal(merge(&x, 20, 21, EX_P1), 0);
+	assert_int_equal(merge(&x, 20, 22, EX_P1), -EINVAL); /* three of them */
+	assert_int_equal(merge(&x, 23, 22, EX_P1), 0);
+	assert_int_equal(merge(&x, 23, 20, EX_P1), 0);
+	assert_int_equal(ex_info(&x, 23).first, 0);
+	assert_int_equal(ex_info(&x, 23).len, 512);
+	assert_int_equal(split(&x, 23, 24, 128, EX_P1), -EINVAL);
+	assert_int_equal(split(&x, 23, 24, 256, EX_P1), 0);
+	assert_int_equal(ex_info(&x, 24).first, 256);
+	ex_unmake(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -132,6 +227,9 @@ int main(void)
 		cmocka_unit_test(merge_undone),
 		ex_test(bus_addresses_clash),
 		ex_test(no_merge_over_the_top),
+		ex_test(counts),
+		ex_test(no_merge_of_what_is_lent),
+		cmocka_unit_test(merge_of_powers_of_two),
 	};
 
 	return run_all(tests);
