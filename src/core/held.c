@@ -251,36 +251,34 @@ static int hold_cold(struct vd_domain *d, const struct part *p)
 	return err;
 }
 
-/* All of a run once more, if none of it is cold; else nothing. */
-static bool hold_warm(struct vd_domain *d, const struct held_run *r)
-	MUST_HOLD(d->held_lock)
+/* All of a part once more, if none of it is cold; else nothing. */
+static bool hold_part(const struct part *p)
 {
-	const struct part p = part_of(d, r);
+	uint32_t *held = p->s->held;
 
-	for (uint64_t i = p.first; i <= p.last; i++) {
-		if (!is_warm(p.s->held[i])) {
-			while (i-- > p.first)
-				p.s->held[i]--;
+	for (uint64_t i = p->first; i <= p->last; i++) {
+		if (!is_warm(held[i])) {
+			while (i-- > p->first)
+				held[i]--;
 			return false;
 		}
-		p.s->held[i]++;
+		held[i]++;
 	}
 	return true;
 }
 
-/* All of a run once less, if something else holds all of it; else nothing. */
-static bool release_warm(struct vd_domain *d, const struct held_run *r)
-	MUST_HOLD(d->held_lock)
+/* All of a part once less, if something else holds all of it; else nothing. */
+static bool release_part(const struct part *p)
 {
-	const struct part p = part_of(d, r);
+	uint32_t *held = p->s->held;
 
-	for (uint64_t i = p.first; i <= p.last; i++) {
-		if (p.s->held[i] < 2) {
-			while (i-- > p.first)
-				p.s->held[i]++;
+	for (uint64_t i = p->first; i <= p->last; i++) {
+		if (held[i] < 2) {
+			while (i-- > p->first)
+				held[i]++;
 			return false;
 		}
-		p.s->held[i]--;
+		held[i]--;
 	}
 	return true;
 }
@@ -310,8 +308,12 @@ size_t held_hold_warm(struct vd_domain *d, const struct held_run *r, size_t n)
 
 	fetch(d, r, n);
 	lock_take(&d->held_lock);
-	for (i = 0; i < n && hold_warm(d, &r[i]); i++)
-		;
+	for (i = 0; i < n; i++) {
+		const struct part p = part_of(d, &r[i]);
+
+		if (!hold_part(&p))
+			break;
+	}
 	lock_drop(&d->held_lock);
 	return i;
 }
@@ -323,8 +325,12 @@ size_t held_release_warm(struct vd_domain *d, const struct held_run *r,
 
 	fetch(d, r, n);
 	lock_take(&d->held_lock);
-	for (i = 0; i < n && release_warm(d, &r[i]); i++)
-		;
+	for (i = 0; i < n; i++) {
+		const struct part p = part_of(d, &r[i]);
+
+		if (!release_part(&p))
+			break;
+	}
 	lock_drop(&d->held_lock);
 	return i;
 }

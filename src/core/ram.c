@@ -180,29 +180,26 @@ static bool is_valid(uint64_t entry)
 	return (entry & (VD_READ | VD_WRITE)) != 0;
 }
 
-/* The run that a valid entry names, in the domain whose memory it is. */
-static struct held_run run_of(const struct ram *r, uint64_t entry,
-			      unsigned int shift, struct vd_domain **domain)
+/* The run of a page that the span has, in the domain whose memory it is. */
+static struct held_run run_in(const struct ram_span *s, uint64_t gpa,
+			      uint64_t len)
 {
-	uint64_t gpa = align_down(entry, shift);
-	uint64_t len = (uint64_t)1 << shift;
-	const struct ram_span *s = ram_find(r, gpa, len);
-
 	gpa -= s->base;
-	*domain = s->domain;
 	return (struct held_run){ s->stretch, gpa, gpa + len - 1 };
 }
 
 static void expect(const struct ram *r, const struct ram_pages *p, size_t i)
 {
 	uint64_t e = i < p->n ? ram_page(p, i) : 0;
-	struct vd_domain *d;
+	uint64_t gpa = align_down(e, p->shift), len = (uint64_t)1 << p->shift;
+	const struct ram_span *s;
 	struct held_run run;
 
 	if (!is_valid(e))
 		return;
-	run = run_of(r, e, p->shift, &d);
-	held_expect(d, &run);
+	s = ram_find(r, gpa, len);
+	run = run_in(s, gpa, len);
+	held_expect(s->domain, &run);
 }
 
 void ram_expect(const struct ram *r, const struct ram_pages *p)
@@ -219,21 +216,31 @@ struct runs {
 	size_t n;
 };
 
+/* Most entries name a page in the same span as the one before. */
 static void fill_runs(const struct ram *r, const struct ram_pages *p,
 		      size_t *from, struct runs *x)
 {
-	for (x->n = 0; *from < p->n && x->n < RUNS; ++*from) {
-		uint64_t e = ram_page(p, *from);
-		struct vd_domain *d;
+	const struct ram_pages pages = *p; /* not to be loaded again */
+	const uint64_t len = (uint64_t)1 << pages.shift;
+	const struct ram_span *s = &r->at[0];
+	size_t i, n = 0;
+
+	for (i = *from; i < pages.n && n < RUNS; i++) {
+		uint64_t e = ram_page(&pages, i);
+		uint64_t gpa = align_down(e, pages.shift);
 
 		if (!is_valid(e))
 			continue;
-		x->run[x->n] = run_of(r, e, p->shift, &d);
-		if (x->n && d != x->d)
-			return;
-		x->d = d;
-		x->entry[x->n++] = *from;
+		if (!ram_span_has(s, gpa, len))
+			s = ram_find(r, gpa, len);
+		if (n && s->domain != x->d)
+			break;
+		x->d = s->domain;
+		x->run[n] = run_in(s, gpa, len);
+		x->entry[n++] = i;
 	}
+	x->n = n;
+	*from = i;
 }
 
 /* The domain's way: many with one lock, and those that need more one by one. */

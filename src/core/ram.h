@@ -39,17 +39,22 @@ int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base);
 /* Do entries of the one mean the same as entries of the other? */
 bool ram_is_same(const struct ram *a, const struct ram *b);
 
-/* The span that holds all of @gpa .. @gpa + @len - 1, or NULL. */
+/* Is all of @gpa .. @gpa + @len - 1 in the span? */
+static inline bool ram_span_has(const struct ram_span *s, uint64_t gpa,
+				uint64_t len)
+{
+	return gpa - s->gpa < s->len && len <= s->len - (gpa - s->gpa);
+}
+
+/* The span that has all of it, or NULL. */
 static inline const struct ram_span *ram_find(const struct ram *r, uint64_t gpa,
 					      uint64_t len)
 {
 	uint64_t n = atom_load(&r->n);
 
 	for (uint64_t i = 0; i < n; i++) {
-		const struct ram_span *s = &r->at[i];
-
-		if (gpa - s->gpa < s->len && len <= s->len - (gpa - s->gpa))
-			return s;
+		if (ram_span_has(&r->at[i], gpa, len))
+			return &r->at[i];
 	}
 	return NULL;
 }
