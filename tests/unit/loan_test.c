@@ -126,11 +126,35 @@ static void splits_keep_off(void **state)
 	assert_int_equal(vd_window_merge(x->a, &m), 0);
 }
 
+/* Up to the last entry; and where registers want powers of two, where one lies. */
+static void edges(void **state)
+{
+	struct ex x;
+	struct vd_window_cfg w = { .size = sizeof(w), .id = EX_W, .owner = EX_P1, .len = 256 };
+
+	(void)state;
+	ex_make(&x, VD_ADAPTER_POWERS_OF_TWO, VD_FORMAT_NATIVE);
+	w.table = x.t;
+	w.first = 256;
+	w.bus = ex_bus(256);
+	assert_int_equal(vd_window_create(x.a, &w), 0);
+	assert_int_equal(lend(&x, EX_W, L1, 0, 3), -EINVAL);
+	assert_int_equal(lend(&x, EX_W, L1, 2, 4), -EINVAL);
+	assert_int_equal(lend(&x, EX_W, L1, 252, 8), -EINVAL);
+	assert_int_equal(lend(&x, EX_W, L1, 248, 8), 0);
+	assert_int_equal(ex_info(&x, L1).bus.v, ex_bus(504).v);
+	assert_int_equal(ex_info(&x, L1).len, 8);
+	assert_int_equal(vd_window_take_back(x.a, L1, VD_LIVE_REFUSE), 0);
+	assert_int_equal(lend(&x, EX_W, L1, 0, 256), 0); /* all of it */
+	assert_int_equal(ex_info(&x, EX_W).lent, 256);
+	ex_unmake(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ex_test(refuses), ex_test(lender_writes_around_it), ex_test(rights),
-		ex_test(lent_on), ex_test(splits_keep_off),
+		ex_test(lent_on), ex_test(splits_keep_off),	    cmocka_unit_test(edges),
 	};
 
 	return run_all(tests);

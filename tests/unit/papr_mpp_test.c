@@ -42,6 +42,8 @@ static void test_constrained(void **state)
 	get(f, ALL, 0, 3);
 	assert_int_equal(pf_call(f, SERVER, VD_H_SET_MPP, UINT64_MAX, 256), VD_H_CONSTRAINED);
 	get(f, ALL, 0, 255);
+	assert_int_equal(pf_call(f, SERVER, VD_H_SET_MPP, ALL, 256), VD_H_CONSTRAINED);
+	get(f, ALL, 0, 255);
 	/* Nothing is not without limit. */
 	assert_int_equal(pf_call(f, SERVER, VD_H_SET_MPP, 0, 0), VD_H_CONSTRAINED);
 	get(f, PAGE, 0, 0);

@@ -19,6 +19,10 @@ static void closed_is_out_of_reach(void **state)
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 600, 1), 0);
 	assert_int_equal(part_close(x->a, &p, VD_LIVE_REVOKE), 0);
 	assert_int_equal(x->ndrains, 1);
+	assert_int_equal(x->drained.owner, EX_P1);
+	assert_int_equal(x->drained.device, VD_EVERY_DEVICE);
+	assert_int_equal(x->drained.bus.v, ex_bus(512).v);
+	assert_int_equal(x->drained.last.v, ex_bus(1024).v - 1);
 	assert_int_equal(ex_access(x->r1, ex_bus(600).v, VD_READ, &hva), -ERANGE);
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 600, 1), -EBUSY);
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 511, 2), 0);
