@@ -220,6 +220,42 @@ static void merge_of_powers_of_two(void **state)
 	ex_unmake(&x);
 }
 
+static int create(struct ex *x, uint32_t id, struct vd_table *t, uint64_t bus, uint64_t first)
+{
+	const struct vd_window_cfg w = { .size = sizeof(w),
+					 .id = id,
+					 .owner = EX_P2,
+					 .bus = ex_bus(bus),
+					 .table = t,
+					 .first = first,
+					 .len = 8 };
+
+	return vd_window_create(x->a, &w);
+}
+
+/* Windows side by side, on the bus and in a table; and by one entry too near. */
+static void neighbours(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_table_cfg tcfg = { .size = sizeof(tcfg), .page_shift = 12, .nentries = 64 };
+	struct vd_table *one, *two;
+
+	assert_int_equal(vd_table_create(x->a, &tcfg, &one), 0);
+	assert_int_equal(vd_table_create(x->a, &tcfg, &two), 0);
+	assert_int_equal(create(x, 30, one, 100, 16), 0);
+	assert_int_equal(create(x, 31, two, 107, 0), -EEXIST);	/* its last address */
+	assert_int_equal(create(x, 31, two, 93, 0), -EEXIST);	/* its first */
+	assert_int_equal(create(x, 31, one, 300, 23), -EEXIST); /* its last entry */
+	assert_int_equal(create(x, 31, one, 300, 9), -EEXIST);	/* its first */
+	assert_int_equal(create(x, 31, two, 108, 0), 0);
+	assert_int_equal(create(x, 32, two, 92, 8), 0);
+	assert_int_equal(create(x, 33, one, 300, 24), 0);
+	assert_int_equal(create(x, 34, one, 400, 8), 0);
+	assert_int_equal(create(x, 35, one, 500, 57), -ERANGE);
+	assert_int_equal(create(x, 35, one, 500, 64), -ERANGE);
+	assert_int_equal(create(x, 35, one, 500, 56), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +264,7 @@ int main(void)
 		ex_test(bus_addresses_clash),
 		ex_test(no_merge_over_the_top),
 		ex_test(counts),
+		ex_test(neighbours),
 		ex_test(no_merge_of_what_is_lent),
 		cmocka_unit_test(merge_of_powers_of_two),
 	};
