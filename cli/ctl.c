@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * viaduct ctl: ask and steer a running machine. One row per verb; a verb asks
  * the machine, and either its answer is printed as JSON or a printer makes it

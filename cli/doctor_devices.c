@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Each PCI function: can it be assigned, and how would its BARs be mapped? */
 #include "doctor.h"
 #include "pciscan.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where unpinned guest memory can go (swap), what it is made of (huge pages),
  * and what moves or limits it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What only trying tells, by the same steps that viaduct run takes. */
 #include "doctor.h"
 #include "verb.h"

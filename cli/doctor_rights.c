@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Rights, and the two things that they are for: pins and addresses. */
 #include "doctor.h"
 #include <errno.h>

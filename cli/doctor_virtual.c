@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Virtualisation: KVM, an IOMMU or none, the driver that frees a device. */
 #include "doctor.h"
 #include "modules.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The viaduct command: find the verb, run it. */
 #include "exit.h"
 #include "verb.h"

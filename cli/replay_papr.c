@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The recorder shows calls only in part. They are completed by these rules, so
  * that what a line leaves out is never what it is compared by:

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * viaduct report: for each machine of a recording a table of what it had at
  * the end and at most, and charts of its memory, its pins and its I/O.

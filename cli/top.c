@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * viaduct top: all machines and their devices, again and again. With --json
  * each sample is a line: what viaduct report makes a page of.

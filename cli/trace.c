@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A table of events, each with what its lines look like: text that stands as
  * it is, and %c for the number that goes to the field named c.

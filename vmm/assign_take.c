@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign_take.h"
 #include "lockfile.h"
 #include "sysfs.h"

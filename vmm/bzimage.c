@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bzImage headers. The file is one boot sector, setup_sects sectors of 16-bit
  * setup code, then the protected-mode payload. The header that matters begins

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands about who has how much memory: balloon, budget, pressure. */
 #include "control_verbs.h"
 #include <inttypes.h>

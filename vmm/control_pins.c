@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What is pinned without being mapped by a request, and why a page is. */
 #include "control_verbs.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "dma.h"
 
 int dma_host_create(const struct vd_noiommu_cfg *cfg, struct vd_host **out)

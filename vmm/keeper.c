@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The VMM's side of the keeper. The process itself is keeper_main.c. */
 #include "keeper.h"
 #include "keeper_wire.h"

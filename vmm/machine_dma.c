@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "machine_dma.h"
 #include "machine.h"
 #include "machine_memory.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "pci_image.h"
 
 unsigned int pci_image_get16(const uint8_t *p)

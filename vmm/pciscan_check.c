@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Can a function be assigned? One check after the other; the first that says
  * no says why. What is no obstacle but may surprise is a warning.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ACPI fixed hardware (ACPI 6.3, 4.8) and the reset ports.
  *

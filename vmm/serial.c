@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A 16550A, as much of it as drivers look at. Register numbers and bits are
  * the data sheet's (PC16550D).

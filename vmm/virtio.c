@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Life of the status register, and who may touch the queues:
  *	0 .. DRIVER_OK	 the driver, through registers

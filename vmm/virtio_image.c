@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Configuration space: identity, capabilities that say where in BAR 0 what is,
  * and a window into it (4.1.4.9).

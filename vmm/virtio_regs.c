@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* BAR 0: the common configuration (4.1.4.3), ISR, configuration, notifications. */
 #include "virtio_parts.h"
 #include <linux/virtio_config.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Where guest RAM is in this process. Apart from vm.c, because who only reads
  * and writes guest memory needs no KVM. */
 #include "vm.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * viaduct run as an operator meets it: exit statuses, messages, the terminal,
  * pipes, signals. The guest is vmm/tests/tiny.S, which any KVM can run.

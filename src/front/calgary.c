@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The Calgary view of a register: eight lengths, and a table that is aligned
  * to its own size, which is why the lowest bits of its address are free for the

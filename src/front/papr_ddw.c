@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Dynamic DMA windows: ibm,query-, create-, remove-pe-dma-window and
  * ibm,reset-pe-dma-windows.

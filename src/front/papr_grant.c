@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Lending a part of a window: H_GRANT_LOGICAL, H_ACCEPT_LOGICAL,
  * H_RETURN_LOGICAL and H_RESCIND_LOGICAL for DMA window panes.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * H_PUT_TCE_INDIRECT: entries from a page of guest memory.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Entitlement: how much memory a partition may have mapped for I/O. It is the
  * domain's pin budget, so that every kind of mapping counts and a page counts

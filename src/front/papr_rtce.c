@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Redirected RDMA: H_PUT_RTCE, H_PUT_RTCE_INDIRECT, H_REMOVE_RTCE and
  * H_LIOBN_ATTRIBUTES.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the engine's errors are called by a guest. An address that is not the
  * caller's and one that does not exist are told alike: H_Parameter.

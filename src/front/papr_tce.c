@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * H_PUT_TCE, H_GET_TCE, H_STUFF_TCE: one entry, or one entry many times.
  *

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Virtual devices: a table of memory that a partition exposes, and a partner
  * who may redirect entries of it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two hostile partitions: each input is a sequence of actions on a platform
  * with fake hosts that fail on request and an adapter that does not always come

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The control server against clients of every kind. */
 #include "control.h"
 #include "control_sock.h"

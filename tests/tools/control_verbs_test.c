@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What each command answers, on a domain that is a stub. */
 #include "control_verbs.h"
 #include "stub_domain.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The window commands on a real adapter without a device. */
 #include "control_windows.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* viaduct ctl against a real server with the real commands on a stub domain. */
 #include "control_verbs.h"
 #include "ctl.h"

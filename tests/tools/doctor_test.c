@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* viaduct doctor on made-up hosts: a good one, and one thing wrong at a time. */
 #include "doctor.h"
 #include "exit.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The text against the rules of the exposition format, checked line by line by
  * a reader of its own: each family is announced once by HELP and TYPE and its

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is found on made-up hosts, and what happens when something comes. An
  * event is POLLPRI: a made-up source is a socket with out-of-band data.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Real guests: recordings of Debian's Linux on a pseries machine, with and
  * without dynamic windows. And, so that agreement means something, the same

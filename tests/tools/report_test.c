@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Recordings as columns, and what the page says; how it looks is looked at by
  * look-at-report. */
 #include "chart.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* viaduct top against a server that a thread answers by a script of numbers. */
 #include "control.h"
 #include "exit.h"

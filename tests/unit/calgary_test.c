@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The numbers are those of the hardware's Linux driver. */
 #include "papr_fixture.h"
 

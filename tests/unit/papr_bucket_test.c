@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The bit bucket: what a device writes to a redirected entry that has ended is
  * dropped, what it reads is a fault, until the server does something about it.

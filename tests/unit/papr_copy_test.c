@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What counts as a copy, and what ends one. */
 #include "papr_fixture.h"
 

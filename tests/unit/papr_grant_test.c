@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* T2.9, the standard's way: a part of a window lent to a client. */
 #include "papr_fixture.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* T1.8 by the standard's words: entitlement is the pin budget. */
 #include "papr_fixture.h"
 

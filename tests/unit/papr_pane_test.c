@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* T2.4 for a guest: who may name which window, also after a split. */
 #include "mem_nth.h"
 #include "papr_fixture.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Redirected RDMA: a client's pages in the server's adapter's table. */
 #include "mem_nth.h"
 #include "papr_fixture.h"

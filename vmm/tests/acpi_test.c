@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The tables as a guest finds them: pointers, lengths, checksums, contents. */
 #include "acpi.h"
 #include "pci.h"

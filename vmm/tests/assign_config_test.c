@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What the guest sees of a real configuration space, and what it may change. */
 #include "assign_config.h"
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The balloon and its transport, driven as a guest drives them: through
  * configuration space and BAR. Memory is really given back: mincore() tells.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * BARs: sizing, moving, decoding; and random accesses after each of which the
  * invariants hold: live BARs lie in the windows, never overlap, are reached

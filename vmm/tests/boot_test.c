@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Kernel images, friendly and hostile, and what is put into guest memory. No
  * KVM: a struct vm with RAM is enough.

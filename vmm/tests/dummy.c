@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A machine with one emulated function that comes and goes, for a Linux guest
  * in the lab: dummy KERNEL INITRD CMDLINE.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory slots without KVM: what bar.c and pci.c need of vm.h. */
 #include "vm.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A whole machine in this process with the tiny guest: how long a start takes,
  * what is counted, what a reset puts back, a PCI function that comes and goes.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The clock hand on made-up memory, of which a part is in use all the time: it
  * must end up with the cold part out and leave the hot part alone.

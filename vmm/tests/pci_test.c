@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The bus: both ways in reach the same functions, and only shown ones. */
 #include "pci.h"
 #include "unit.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Power management and reset ports; and what CPUID says. */
 #include "pm.h"
 #include "guest_cpuid.h"

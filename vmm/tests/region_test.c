@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Region maps: order, overlaps, counting, and removal under load. */
 #include "region.h"
 #include "unit.h"

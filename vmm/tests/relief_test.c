@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is done about pressure, asked for as the pressure thread would: cached
  * pins that nobody holds go, those that are held stay, and only then is memory

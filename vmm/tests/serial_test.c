@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The 16550A, register by register, and the escape key. */
 #include "serial.h"
 #include "escape.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The host's budget between processes that borrow, give back, and are killed at
  * any moment: never is more lent than there is, and what the dead had is there

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "virtio_driver.h"
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Queues as honest and as hostile drivers make them. */
 #include "unit.h"
 #include "virtq.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * canary: take memory, fill it with a pattern, and see whether anybody else
  * writes to it.

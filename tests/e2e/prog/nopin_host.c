@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The negative control of the adversarial test: a viaduct whose host says
  * where pages are but does not pin them. Never installed.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * squeeze: page another process's memory out, again and again, and compact the
  * host's memory meanwhile.
