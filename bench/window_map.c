@@ -10,7 +10,8 @@
  * locks, the entries' and the counts' (an unmap a fence as well), and behind
  * these two misses of the cache one after the other, because only the entry
  * says which count it is. With all in the first cache a map and an unmap take
- * 43 ns each, so eight stores are out of reach.
+ * 40 ns each, so eight stores are out of reach. Beside the GTree, whose nodes
+ * push everything else out of the caches, the two misses are of all caches.
  *
  * A strict unmap beside a translator waits for the rest of a burst of 16
  * look-ups, and for the lines that it shares with the translator; an atomic

@@ -13,8 +13,9 @@
 #include <stdint.h>
 #include <viaduct/window.h>
 
-#define ENTRY_RIGHTS ((uint64_t)(VD_READ | VD_WRITE))
-#define IOTSB_VALID  ((uint64_t)1 << 63)
+#define ENTRY_RIGHTS	  ((uint64_t)(VD_READ | VD_WRITE))
+#define IOTSB_VALID_SHIFT 63
+#define IOTSB_VALID	  ((uint64_t)1 << IOTSB_VALID_SHIFT)
 
 /* These formats are big-endian whatever the host is. */
 static inline uint64_t big_endian(uint64_t v)
@@ -28,9 +29,11 @@ static inline uint64_t big_endian(uint64_t v)
 
 static inline uint64_t format_encode(enum vd_format f, uint64_t entry)
 {
-	if (f == VD_FORMAT_NATIVE || entry == 0)
+	if (f == VD_FORMAT_NATIVE)
 		return entry;
-	return big_endian(f == VD_FORMAT_IOTSB ? entry | IOTSB_VALID : entry);
+	if (f == VD_FORMAT_IOTSB) /* without a branch: lists are long */
+		entry |= (uint64_t)(entry != 0) << IOTSB_VALID_SHIFT;
+	return big_endian(entry);
 }
 
 static inline uint64_t format_decode(enum vd_format f, uint64_t word)
