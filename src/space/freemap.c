@@ -245,11 +245,12 @@ static bool next_block(const struct freemap *m, unsigned int order,
 		       uint64_t from, uint64_t *first)
 {
 	unsigned int up = order / FREEMAP_ORDERS, k = order % FREEMAP_ORDERS;
-	const struct freemap_level *l = &m->level[up];
+	const struct freemap_level *l;
 	uint64_t i, begins, word;
 
 	if (up >= m->nlevels)
 		return false;
+	l = &m->level[up];
 	up *= FREEMAP_ORDERS;
 	i = (from + ((uint64_t)1 << up) - 1) >> up;
 	word = i / 64;
