@@ -9,9 +9,7 @@
  * Sixteen walks of the reference are two hundred instructions, so two of its
  * lists overlap in the processor and half of a miss of the second cache is
  * hidden. A list that is checked, joined and written down is six hundred to a
- * thousand, and hides less: with all in the first cache it takes 24 and 34 ns on
- * the machine that this was written on, and 42 and 55 with its entries in the
- * third.
+ * thousand, and hides less.
  *
  * What a page table calls a large leaf is here the page shift of the window's
  * table: 21 or 30 instead of 12, one entry each. 4 KiB entries are forced where

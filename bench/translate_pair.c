@@ -6,9 +6,8 @@
  *
  * Beside a writer readers fence, and the writer looks at a reader's announcement
  * with each change: the line with it goes to and fro, and a burst begins when it
- * is back, with nothing of the one before left to overlap. On the machine that
- * this was written on that is 90 ns for 64 look-ups, of which the reference
- * needs 150 for all.
+ * is back, with nothing of the one before left to overlap. The reference has
+ * nothing of that.
  *
  * A batch that loses its processor is slow by a whole time slice, whoever wrote
  * the tables: the row of the slowest batches needs a machine that is idle.

@@ -39,8 +39,8 @@
 #define EPOCH_LINE 64u
 
 /*
- * A barrier in every thread takes some ten microseconds, and so many
- * announcements at least a hundred times as long.
+ * A barrier in every thread takes some ten microseconds, and so many fences
+ * some hundreds: whoever writes now and then loses a few per cent at most.
  */
 #ifndef EPOCH_QUIET /* tests wait less */
 #define EPOCH_QUIET (1u << 16)

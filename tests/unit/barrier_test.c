@@ -5,21 +5,38 @@
 #include <pthread.h>
 #include <sched.h>
 
-#define ROUNDS 3000u
+#define ROUNDS 100000u
+#define LINE   64u
 
-/* Two threads, each of which says something and looks whether the other did. */
+/*
+ * Two threads, each of which says something and looks whether the other did. With
+ * a barrier that does nothing both miss the other now and then.
+ */
+struct side {
+	uint64_t said;
+	unsigned char pad[LINE - sizeof(uint64_t)];
+	uint64_t saw, round; /* that it is in */
+	unsigned char more[LINE - 2 * sizeof(uint64_t)];
+};
+
 struct scene {
-	uint64_t said[2], saw[2];
-	uint64_t round[2]; /* that each is in */
+	struct side side[2];
 };
 
 static void meet(struct scene *s, unsigned int me, uint64_t round)
 {
-	atom_store(&s->round[me], round);
-	for (unsigned int i = 1; atom_load(&s->round[!me]) < round; i++) {
+	atom_store(&s->side[me].round, round);
+	for (unsigned int i = 1; atom_load(&s->side[!me].round) < round; i++) {
 		if (i % 1000 == 0)
 			sched_yield();
 	}
+}
+
+/* Who came first hears of it later: by how much, each round tries anew. */
+static void delay(uint64_t round)
+{
+	for (volatile unsigned int k = 0; k < round % 128; k++)
+		;
 }
 
 /* Without a fence: the other one's barrier stands in for it. */
@@ -29,9 +46,10 @@ static void *say_and_look(void *arg)
 
 	for (uint64_t i = 1; i <= ROUNDS; i++) {
 		meet(s, 0, 2 * i - 1);
-		atom_poke(&s->said[0], i);
+		delay(i / 128);
+		atom_poke(&s->side[0].said, i);
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		s->saw[0] = atom_peek(&s->said[1]);
+		s->side[0].saw = atom_peek(&s->side[1].said);
 		meet(s, 0, 2 * i);
 	}
 	return NULL;
@@ -39,7 +57,7 @@ static void *say_and_look(void *arg)
 
 static void one_of_two_sees_the_other(void **state)
 {
-	struct scene s = { .said = { 0 } };
+	static struct scene s;
 	pthread_t other;
 
 	(void)state;
@@ -48,11 +66,12 @@ static void one_of_two_sees_the_other(void **state)
 	assert_int_equal(pthread_create(&other, NULL, say_and_look, &s), 0);
 	for (uint64_t i = 1; i <= ROUNDS; i++) {
 		meet(&s, 1, 2 * i - 1);
-		atom_poke(&s.said[1], i);
+		delay(i);
+		atom_poke(&s.side[1].said, i);
 		barrier_everywhere();
-		s.saw[1] = atom_peek(&s.said[0]);
+		s.side[1].saw = atom_peek(&s.side[0].said);
 		meet(&s, 1, 2 * i);
-		assert_true(s.saw[0] == i || s.saw[1] == i);
+		assert_true(s.side[0].saw == i || s.side[1].saw == i);
 	}
 	pthread_join(other, NULL);
 }
