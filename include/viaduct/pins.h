@@ -112,8 +112,9 @@ uint64_t vd_domain_age(struct vd_domain *d, uint64_t now_ms);
  * device that was not denied does it by itself.
  *
  * Return: 0, or -EIO if a device is stuck or being quiesced: nothing is
- * unpinned then, but the table is cleared. Those pages are unpinned by the next
- * drop that succeeds, and are cached again if they are pinned before.
+ * unpinned then, but the table is cleared. Those pages are unpinned as soon as
+ * no device is (a vd_device_revoke(), vd_device_deny() or vd_device_detach() that
+ * succeeds), and are cached again if the guest pins them before.
  */
 int vd_domain_drop_pins(struct vd_domain *d);
 

@@ -191,7 +191,7 @@ int vd_device_deny(struct vd_domain *d, uint32_t guest_id)
 		err = quiesce_and_drop(d, dev);
 	if (!err) {
 		set_state(d, dev, VD_DEVICE_DENIED);
-		evict_if_denied(d);
+		evict_settled(d);
 	}
 	return err;
 }
@@ -207,10 +207,12 @@ int vd_device_revoke(struct vd_domain *d, uint32_t guest_id)
 		return err;
 	if (before != VD_DEVICE_DENIED)
 		err = quiesce_and_drop(d, dev);
-	if (!err)
+	if (!err) {
 		set_state(d, dev,
 			  before == VD_DEVICE_PERMITTED ? VD_DEVICE_PERMITTED :
 							  VD_DEVICE_DENIED);
+		evict_settled(d);
+	}
 	return err;
 }
 
@@ -230,7 +232,7 @@ int vd_device_detach(struct vd_domain *d, uint32_t guest_id)
 	lock_wake_all(&d->settled);
 	lock_drop(&d->lock);
 	mem_free(dev);
-	evict_if_denied(d);
+	evict_settled(d);
 	return 0;
 }
 
@@ -284,7 +286,7 @@ void device_destroy_all(struct vd_domain *d)
 	}
 	d->ndevices = 0;
 	if (quiet) /* else the pins stay, whoever of them it reaches */
-		evict_if_denied(d);
+		evict_settled(d);
 }
 
 static void fill_info(struct vd_device_info *out, const struct device *dev)

@@ -8,7 +8,9 @@
  *	spare	 USED is taken off: the page's second chance
  *	evict	 the word goes from a count of 0 to 0, by one compare-and-swap
  *	unpin	 after evict or drop, never before
- *	drop	 the word is cleared whatever it says: no device runs
+ *	drop	 the word is cleared whatever it says: no device runs; while one
+ *		 might, the page itself is owed, until the guest pins it again or
+ *		 all devices have settled
  *
  * The clock: a hand moves over the blocks of the table. Ageing spares what was
  * used and evicts what was not; reclaim takes the unused first and, if that is
@@ -334,18 +336,38 @@ static void clear_words(struct pintable *t)
 	}
 }
 
-void evict_all(struct vd_domain *d)
+/* All that is cached, or only what is owed. */
+static void drop(struct vd_domain *d, bool all) MUST_HOLD(d->lock)
 {
 	struct pintable *t = &d->pins;
-	uint64_t page = 0;
+	uint64_t page = 0, cached = t->ncached;
 	struct batch b;
 
 	b.n = 0;
-	clear_words(t);
-	t->dropped += t->ncached;
-	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++)
+	if (all)
+		clear_words(t);
+	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++) {
+		if (!all && !pintable_find(t, page)->owed)
+			continue;
+		word_set(&t->word[page], 0);
 		put(d, &b, page);
+	}
 	flush(d, &b);
+	t->dropped += cached - t->ncached;
+	t->owes = false;
+}
+
+/* A device may still use them: they go when it is known that none does. */
+static void owe(struct vd_domain *d) MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+	uint64_t page = 0;
+
+	clear_words(t);
+	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++) {
+		pintable_find(t, page)->owed = 1;
+		t->owes = true;
+	}
 }
 
 int vd_domain_drop_pins(struct vd_domain *d)
@@ -355,9 +377,9 @@ int vd_domain_drop_pins(struct vd_domain *d)
 	lock_take(&d->lock);
 	err = are_all_settled(d) ? 0 : -EIO;
 	if (err)
-		clear_words(&d->pins);
+		owe(d);
 	else
-		evict_all(d);
+		drop(d, true);
 	lock_drop(&d->lock);
 	return err;
 }
@@ -371,10 +393,12 @@ static bool are_all_denied(struct vd_domain *d) MUST_HOLD(d->lock)
 	return true;
 }
 
-void evict_if_denied(struct vd_domain *d)
+void evict_settled(struct vd_domain *d)
 {
 	lock_take(&d->lock);
 	if (are_all_denied(d))
-		evict_all(d);
+		drop(d, true);
+	else if (d->pins.owes && are_all_settled(d))
+		drop(d, false);
 	lock_drop(&d->lock);
 }

@@ -21,10 +21,10 @@ bool evict_for(struct vd_domain *d, uint64_t granules) MUST_HOLD(d->lock);
 void evict_range(struct vd_domain *d, uint64_t page, uint64_t end)
 	MUST_HOLD(d->lock);
 
-/* drop: everything, whatever its count. No device does DMA. */
-void evict_all(struct vd_domain *d) MUST_HOLD(d->lock);
-
-/* The same if every device is denied, which may be none. */
-void evict_if_denied(struct vd_domain *d) MUST_NOT_HOLD(d->lock);
+/*
+ * A device has settled. Everything goes, whatever its count, if every device is
+ * denied, which may be none; else what an earlier drop owes, if all are settled.
+ */
+void evict_settled(struct vd_domain *d) MUST_NOT_HOLD(d->lock);
 
 #endif

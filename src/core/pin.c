@@ -254,8 +254,10 @@ static int check_runs(struct vd_domain *d, const struct vd_seg *segs, size_t n,
 static void publish(struct vd_domain *d, uint64_t page, uint64_t flags)
 	MUST_HOLD(d->lock)
 {
-	uint64_t number = bus_of(d, page) >> VD_PAGE_SHIFT;
+	struct pin_record *r = pintable_find(&d->pins, page);
+	uint64_t number = r->bus >> VD_PAGE_SHIFT;
 
+	r->owed = 0;
 	word_or(&d->pins.word[page],
 		number << VD_HAL_WORD_PAGE_SHIFT | VD_HAL_WORD_PINNED | flags);
 }

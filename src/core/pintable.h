@@ -35,7 +35,8 @@ struct pin_record {
 	uint64_t bus;	 /* of the page's first byte, if pinned */
 	uint64_t since_ms, asked_ms;
 	uint32_t device;
-	uint32_t asked : 30;
+	uint32_t asked : 29;
+	uint32_t owed : 1;  /* a drop could not be done yet; its word is clear */
 	uint32_t state : 2; /* enum pin_state */
 };
 
@@ -54,6 +55,7 @@ struct pintable {
 	bool passed_over; /* a round saw what nobody holds */
 	uint64_t now_ms;
 	uint64_t ncached; /* pinned records */
+	bool owes;	  /* some of them may be owed */
 	unsigned int around;
 	/* counters, as vd_pins_stats */
 	uint64_t requests, asked, pinned, aged, reclaimed, dropped;
