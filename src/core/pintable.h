@@ -36,7 +36,7 @@ struct pin_record {
 	uint64_t since_ms, asked_ms;
 	uint32_t device;
 	uint32_t asked : 29;
-	uint32_t owed : 1;  /* a drop could not be done yet; its word is clear */
+	uint32_t owed : 1; /* a drop could not be done yet; its word is clear */
 	uint32_t state : 2; /* enum pin_state */
 };
 
