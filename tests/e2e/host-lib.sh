@@ -4,8 +4,8 @@
 # the shared folder). Sourced with ". ./host-lib.sh".
 set -u
 
-# The lab's emulated virtualisation now and then kills a guest by a triple fault,
-# with devices or without: the status 75 asks for another try. A script whose
+# The lab's emulator now and then kills a guest by a triple fault, with devices or
+# without (lab/README.md): the status 75 asks for another try. A script whose
 # subject is memory that goes wrong sets this, and fails at once.
 no_retry=
 
