@@ -351,21 +351,72 @@ static int write_entries(struct vd_adapter *a, const struct job *j,
 	return 0;
 }
 
+static int change_any(struct vd_adapter *a, struct job *j, int64_t *pinned)
+	MUST_HOLD(a->lock)
+{
+	int err;
+
+	if (!j->clears)
+		ram_expect(&j->w->owner->ram, &j->src);
+	err = check_fresh(j);
+	if (err)
+		return err;
+	if (!j->clears)
+		return write_entries(a, j, pinned);
+	clear(a, j, pinned);
+	return 0;
+}
+
+/* A valid entry of a leaf that stays when it is gone becomes invalid. */
+static void clear_one(struct vd_adapter *a, const struct job *j,
+		      const struct table_run *r, int64_t *pinned)
+	MUST_HOLD(a->lock)
+{
+	struct vd_table *t = j->w->table;
+	struct ram *ram = &j->w->owner->ram;
+	uint64_t was = format_decode(t->format, *r->slot);
+
+	atom_poke(r->slot, 0);
+	table_count(t, r, -1);
+	ram_expect_one(ram, was, t->shift);
+	epoch_wait(&a->epoch);
+	ram_release_one(ram, was, t->shift, pinned);
+}
+
+/*
+ * Most calls are about one entry that becomes valid or invalid, in a leaf that
+ * is there and stays, and of a page that something else holds: no loop is needed
+ * then, and nothing can fail. False: it is not so, and nothing was done.
+ */
+static bool change_one(struct vd_adapter *a, const struct job *j,
+		       int64_t *pinned) MUST_HOLD(a->lock)
+{
+	struct vd_table *t = j->w->table;
+	struct table_run r = table_run(t, j->first, 1);
+	uint64_t e = ram_page(&j->src, 0);
+
+	if (!r.slot || (e != 0) == (*r.slot != 0))
+		return false;
+	if (e == 0) {
+		if (*r.used == 1 || (j->flags & VD_PUT_FRESH))
+			return false;
+		clear_one(a, j, &r, pinned);
+		return true;
+	}
+	if (!ram_hold_one(&j->w->owner->ram, e, t->shift))
+		return false;
+	atom_poke(r.slot, format_encode(t->format, e));
+	table_count(t, &r, 1);
+	return true;
+}
+
 static int run_job(struct vd_adapter *a, struct job *j, int64_t *pinned)
 	MUST_HOLD(a->lock)
 {
 	int err = check_entries(j);
 
-	if (!err && !j->clears)
-		ram_expect(&j->w->owner->ram, &j->src);
-	if (!err)
-		err = check_fresh(j);
-	if (err)
-		return err;
-	if (j->clears)
-		clear(a, j, pinned);
-	else
-		err = write_entries(a, j, pinned);
+	if (!err && !(j->n == 1 && change_one(a, j, pinned)))
+		err = change_any(a, j, pinned);
 	if (!err)
 		a->count.puts += j->n;
 	return err;

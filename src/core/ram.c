@@ -188,24 +188,54 @@ static struct held_run run_in(const struct ram_span *s, uint64_t gpa,
 	return (struct held_run){ s->stretch, gpa, gpa + len - 1 };
 }
 
-static void expect(const struct ram *r, const struct ram_pages *p, size_t i)
+/* The run of a valid entry's page; returns whose memory it is. */
+static struct vd_domain *run_of(const struct ram *r, uint64_t entry,
+				unsigned int shift, struct held_run *run)
 {
-	uint64_t e = i < p->n ? ram_page(p, i) : 0;
-	uint64_t gpa = align_down(e, p->shift), len = (uint64_t)1 << p->shift;
-	const struct ram_span *s;
+	uint64_t gpa = align_down(entry, shift), len = (uint64_t)1 << shift;
+	const struct ram_span *s = ram_find(r, gpa, len);
+
+	*run = run_in(s, gpa, len);
+	return s->domain;
+}
+
+void ram_expect_one(const struct ram *r, uint64_t entry, unsigned int shift)
+{
 	struct held_run run;
 
-	if (!is_valid(e))
-		return;
-	s = ram_find(r, gpa, len);
-	run = run_in(s, gpa, len);
-	held_expect(s->domain, &run);
+	if (r->domain)
+		held_expect(run_of(r, entry, shift, &run), &run);
 }
 
 void ram_expect(const struct ram *r, const struct ram_pages *p)
 {
-	for (size_t i = 0; r->domain && i < AHEAD && i < p->n; i++)
-		expect(r, p, i);
+	for (size_t i = 0; r->domain && i < AHEAD && i < p->n; i++) {
+		uint64_t e = ram_page(p, i);
+
+		if (is_valid(e))
+			ram_expect_one(r, e, p->shift);
+	}
+}
+
+bool ram_hold_one(struct ram *r, uint64_t entry, unsigned int shift)
+{
+	struct held_run run;
+
+	if (!r->domain)
+		return !r->ops;
+	return held_hold_warm(run_of(r, entry, shift, &run), &run, 1) == 1;
+}
+
+void ram_release_one(struct ram *r, uint64_t entry, unsigned int shift,
+		     int64_t *pinned)
+{
+	const struct ram_pages p = { .entry = &entry, .n = 1, .shift = shift };
+	struct held_run run;
+
+	if (r->domain)
+		held_release(run_of(r, entry, shift, &run), &run, pinned);
+	else
+		ram_release(r, &p, pinned);
 }
 
 /* Runs of valid entries in one domain from *@from on; which entry each is of. */
@@ -252,14 +282,14 @@ static void release_held(const struct ram *r, const struct ram_pages *p,
 	size_t from = 0;
 
 	part.n = n;
-	do {
+	while (from < n) {
 		fill_runs(r, &part, &from, &x);
 		for (size_t i = 0; i < x.n; i++) {
 			i += held_release_warm(x.d, &x.run[i], x.n - i);
 			if (i < x.n)
 				held_release(x.d, &x.run[i], pinned);
 		}
-	} while (x.n);
+	}
 }
 
 static int hold_runs(const struct runs *x, size_t *done, int64_t *pinned)
@@ -283,7 +313,7 @@ static int hold_held(struct ram *r, const struct ram_pages *p, int64_t *pinned)
 	size_t from = 0, done = 0;
 	struct runs x;
 
-	do {
+	while (from < p->n) {
 		int err;
 
 		fill_runs(r, p, &from, &x);
@@ -292,7 +322,7 @@ static int hold_held(struct ram *r, const struct ram_pages *p, int64_t *pinned)
 			release_held(r, p, done, pinned);
 			return err;
 		}
-	} while (x.n);
+	}
 	return 0;
 }
 

@@ -85,8 +85,17 @@ static inline bool ram_counts(const struct ram *r)
 	return r->domain || r->ops;
 }
 
-/* The first of them will be held or released soon. */
+/* The first of them will be held or released soon; a valid entry's page will. */
 void ram_expect(const struct ram *r, const struct ram_pages *p);
+void ram_expect_one(const struct ram *r, uint64_t entry, unsigned int shift);
+
+/*
+ * The same for one valid entry. A hold is only made if something else holds its
+ * page already; else false, and ram_hold() does it.
+ */
+bool ram_hold_one(struct ram *r, uint64_t entry, unsigned int shift);
+void ram_release_one(struct ram *r, uint64_t entry, unsigned int shift,
+		     int64_t *pinned);
 
 int ram_hold(struct ram *r, const struct ram_pages *p, int64_t *pinned);
 void ram_release(struct ram *r, const struct ram_pages *p, int64_t *pinned);

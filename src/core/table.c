@@ -314,6 +314,8 @@ static uint64_t count_live(const struct vd_table *t, uint64_t first, uint64_t n,
 
 bool table_is_live(const struct vd_table *t, uint64_t first, uint64_t n)
 {
+	if (n == 1)
+		return table_walk(t->top, t->levels, first) != 0;
 	return count_live(t, first, n, 1) != 0;
 }
 

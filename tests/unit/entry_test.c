@@ -118,6 +118,41 @@ static void fresh_refuses_what_is_there(void **state)
 	assert_int_equal(p.pinned, -(int64_t)PAGE);
 }
 
+/*
+ * One entry at a time, of a page that something else holds and of one that nothing
+ * else does, beside an entry that stays: nothing, or no more than its own pin.
+ */
+static void one_by_one(void **state)
+{
+	struct ex *x = *state;
+	const vd_entry none = { 0 };
+	struct vd_put p = { .owner = EX_P1,
+			    .window = EX_W,
+			    .bus = ex_bus(3),
+			    .n = 1,
+			    .entry = &none,
+			    .flags = VD_PUT_FRESH };
+	uint64_t calls;
+
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 0, 9), 0);
+	calls = vd_fake_calls(x->p1.host);
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 3, 9), 0);
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 3, 9), 0);
+	assert_int_equal(vd_window_put(x->a, &p), -EEXIST);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 3, none), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 3, none), 0);
+	assert_int_equal(vd_window_put(x->a, &p), 0);
+	assert_int_equal(p.pinned, 0);
+	assert_int_equal(vd_fake_calls(x->p1.host), calls);
+	assert_int_equal(vd_fake_pins(x->p1.host, 9), 1);
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 3, 10), 0);
+	p.flags = 0;
+	assert_int_equal(vd_window_put(x->a, &p), 0);
+	assert_int_equal(p.pinned, -(int64_t)PAGE);
+	assert_int_equal(vd_fake_pins(x->p1.host, 10), 0);
+	assert_int_equal(vd_fake_pins(x->p1.host, 9), 1);
+}
+
 /* Over itself: the pin of a page that is in both does not lapse. */
 static void replaces(void **state)
 {
@@ -235,9 +270,11 @@ static void keeps_no_empty_leaf(void **state)
 	for (int fresh = 0; fresh < 2; fresh++) {
 		p.flags = 0;
 		p.entry = none;
+		p.n = fresh ? 1 : 2;
 		assert_int_equal(vd_window_put(x->a, &p), 0);
 		vd_table_stats(x->a, w.table, &s);
 		assert_int_equal(s.bytes, s0.bytes);
+		p.n = 2;
 		p.flags = fresh ? VD_PUT_FRESH : 0;
 		p.bus.v = w.bus.v + (511 << 12); /* the last of one leaf */
 		p.entry = e;
@@ -271,6 +308,7 @@ int main(void)
 		ex_test(list_or_nothing),
 		ex_test(refuses),
 		ex_test(fresh_refuses_what_is_there),
+		ex_test(one_by_one),
 		ex_test(replaces),
 		ex_test(runs),
 		ex_test(without_memory),
