@@ -62,11 +62,7 @@ static inline const struct ram_span *ram_find(const struct ram *r, uint64_t gpa,
 /* The same, after a look at what the domain has got since. Or an error. */
 int ram_look(struct ram *r, uint64_t gpa, uint64_t len);
 
-/*
- * Keep the pages of valid entries in memory, all or none; let them go again.
- * Invalid entries are skipped. *pinned changes by what the domain has pinned
- * more, or less.
- */
+/* Entries of a list, or a run of them. */
 struct ram_pages {
 	const uint64_t *entry; /* NULL: @first, and what follows it */
 	uint64_t first, step;
@@ -85,19 +81,24 @@ static inline bool ram_counts(const struct ram *r)
 	return r->domain || r->ops;
 }
 
-/* The first of them will be held or released soon; a valid entry's page will. */
-void ram_expect(const struct ram *r, const struct ram_pages *p);
-void ram_expect_one(const struct ram *r, uint64_t entry, unsigned int shift);
+/*
+ * Keep the pages of valid entries in memory, all or none; let them go again.
+ * Invalid entries are skipped. *pinned changes by what the domain has pinned
+ * more, or less.
+ */
+int ram_hold(struct ram *r, const struct ram_pages *p, int64_t *pinned);
+void ram_release(struct ram *r, const struct ram_pages *p, int64_t *pinned);
 
 /*
- * The same for one valid entry. A hold is only made if something else holds its
- * page already; else false, and ram_hold() does it.
+ * The same for one valid entry. It is only held if something else holds its page
+ * already, so that nothing more is pinned; else false, and ram_hold() does it.
  */
 bool ram_hold_one(struct ram *r, uint64_t entry, unsigned int shift);
 void ram_release_one(struct ram *r, uint64_t entry, unsigned int shift,
 		     int64_t *pinned);
 
-int ram_hold(struct ram *r, const struct ram_pages *p, int64_t *pinned);
-void ram_release(struct ram *r, const struct ram_pages *p, int64_t *pinned);
+/* The first of them will be held or released soon; or one valid entry's page. */
+void ram_expect(const struct ram *r, const struct ram_pages *p);
+void ram_expect_one(const struct ram *r, uint64_t entry, unsigned int shift);
 
 #endif
