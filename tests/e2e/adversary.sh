@@ -25,7 +25,6 @@ echo "io ended"
 E2
 	cat >"$E2E_DIR/script" <<E2
 . ./host-lib.sh
-no_retry=yes
 before=\$(sed -n 's/^pgmigrate_success //p' /proc/vmstat)
 viaduct() {
 	case \$1 in
