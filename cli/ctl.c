@@ -325,8 +325,9 @@ static const struct ctl_verb verbs[] = {
 	  .more =
 "Sets how much guest memory may be pinned at once, or without SIZE shows it.\n"
 "SIZE is a number of bytes, or one followed by K, M, G or T; or none, for no\n"
-"limit. A limit below what is pinned takes nothing away: it refuses what is\n"
-"new, and the guest's drivers see that as an error of their own.\n"
+"limit. A limit below what is pinned lets go of cached pages that nobody\n"
+"maps, and ends no mapping. What is new beyond it is copied, or refused: see\n"
+"--budget in viaduct-run(1).\n"
 "\n"
 "Example:\n"
 "  viaduct ctl --name web budget 64M\n",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Devices and their mappings: the order of US8954959 claim 1.
+ * Devices and their mappings.
  *
  * A map translates the guest's device id and guest addresses to the host's
  * device id and host addresses, pins the host pages, records (device, bus

@@ -5,7 +5,7 @@
  * Threads: every function may be called from any thread at any time, but for
  * create and destroy of the same domain. One lock per domain guards all of it;
  * pinning is serialised by the kernel anyhow (two threads pin no faster than
- * one). No callback runs with that lock held.
+ * one). Of the callbacks only quiesce runs without it; the others say so.
  *
  * Stability: handles are opaque; structs that cross the interface begin with
  * their size where they may grow.

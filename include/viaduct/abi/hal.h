@@ -10,7 +10,7 @@
  * register access that is not 4 bytes wide and 4-byte aligned reads as all
  * ones, writes nothing and is counted.
  *
- * The order of things (design decision 9: no DMA before the HAL is in charge):
+ * The order of things (no DMA before the HAL is in charge; docs/ARCHITECTURE.md):
  *  1. The guest reads MAGIC and VERSION and refuses a major version that it
  *     does not know; it reads FEATURES and writes the subset that it wants.
  *  2. It gives each request slot a page of its memory (SLOT, SLOT_LO, SLOT_HI).
