@@ -115,7 +115,8 @@ static bool is_usual_run(const struct job *j)
 	if (p->step == 0 || check_entry(j, p->first) != 0)
 		return false;
 	s = ram_find(&j->w->owner->ram, first, p->step);
-	return s && (p->n - 1) << p->shift <= s->gpa + (s->len - 1) - first &&
+	return s &&
+	       (p->n - 1) << p->shift <= s->gpa + (s->len - p->step) - first &&
 	       first + ((p->n - 1) << p->shift) <
 		       format_last(j->w->table->format) - p->step;
 }

@@ -7,7 +7,10 @@
  * and the pins of all owners (X1) must be what the rival says; after many, all
  * entries (X5). What was refused must have changed nothing (X6).
  *
- * Usage: window-model [operations] [seed] [entries]
+ * Pages of the windows may be larger than the host's; then the owners' memory
+ * ends in the middle of one.
+ *
+ * Usage: window-model [operations] [seed] [entries] [page shift]
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,10 +18,9 @@
 #include <string.h>
 #include <viaduct/viaduct.h>
 
-#define PAGE	VD_PAGE_SIZE
 #define NREGS	8u
-#define NOWNERS 3u /* providers 0 and 1, and 2, a client of 0 */
-#define PAGES	32u
+#define NOWNERS 3u  /* providers 0 and 1, and 2, a client of 0 */
+#define PAGES	32u /* of a window, in an owner's memory; and the half of one */
 #define BUS	((uint64_t)1 << 32)
 #define MOST	80000u
 #define NONE	UINT32_MAX
@@ -56,6 +58,8 @@ struct world {
 
 static struct rival R;
 static struct world W;
+static unsigned int shift = 12;
+static uint64_t page = 1 << 12;
 
 #define must(ok) must_at((ok), #ok, __LINE__)
 
@@ -95,6 +99,12 @@ static void changed(void *opaque, uint32_t owner, const struct vd_window_info *w
 	(void)w;
 }
 
+/* In the host's pages. */
+static size_t memory_pages(void)
+{
+	return ((PAGES << shift) + page / 2) / VD_PAGE_SIZE;
+}
+
 static void make_owner(uint32_t id)
 {
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
@@ -102,9 +112,10 @@ static void make_owner(uint32_t id)
 				  .id = id,
 				  .provider = id == 2 ? 0 : VD_NO_OWNER };
 
-	must(vd_host_fake_create(base_of(id), PAGES, &W.host[id]) == 0);
+	must(vd_host_fake_create(base_of(id), memory_pages(), &W.host[id]) == 0);
 	must(vd_domain_create(W.host[id], &cfg, &W.d[id]) == 0);
-	must(vd_domain_add_memory(W.d[id], (vd_gpa){ 0 }, base_of(id), PAGES * PAGE) == 0);
+	must(vd_domain_add_memory(W.d[id], (vd_gpa){ 0 }, base_of(id),
+				  memory_pages() * VD_PAGE_SIZE) == 0);
 	o.domain = W.d[id];
 	must(vd_owner_add(W.a, &o) == 0);
 }
@@ -114,7 +125,7 @@ static void make_world(uint64_t n)
 	static const struct vd_adapter_ops ops = { drain, changed };
 	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .nregs = NREGS, .ops = &ops };
 	const struct vd_table_cfg t = {
-		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = 12, .nentries = n
+		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = shift, .nentries = n
 	};
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 1, .bus = { BUS }, .len = n };
 
@@ -174,11 +185,11 @@ static void set_cell(uint64_t i, uint32_t owner, uint64_t entry)
 	struct cell *c = &R.cell[i];
 
 	if (c->entry)
-		R.count[c->owner][c->entry / PAGE]--;
+		R.count[c->owner][c->entry / page]--;
 	c->entry = entry;
 	c->owner = owner;
 	if (entry)
-		R.count[owner][entry / PAGE]++;
+		R.count[owner][entry / page]++;
 }
 
 static void clear_cells(uint64_t first, uint64_t len)
@@ -294,14 +305,14 @@ static bool is_good(uint64_t e, const struct rwindow *w)
 {
 	if ((e & RW) == 0)
 		return e == 0;
-	return (e & (PAGE - 1) & ~(uint64_t)RW) == 0 && (e & RW & ~w->rights) == 0 &&
-	       e / PAGE < PAGES;
+	return (e & (page - 1) & ~(uint64_t)RW) == 0 && (e & RW & ~w->rights) == 0 &&
+	       e / page < PAGES;
 }
 
 static bool rival_put(const struct vd_put *p)
 {
-	struct rwindow *w = find(p->window);
-	uint64_t first = (p->bus.v - BUS) / PAGE;
+	const struct rwindow *w = find(p->window);
+	uint64_t first = (p->bus.v - BUS) / page;
 
 	if (!w || w->owner != p->owner || p->n == 0 || first < w->first ||
 	    first - w->first >= w->len || p->n > w->len - (first - w->first) ||
@@ -329,7 +340,7 @@ static void check_registers(void)
 		must(i.id == w->id && i.owner == w->owner && i.via == w->via);
 		must(i.lender == w->lender && i.rights == w->rights);
 		must(i.first == w->first && i.len == w->len && i.table == 8 * w->first);
-		must(i.bus.v == BUS + w->first * PAGE);
+		must(i.bus.v == BUS + w->first * page);
 	}
 }
 
@@ -337,19 +348,19 @@ static void check_translation(uint64_t i)
 {
 	const struct cell *c = &R.cell[i];
 	const struct rwindow *w = c->window == NONE ? NULL : find(c->window);
-	uint64_t in = rnd(PAGE);
+	uint64_t in = rnd(page);
 
 	for (uint32_t dev = 0; dev < 2; dev++) {
 		struct vd_target t;
 		unsigned int prot = 1 + (unsigned int)rnd(3);
 		bool ok = w && w->via == dev && (c->entry & w->rights & prot) == prot;
-		int err = vd_translate_once(W.reader[dev], (vd_iova){ BUS + i * PAGE + in }, prot,
+		int err = vd_translate_once(W.reader[dev], (vd_iova){ BUS + i * page + in }, prot,
 					    &t);
 
 		must((err == 0) == ok);
 		if (!ok)
 			continue;
-		must(t.owner == c->owner && t.gpa.v == c->entry / PAGE * PAGE + in);
+		must(t.owner == c->owner && t.gpa.v == c->entry / page * page + in);
 		must(t.hva == (unsigned char *)base_of(c->owner) + t.gpa.v);
 	}
 }
@@ -361,7 +372,7 @@ static void check_pins(void)
 
 		for (uint32_t p = 0; p < PAGES; p++)
 			n += R.count[o][p] != 0;
-		must(vd_fake_pinned(W.host[o]) == n);
+		must(vd_fake_pinned(W.host[o]) == n * page / VD_PAGE_SIZE);
 	}
 }
 
@@ -426,9 +437,9 @@ static void try_take_back(void)
 static void fill_list(vd_entry *e, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		e[i].v = rnd(3) ? rnd(PAGES) * PAGE | (1 + rnd(3)) : 0;
+		e[i].v = rnd(3) ? rnd(PAGES) * page | (1 + rnd(3)) : 0;
 		if (rnd(200) == 0)
-			e[i].v = rnd(2) ? (PAGES + rnd(5)) * PAGE | RW : rnd(PAGES) * PAGE | 4;
+			e[i].v = rnd(2) ? (PAGES + rnd(5)) * page | RW : rnd(PAGES) * page | 4;
 	}
 }
 
@@ -443,14 +454,44 @@ static void try_put(void)
 	p.n = rnd(24);
 	fill_list(e, p.n);
 	at += w && rnd(10) ? rnd(w->len) : rnd(R.n);
-	p.bus.v = BUS + at * PAGE;
+	p.bus.v = BUS + at * page;
 	must((vd_window_put(W.a, &p) == 0) == rival_put(&p));
+}
+
+/* A run of guest memory, often to the very end of it and now and then beyond. */
+static void try_map(void)
+{
+	struct vd_window_range r = { .window = some_id(), .prot = 1 + (unsigned int)rnd(3) };
+	const struct rwindow *w = find(r.window);
+	uint64_t n = 1 + rnd(24), from = rnd(2) ? rnd(PAGES) : PAGES - (n < PAGES ? n : PAGES);
+	vd_entry e[25];
+	struct vd_put p = { .window = r.window, .entry = e, .flags = VD_PUT_FRESH, .n = n };
+
+	r.owner = p.owner = w && rnd(10) ? w->owner : (uint32_t)rnd(NOWNERS);
+	p.bus.v = BUS + (w ? w->first + rnd(w->len) : rnd(R.n)) * page;
+	r.bus = p.bus;
+	r.gpa.v = from * page;
+	r.len = (p.n += rnd(8) == 0) * page;
+	for (size_t i = 0; i < p.n; i++)
+		e[i].v = (from + i) * page | r.prot;
+	must((vd_window_map(W.a, &r) == 0) == rival_put(&p));
+}
+
+static void try_unmap(void)
+{
+	vd_entry none[24] = { { 0 } };
+	struct vd_put p = { .window = some_id(), .entry = none, .n = 1 + rnd(24) };
+	const struct rwindow *w = find(p.window);
+
+	p.owner = w && rnd(10) ? w->owner : (uint32_t)rnd(NOWNERS);
+	p.bus.v = BUS + (w ? w->first + rnd(w->len) : rnd(R.n)) * page;
+	must((vd_window_unmap(W.a, p.owner, p.window, p.bus, p.n * page) == 0) == rival_put(&p));
 }
 
 static void step(void)
 {
 	static void (*const tries[])(void) = {
-		try_put,   try_put,   try_put,	 try_put,  try_put,	  try_split,
+		try_put,   try_put,   try_put,	 try_map,  try_map,	  try_unmap,	 try_split,
 		try_merge, try_merge, try_merge, try_lend, try_take_back, try_take_back,
 	};
 
@@ -471,6 +512,8 @@ int main(int argc, char **argv)
 	uint64_t entries = argc > 3 ? strtoul(argv[3], NULL, 0) : 300;
 	struct vd_adapter_stats s;
 
+	shift = argc > 4 ? (unsigned int)strtoul(argv[4], NULL, 0) : 12;
+	page = (uint64_t)1 << shift;
 	W.seed = argc > 2 ? strtoul(argv[2], NULL, 0) | 1 : 88172645463325252u;
 	must(entries > 0 && entries <= MOST);
 	make_world(entries);

@@ -202,6 +202,41 @@ static void runs(void **state)
 	assert_int_equal(vd_window_unmap(x->a, EX_P1, 99, ex_bus(0), PAGE), -ENOENT);
 }
 
+/* Memory that ends in the middle of a page of the window: that page is not to be
+ * had, by itself or at the end of a run. */
+static void half_a_page(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_span memory = { { EX_GPA }, x->p1.mem, 24 * PAGE };
+	const struct vd_owner_cfg owner = { .size = sizeof(owner),
+					    .id = 5,
+					    .provider = VD_NO_OWNER,
+					    .memory = &memory,
+					    .nmemory = 1 };
+	const struct vd_table_cfg table = {
+		.size = sizeof(table), .page_shift = 16, .nentries = 16, .at = 2 * EX_TABLE
+	};
+	struct vd_window_cfg w = { .size = sizeof(w), .id = 50, .owner = 5, .len = 16 };
+	struct vd_window_range r = { 5, 50, { 0 }, { EX_GPA }, 32 * PAGE, RW };
+	vd_entry e[2] = { { EX_GPA | RW }, { (EX_GPA + 16 * PAGE) | RW } };
+	struct vd_put p = { .owner = 5, .window = 50, .n = 2, .entry = e };
+	uint64_t nlive;
+
+	assert_int_equal(vd_owner_add(x->a, &owner), 0);
+	assert_int_equal(vd_table_create(x->a, &table, &w.table), 0);
+	assert_int_equal(vd_window_create(x->a, &w), 0);
+	assert_int_equal(vd_window_map(x->a, &r), -EFAULT);
+	assert_int_equal(vd_window_put(x->a, &p), -EFAULT);
+	p.n = 1;
+	p.entry = &e[1];
+	assert_int_equal(vd_window_put(x->a, &p), -EFAULT);
+	assert_int_equal(vd_window_fill(x->a, &p), -EFAULT);
+	assert_int_equal(vd_window_nlive(x->a, 50, &nlive), 0);
+	assert_int_equal(nlive, 0);
+	r.len = 16 * PAGE;
+	assert_int_equal(vd_window_map(x->a, &r), 0);
+}
+
 /* A sparse window: whichever allocation fails, nothing is left of the call; and
  * what is given back is given back whole. */
 static void without_memory(void **state)
@@ -311,6 +346,7 @@ int main(void)
 		ex_test(one_by_one),
 		ex_test(replaces),
 		ex_test(runs),
+		ex_test(half_a_page),
 		ex_test(without_memory),
 		ex_test(keeps_no_empty_leaf),
 		ex_test(held_once_for_many_windows),
