@@ -114,13 +114,14 @@ static uint64_t room(const struct vd_policy *p, const struct vd_policy_load *l)
 static uint64_t fair_part(const struct vd_policy *p,
 			  const struct vd_policy_load *l)
 {
-	uint64_t rate = l->part_rate, all, part;
+	uint64_t rate = l->part_rate, all, part, share;
 
 	if (rate > UINT64_MAX - l->rate)
 		all = UINT64_MAX;
 	else
 		all = rate + l->rate;
-	part = l->len / 1000 * permille(rate, all);
+	share = permille(rate, all);
+	part = l->len / 1000 * share + l->len % 1000 * share / 1000;
 	part -= part % p->cfg.min_len;
 	return part ? part : p->cfg.min_len;
 }

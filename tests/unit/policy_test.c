@@ -122,7 +122,7 @@ static void t2_8_monitor(void **state)
 	for (int i = 0; i < RUN - 1; i++)
 		assert_int_equal(sample(&w, HIGH), VD_POLICY_NOTHING);
 	assert_int_equal(sample(&w, HIGH), VD_POLICY_SPLIT);
-	assert_in_range(w.l.part_len, LEN / 2 - 2 * UNIT, LEN / 2 + 2 * UNIT); /* equal rates */
+	assert_int_equal(w.l.part_len, LEN / 2); /* equal rates */
 	while (w.l.now_ms < w.last_ms + HOLD - STEP)
 		assert_int_equal(sample(&w, 0), VD_POLICY_NOTHING);
 	assert_int_equal(sample(&w, 0), VD_POLICY_MERGE);
@@ -134,6 +134,34 @@ static void t2_8_monitor(void **state)
 	assert_int_equal(r[1].verb, VD_POLICY_MERGE);
 	assert_string_equal(vd_policy_cause_name(r[1].cause), "monitor");
 	end(&w);
+}
+
+/* Its share of the requests, in whole units, of a window of any length. */
+static void fair_parts(void **state)
+{
+	const struct {
+		uint64_t len, rate, part_rate, part;
+	} rows[] = {
+		{ 256, HIGH, HIGH, 128 },
+		{ 256, HIGH, 3 * HIGH, 192 },
+		{ 2000, HIGH, HIGH, 992 },
+		{ 64, 1000 * HIGH, HIGH, UNIT },
+		{ (uint64_t)1 << 62, HIGH, HIGH, (uint64_t)1 << 61 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct world w;
+
+		begin(&w);
+		w.l.len = w.l.spare = rows[i].len;
+		w.l.rate = rows[i].rate;
+		for (int k = 0; k < RUN; k++)
+			sample(&w, rows[i].part_rate);
+		assert_in_range(w.l.part_len, rows[i].part - rows[i].part / 64, rows[i].part);
+		assert_int_equal(w.l.part_len % UNIT, 0);
+		end(&w);
+	}
 }
 
 /* T2.8: a driver's request. */
@@ -422,12 +450,19 @@ static void bad_cfgs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(t2_8_monitor), cmocka_unit_test(t2_8_driver),
-		cmocka_unit_test(t2_8_admin),	cmocka_unit_test(noise_in_the_band),
-		cmocka_unit_test(random_walk),	cmocka_unit_test(without_hysteresis_it_flaps),
-		cmocka_unit_test(short_peaks),	cmocka_unit_test(pressure),
-		cmocka_unit_test(failures),	cmocka_unit_test(records),
-		cmocka_unit_test(bad_samples),	cmocka_unit_test(extremes),
+		cmocka_unit_test(t2_8_monitor),
+		cmocka_unit_test(fair_parts),
+		cmocka_unit_test(t2_8_driver),
+		cmocka_unit_test(t2_8_admin),
+		cmocka_unit_test(noise_in_the_band),
+		cmocka_unit_test(random_walk),
+		cmocka_unit_test(without_hysteresis_it_flaps),
+		cmocka_unit_test(short_peaks),
+		cmocka_unit_test(pressure),
+		cmocka_unit_test(failures),
+		cmocka_unit_test(records),
+		cmocka_unit_test(bad_samples),
+		cmocka_unit_test(extremes),
 		cmocka_unit_test(bad_cfgs),
 	};
 
