@@ -44,9 +44,10 @@ static void check(const char *what, int err)
 }
 
 /*
- * The library is about to let go of pages. A device model that copies inside
+ * A part of a window changes hands, or goes. A device model that copies inside
  * vd_reader_enter() and vd_reader_exit() has nothing in flight then; a device
- * that keeps addresses for longer is stopped here.
+ * that keeps addresses for longer is stopped here, and has an invalidate besides
+ * for entries that the guest writes.
  */
 static int drain(void *opaque, const struct vd_drain *what)
 {
@@ -96,7 +97,8 @@ static void make_guest(struct vmm *m)
 /* 2. An adapter for each bridge, with the guest as an owner of windows. */
 static void make_bridge(struct vmm *m)
 {
-	static const struct vd_adapter_ops ops = { drain, changed };
+	static const struct vd_adapter_ops ops = { .drain = drain,
+						   .changed = changed };
 	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
 	const struct vd_owner_cfg guest = {
 		.size = sizeof(guest),

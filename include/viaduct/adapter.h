@@ -41,7 +41,7 @@ struct vd_adapter;
 struct vd_window_info;
 
 /**
- * struct vd_drain - what has to come to rest
+ * struct vd_drain - what has to come to rest, or to be forgotten
  * @owner:  the provider whose devices are meant
  * @device: one of its devices, or VD_EVERY_DEVICE
  * @bus:    first bus address
@@ -70,6 +70,15 @@ struct vd_adapter_ops {
 	 */
 	void (*changed)(void *opaque, uint32_t owner,
 			const struct vd_window_info *w);
+
+	/*
+	 * Entries of the range were valid and have changed: forget what was
+	 * cached of them and wait until no DMA that has seen them is in flight.
+	 * Their pages are still pinned. Called for entries that their owner
+	 * writes, with the entry lock held: must not call the library for this
+	 * adapter, and cannot fail. NULL: a device keeps nothing beyond a burst.
+	 */
+	void (*invalidate)(void *opaque, const struct vd_drain *what);
 };
 
 /* Lengths and positions of windows are powers of two, naturally aligned. */
@@ -83,7 +92,7 @@ struct vd_adapter_ops {
  * @max_devices: 0 means 64
  * @max_readers: 0 means 64
  * @max_bytes:   of all tables together, directories included; 0 means 1 GiB
- * @ops:         copied; NULL: as if both members were
+ * @ops:         copied; NULL: as if all members were
  * @opaque:      passed to @ops
  */
 struct vd_adapter_cfg {

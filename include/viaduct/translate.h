@@ -6,7 +6,8 @@
  * exit what it was told stays valid: whoever invalidates an entry or moves a
  * window waits for readers that are inside. So bursts are short: translate,
  * copy, exit; never sleep inside, and never write entries. What a device keeps
- * longer than a burst is in flight, and the adapter's drain waits for it.
+ * longer than a burst is in flight; the adapter's invalidate and drain wait for
+ * it.
  *
  * Readers take no lock. One that is inside sees each window as it was or as it
  * will be, never a mixture.

@@ -121,6 +121,10 @@ bool window_is_lent(struct vd_adapter *a, const struct window *w,
 		    uint64_t first, uint64_t len) MUST_HOLD(a->lock);
 
 uint64_t window_bus(const struct window *w, uint64_t entry);
+
+/* The bus addresses of @n entries, for those whose devices reach them. */
+struct vd_drain window_range(const struct window *w, uint64_t first,
+			     uint64_t n);
 uint64_t window_last_bus(const struct window *w);
 void window_info(struct vd_adapter *a, const struct window *w,
 		 struct vd_window_info *out) MUST_HOLD(a->lock);

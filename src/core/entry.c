@@ -24,8 +24,9 @@ struct job {
 	uint64_t n;
 	struct ram_pages src;
 	unsigned int flags;
-	bool clears; /* all invalid */
-	bool fills;  /* all valid */
+	bool clears;  /* all invalid */
+	bool fills;   /* all valid */
+	bool settled; /* a drain was here */
 };
 
 static bool is_hidden(const struct window *w, uint64_t first, uint64_t n)
@@ -259,27 +260,46 @@ static uint64_t store(const struct job *j, uint64_t *old)
 	return nold;
 }
 
-/* Readers may have seen entries that are gone, and nodes that are dead. */
-static void bury(struct vd_adapter *a, struct vd_table *t, uint64_t nold)
-	MUST_HOLD(a->lock)
+/*
+ * Entries that were valid are not what they were. Wait for the readers that may
+ * have seen them, and for what a device keeps of them.
+ */
+static void settle(struct vd_adapter *a, const struct job *j, uint64_t first,
+		   uint64_t n) MUST_HOLD(a->lock)
 {
-	if (nold == 0 && !t->dead)
+	epoch_wait(&a->epoch);
+	if (a->ops.invalidate && !j->settled) {
+		const struct vd_drain what = window_range(j->w, first, n);
+
+		a->ops.invalidate(a->opaque, &what);
+	}
+}
+
+/* Readers may be in nodes that are dead. */
+static void bury(struct vd_adapter *a, struct vd_table *t) MUST_HOLD(a->lock)
+{
+	if (!t->dead)
 		return;
 	epoch_wait(&a->epoch);
 	table_bury(t);
 }
 
-/* What was there is gone: when no reader is left, so are its pages. */
-static void release(struct vd_adapter *a, const struct job *j,
+/* What was there from @first on is gone; when nobody uses it, so are its pages. */
+static void release(struct vd_adapter *a, const struct job *j, uint64_t first,
 		    const struct ram_pages *old, uint64_t nold, int64_t *pinned)
 	MUST_HOLD(a->lock)
 {
 	struct ram *ram = &j->w->owner->ram;
 
-	if (nold && old->entry)
+	if (nold == 0) {
+		bury(a, j->w->table);
+		return;
+	}
+	if (old->entry)
 		ram_expect(ram, old);
-	bury(a, j->w->table, nold);
-	if (nold && old->entry)
+	settle(a, j, first, old->n);
+	table_bury(j->w->table);
+	if (old->entry)
 		ram_release(ram, old, pinned);
 }
 
@@ -304,7 +324,7 @@ static void clear(struct vd_adapter *a, const struct job *j, int64_t *pinned)
 		if (*r.used == 0)
 			table_prune(t, i);
 		old.n = r.n;
-		release(a, j, &old, nold, pinned);
+		release(a, j, i, &old, nold, pinned);
 		if (last - i < r.n)
 			return;
 		i = table_next(t, i + r.n, last);
@@ -324,7 +344,7 @@ static int prepare(struct vd_adapter *a, const struct job *j, int64_t *pinned)
 			table_unreserve(t, j->first, j->n);
 	}
 	if (err)
-		bury(a, t, 0);
+		bury(a, t);
 	return err;
 }
 
@@ -348,7 +368,7 @@ static int write_entries(struct vd_adapter *a, const struct job *j,
 	nold = store(j, keep);
 	if (!j->fills)
 		table_unreserve(j->w->table, j->first, j->n);
-	release(a, j, &old, nold, pinned);
+	release(a, j, j->first, &old, nold, pinned);
 	return 0;
 }
 
@@ -380,7 +400,7 @@ static void clear_one(struct vd_adapter *a, const struct job *j,
 	atom_poke(r->slot, 0);
 	table_count(t, r, -1);
 	ram_expect_one(ram, was, t->shift);
-	epoch_wait(&a->epoch);
+	settle(a, j, j->first, 1);
 	ram_release_one(ram, was, t->shift, pinned);
 }
 
@@ -548,7 +568,11 @@ int vd_window_get(struct vd_adapter *a, uint32_t owner, uint32_t window,
 void entry_revoke(struct vd_adapter *a, const struct part *p)
 {
 	const struct job j = {
-		.w = p->w, .first = p->first, .n = p->len, .clears = true
+		.w = p->w,
+		.first = p->first,
+		.n = p->len,
+		.clears = true,
+		.settled = true,
 	};
 	int64_t pinned = 0;
 

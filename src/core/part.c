@@ -60,14 +60,7 @@ void part_open(struct vd_adapter *a, const struct part *p)
 int part_close(struct vd_adapter *a, const struct part *p, enum vd_live live)
 {
 	const struct window *w = p->w;
-	const struct vd_drain what = {
-		.owner = w->via->id,
-		.device = VD_EVERY_DEVICE,
-		.bus = { window_bus(w, p->first) },
-		.last = { window_bus(w, p->first) +
-			  (((p->len - 1) << w->table->shift) |
-			   (((uint64_t)1 << w->table->shift) - 1)) },
-	};
+	const struct vd_drain what = window_range(w, p->first, p->len);
 	int err = hide(a, p, live);
 
 	if (err)

@@ -81,6 +81,18 @@ uint64_t window_bus(const struct window *w, uint64_t entry)
 	return w->bus + ((entry - w->first) << w->table->shift);
 }
 
+struct vd_drain window_range(const struct window *w, uint64_t first, uint64_t n)
+{
+	const uint64_t page = (uint64_t)1 << w->table->shift;
+
+	return (struct vd_drain){
+		.owner = w->via->id,
+		.device = VD_EVERY_DEVICE,
+		.bus = { window_bus(w, first) },
+		.last = { window_bus(w, first + n - 1) + (page - 1) },
+	};
+}
+
 uint64_t window_last_bus(const struct window *w)
 {
 	return window_bus(w, w->first + w->len - 1) +

@@ -5,7 +5,8 @@
  * splits, merges, loans and writes, a third of them wrong in some way; after
  * each, the outcome, all registers (X2), some translations by both devices (X3)
  * and the pins of all owners (X1) must be what the rival says; after many, all
- * entries (X5). What was refused must have changed nothing (X6).
+ * entries (X5). What was refused must have changed nothing (X6). The devices keep
+ * what they were told until they are asked to forget it, and it must be true.
  *
  * Pages of the windows may be larger than the host's; then the owners' memory
  * ends in the middle of one.
@@ -52,7 +53,8 @@ struct world {
 	struct vd_domain *d[NOWNERS];
 	struct vd_reader *reader[2];
 	uint64_t seed;
-	unsigned long done, refused;
+	unsigned long done, kept, forgotten;
+	uint64_t tlb[2][MOST]; /* for each device an entry that it keeps; 0: none */
 	bool restless;
 };
 
@@ -85,10 +87,21 @@ static char *base_of(uint32_t owner)
 	return (char *)0x40000000 + (uintptr_t)owner * 0x1000000;
 }
 
+static void forget(void *opaque, const struct vd_drain *what)
+{
+	uint64_t i = what->bus.v < BUS ? 0 : (what->bus.v - BUS) / page;
+
+	(void)opaque;
+	must(what->owner < 2);
+	for (; i < R.n && BUS + i * page <= what->last.v; i++) {
+		W.forgotten += W.tlb[what->owner][i] != 0;
+		W.tlb[what->owner][i] = 0;
+	}
+}
+
 static int drain(void *opaque, const struct vd_drain *what)
 {
-	(void)opaque;
-	(void)what;
+	forget(opaque, what);
 	return W.restless ? -1 : 0;
 }
 
@@ -122,7 +135,7 @@ static void make_owner(uint32_t id)
 
 static void make_world(uint64_t n)
 {
-	static const struct vd_adapter_ops ops = { drain, changed };
+	static const struct vd_adapter_ops ops = { drain, changed, forget };
 	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .nregs = NREGS, .ops = &ops };
 	const struct vd_table_cfg t = {
 		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = shift, .nentries = n
@@ -344,6 +357,19 @@ static void check_registers(void)
 	}
 }
 
+/* What a device keeps of an entry is what it would be told. */
+static bool is_true(uint32_t dev, uint64_t i)
+{
+	const struct cell *c = &R.cell[i];
+	const struct rwindow *w = c->window == NONE ? NULL : find(c->window);
+	uint64_t kept = W.tlb[dev][i], prot = kept & RW;
+
+	if (kept == 0)
+		return true;
+	return w && w->via == dev && (c->entry & w->rights & prot) == prot &&
+	       kept == ((uint64_t)c->owner << 60 | c->entry / page * page | prot);
+}
+
 static void check_translation(uint64_t i)
 {
 	const struct cell *c = &R.cell[i];
@@ -358,8 +384,11 @@ static void check_translation(uint64_t i)
 					    &t);
 
 		must((err == 0) == ok);
+		must(is_true(dev, i));
 		if (!ok)
 			continue;
+		W.kept += W.tlb[dev][i] == 0;
+		W.tlb[dev][i] = (uint64_t)c->owner << 60 | c->entry / page * page | prot;
 		must(t.owner == c->owner && t.gpa.v == c->entry / page * page + in);
 		must(t.hva == (unsigned char *)base_of(c->owner) + t.gpa.v);
 	}
@@ -522,9 +551,9 @@ int main(int argc, char **argv)
 	check_all();
 	vd_adapter_stats(W.a, &s);
 	printf("window-model: %lu operations on %lu entries, %lu splits, %lu merges, %lu loans, "
-	       "%lu refused\n",
+	       "%lu refused, %lu of %lu kept entries forgotten\n",
 	       n, (unsigned long)entries, (unsigned long)s.splits, (unsigned long)s.merges,
-	       (unsigned long)s.loans, (unsigned long)s.refused);
+	       (unsigned long)s.loans, (unsigned long)s.refused, W.forgotten, W.kept);
 	must(s.splits > n / 1000 && s.merges > n / 1000 && s.loans > n / 1000);
 	vd_reader_destroy(W.reader[0]);
 	vd_reader_destroy(W.reader[1]);

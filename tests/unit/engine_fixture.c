@@ -21,7 +21,18 @@ static void changed(void *opaque, uint32_t owner, const struct vd_window_info *w
 		x->told[x->ntold++] = (struct ex_told){ owner, *w };
 }
 
-static const struct vd_adapter_ops ops = { drain, changed };
+static void invalidate(void *opaque, const struct vd_drain *what)
+{
+	struct ex *x = opaque;
+
+	x->nforgot++;
+	x->forgot = *what;
+	x->pinned_at_forget = ex_pinned(&x->p1);
+}
+
+static const struct vd_adapter_ops ops = { .drain = drain,
+					   .changed = changed,
+					   .invalidate = invalidate };
 
 static void make_memory(struct ex_mem *m)
 {

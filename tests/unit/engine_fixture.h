@@ -47,6 +47,9 @@ struct ex {
 	struct vd_drain drained; /* the last one */
 	size_t pinned_at_drain;	 /* of EX_P1's domain */
 	int found_at_drain;	 /* what EX_D1 met at the range's first address */
+	size_t nforgot;		 /* calls of invalidate */
+	struct vd_drain forgot;	 /* the last */
+	size_t pinned_at_forget; /* of EX_P1's domain */
 	struct ex_told told[EX_TOLD];
 	size_t ntold;
 };

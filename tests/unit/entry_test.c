@@ -237,6 +237,46 @@ static void half_a_page(void **state)
 	assert_int_equal(vd_window_map(x->a, &r), 0);
 }
 
+static void forgot(struct ex *x, uint64_t first, uint64_t n, size_t pinned)
+{
+	assert_int_equal(x->nforgot, 1);
+	assert_int_equal(x->forgot.owner, EX_P1);
+	assert_int_equal(x->forgot.device, VD_EVERY_DEVICE);
+	assert_int_equal(x->forgot.bus.v, ex_bus(first).v);
+	assert_int_equal(x->forgot.last.v, ex_bus(first + n).v - 1);
+	assert_int_equal(x->pinned_at_forget, pinned);
+	x->nforgot = 0;
+}
+
+/* What a device may have kept of an entry is forgotten before the page goes; what
+ * was not valid, or is refused, nobody is asked for; a split's drain is enough. */
+static void devices_forget(void **state)
+{
+	struct ex *x = *state;
+	const struct vd_split s = { EX_W, 8, EX_P2, 512, VD_LIVE_REVOKE };
+	struct vd_window_range r = { EX_P1, EX_W, ex_bus(100), { EX_GPA }, 8 * PAGE, RW };
+	vd_entry e[3] = { ex_entry(20, RW), ex_entry(21, RW), ex_entry(EX_PAGES, RW) };
+	struct vd_put p = {
+		.owner = EX_P1, .window = EX_W, .bus = ex_bus(100), .n = 3, .entry = e
+	};
+
+	assert_int_equal(vd_window_map(x->a, &r), 0);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 200, (vd_entry){ 0 }), 0);
+	assert_int_equal(vd_window_put(x->a, &p), -EFAULT);
+	assert_int_equal(x->nforgot, 0);
+	p.n = 2;
+	assert_int_equal(vd_window_put(x->a, &p), 0);
+	forgot(x, 100, 2, 10);
+	assert_int_equal(ex_put(x, EX_P1, EX_W, 103, (vd_entry){ 0 }), 0);
+	forgot(x, 103, 1, 8);
+	assert_int_equal(vd_window_unmap(x->a, EX_P1, EX_W, ex_bus(104), 2 * PAGE), 0);
+	forgot(x, 104, 2, 7);
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 600, 30), 0);
+	assert_int_equal(vd_window_split(x->a, &s), 0);
+	assert_int_equal(x->nforgot, 0);
+	assert_int_equal(ex_pinned(&x->p1), 5);
+}
+
 /* A sparse window: whichever allocation fails, nothing is left of the call; and
  * what is given back is given back whole. */
 static void without_memory(void **state)
@@ -347,6 +387,7 @@ int main(void)
 		ex_test(replaces),
 		ex_test(runs),
 		ex_test(half_a_page),
+		ex_test(devices_forget),
 		ex_test(without_memory),
 		ex_test(keeps_no_empty_leaf),
 		ex_test(held_once_for_many_windows),
