@@ -69,6 +69,7 @@ static int lend(struct vd_adapter *a, const struct vd_loan *l)
 	MUST_HOLD(a->change)
 {
 	struct vd_window_info info;
+	enum vd_live live = l->live;
 	struct part p;
 	bool moves;
 	int err;
@@ -79,15 +80,17 @@ static int lend(struct vd_adapter *a, const struct vd_loan *l)
 	if (err)
 		return err;
 	moves = p.w->owner != p.to;
-	if (moves)
-		err = part_close(a, &p, l->live);
+	if (!moves)
+		live = VD_LIVE_TRANSFER;
+	/* To itself with fewer rights: entries stay, devices look anew. */
+	if (moves || l->rights != p.w->rights)
+		err = part_close(a, &p, live);
 	if (err)
 		return err;
 
 	/* Nothing below can fail. */
 	lock_take(&a->lock);
-	if (moves)
-		part_hand_over(a, &p, l->live);
+	part_hand_over(a, &p, live);
 	commit_loan(a, l, &p);
 	window_info(a, window_find(a, l->newid), &info);
 	lock_drop(&a->lock);

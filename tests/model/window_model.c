@@ -291,6 +291,8 @@ static bool rival_lend(const struct vd_loan *l)
 	first = w->first + l->first;
 	if (!all_in(first, l->len, w->id) || !may_leave(first, l->len, w->owner, l->owner, l->live))
 		return false;
+	if (W.restless && l->rights != w->rights)
+		return false;
 	if (w->owner != l->owner)
 		clear_cells(first, l->len);
 	*n = (struct rwindow){ l->newid, l->owner, w->via, w->id, first, l->len, l->rights };

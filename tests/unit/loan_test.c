@@ -42,6 +42,34 @@ static void refuses(void **state)
 	ex_check(x);
 }
 
+/* To oneself, with fewer rights: what devices keep is not true any more. */
+static void fewer_rights(void **state)
+{
+	struct ex *x = *state;
+	struct vd_loan l = { EX_W, L1, EX_P1, VD_READ, 8, 8, VD_LIVE_REFUSE };
+	unsigned char *hva;
+
+	assert_int_equal(ex_map(x, EX_P1, EX_W, 9, 1), 0);
+	x->drain_says = -1;
+	assert_int_equal(vd_window_lend(x->a, &l), -EIO);
+	assert_int_equal(ex_access(x->r1, ex_bus(9).v, VD_WRITE, &hva), 0);
+	x->drain_says = 0;
+	x->ndrains = 0;
+	assert_int_equal(vd_window_lend(x->a, &l), 0);
+	assert_int_equal(x->ndrains, 1);
+	assert_int_equal(x->drained.bus.v, ex_bus(8).v);
+	assert_int_equal(x->found_at_drain, -ERANGE);
+	assert_int_equal(ex_access(x->r1, ex_bus(9).v, VD_READ, &hva), 0);
+	assert_int_equal(ex_access(x->r1, ex_bus(9).v, VD_WRITE, &hva), -EACCES);
+	assert_int_equal(vd_window_take_back(x->a, L1, VD_LIVE_REFUSE), 0);
+	assert_int_equal(ex_access(x->r1, ex_bus(9).v, VD_WRITE, &hva), 0);
+	l.rights = RW;
+	assert_int_equal(vd_window_lend(x->a, &l), 0);
+	assert_int_equal(x->ndrains, 1);
+	assert_int_equal(ex_put(x, EX_P1, L1, 10, ex_entry(2, RW)), 0);
+	ex_check(x);
+}
+
 /* A loan of a part that is in the middle of a list is not written either. */
 static void lender_writes_around_it(void **state)
 {
@@ -153,8 +181,10 @@ static void edges(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ex_test(refuses), ex_test(lender_writes_around_it), ex_test(rights),
-		ex_test(lent_on), ex_test(splits_keep_off),	    cmocka_unit_test(edges),
+		ex_test(refuses),	 ex_test(lender_writes_around_it),
+		ex_test(rights),	 ex_test(fewer_rights),
+		ex_test(lent_on),	 ex_test(splits_keep_off),
+		cmocka_unit_test(edges),
 	};
 
 	return run_all(tests);
