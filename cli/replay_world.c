@@ -71,6 +71,8 @@ void world_end(struct world *w)
 {
 	for (size_t i = 0; i < WORLD_BRIDGES; i++)
 		vd_reader_destroy(w->reader[i]);
+	for (size_t i = 0; i < w->nvios; i++)
+		vd_reader_destroy(w->vio_reader[i]);
 	vd_papr_destroy(w->papr);
 	for (size_t i = 0; i < WORLD_BRIDGES; i++)
 		vd_adapter_destroy(w->bridge[i]);
@@ -131,35 +133,67 @@ static bool is_bridge(uint64_t liobn)
 	       liobn - WORLD_LIOBN < (uint64_t)WORLD_BRIDGES << 8;
 }
 
-int world_table(struct world *w, uint64_t liobn)
+static size_t find_vio(const struct world *w, uint64_t liobn)
+{
+	size_t i = 0;
+
+	while (i < w->nvios && w->vio[i] != liobn)
+		i++;
+	return i;
+}
+
+static int add_vio(struct world *w, uint32_t liobn)
 {
 	const struct vd_papr_vio vio = {
 		.size = sizeof(vio),
 		.partition = WORLD_PARTITION,
-		.unit = (uint32_t)liobn,
-		.liobn = (uint32_t)liobn,
+		.unit = liobn,
+		.liobn = liobn,
 		.len = VIO_TABLE,
 	};
+	size_t n = find_vio(w, liobn);
 	int err;
 
+	if (n < w->nvios)
+		return 0;
+	err = vd_papr_add_vio(w->papr, &vio);
+	if (!err)
+		err = vd_reader_create(vd_papr_vio_adapter(w->papr), liobn,
+				       &w->vio_reader[n]);
+	if (!err)
+		w->vio[w->nvios++] = liobn;
+	return err;
+}
+
+int world_table(struct world *w, uint64_t liobn)
+{
 	if (is_bridge(liobn))
 		return add_bridge(w, (uint32_t)(liobn - WORLD_LIOBN) >> 8);
 	if (liobn == 0 || liobn > UINT32_MAX)
 		return -EINVAL;
-	err = vd_papr_add_vio(w->papr, &vio);
-	return err == -EEXIST ? 0 : err;
+	return add_vio(w, (uint32_t)liobn);
+}
+
+/* Who translates by a window of @a, or nobody: there is no such window. */
+static struct vd_reader *reader_of(struct vd_adapter *a, struct vd_reader *r,
+				   uint32_t liobn, struct vd_window_info *info)
+{
+	return a && vd_window_query(a, liobn, info) == 0 ? r : NULL;
 }
 
 struct vd_reader *world_reader(struct world *w, uint64_t liobn,
 			       struct vd_window_info *info)
 {
-	uint32_t n;
+	size_t n;
 
-	if (!is_bridge(liobn))
+	if (is_bridge(liobn)) {
+		n = (liobn - WORLD_LIOBN) >> 8;
+		return reader_of(w->bridge[n], w->reader[n], (uint32_t)liobn,
+				 info);
+	}
+	n = find_vio(w, liobn);
+	if (n == w->nvios)
 		return NULL;
-	n = (uint32_t)(liobn - WORLD_LIOBN) >> 8;
-	if (!w->bridge[n] ||
-	    vd_window_query(w->bridge[n], (uint32_t)liobn, info) != 0)
-		return NULL;
-	return w->reader[n];
+	return reader_of(vd_papr_vio_adapter(w->papr), w->vio_reader[n],
+			 (uint32_t)liobn, info);
 }

@@ -27,6 +27,10 @@ struct world {
 	struct vd_papr *papr;
 	struct vd_adapter *bridge[WORLD_BRIDGES];
 	struct vd_reader *reader[WORLD_BRIDGES];
+	/* Virtual devices: unit address and LIOBN are one number. */
+	uint32_t vio[VD_PAPR_MAX_VIOS];
+	struct vd_reader *vio_reader[VD_PAPR_MAX_VIOS];
+	size_t nvios;
 };
 
 /* With @ram_len bytes of memory. 0, -ENOMEM */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Real guests: recordings of Debian's Linux on a pseries machine, with and
- * without dynamic windows. And, so that agreement means something, the same
+ * without dynamic windows, and with a disk of virtual SCSI. And, so that agreement means something, the same
  * recordings spoiled in one place, which must be found there.
  */
 #include "replay.h"
@@ -17,6 +17,7 @@
 
 #define DEFAULT_LOG TRACES "/papr-default-window.log"
 #define DDW_LOG	    TRACES "/papr-ddw-16m.log"
+#define VIO_LOG	    TRACES "/papr-virtual-scsi.log"
 #define MIB	    (1u << 20)
 
 static char text[MIB], spoiled[MIB], said[MIB];
@@ -62,6 +63,11 @@ static void test_real_guests(void **state)
 	assert_int_equal(n.calls, 515);
 	assert_int_equal(n.translations, 216);
 	assert_int_equal(n.mismatches, 0);
+	read_log(VIO_LOG);
+	n = replay(text);
+	assert_int_equal(n.calls, 783);
+	assert_int_equal(n.translations, 415);
+	assert_int_equal(n.mismatches, 0);
 }
 
 /* Put @with in place of the first @what; the number of its line, 0: none. */
@@ -98,6 +104,8 @@ static void test_spoiled(void **state)
 		{ DEFAULT_LOG, "pci_stuff liobn=0x80000000", "pci_stuff liobn=0x80000001" },
 		{ DEFAULT_LOG, "npages=32", "npages=" },
 		{ DEFAULT_LOG, "tce=0x4546003", "tce=0x45460000000003" },
+		{ VIO_LOG, "perm=3", "perm=1" },
+		{ VIO_LOG, "xlate liobn=0x71000002", "xlate liobn=0x71000003" },
 		{ DDW_LOG, "1 windows", "0 windows" },
 		{ DDW_LOG, "mask=0x107", "mask=0x7" },
 		{ DDW_LOG, "max window size=0x80000000", "max window size=0x80000001" },
