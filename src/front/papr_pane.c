@@ -57,10 +57,14 @@ int64_t papr_pane_find(struct papr_call *c, uint64_t liobn,
 	return is_rescinded(c->p, who, liobn) ? VD_H_RESCINDED : VD_H_PARAMETER;
 }
 
-/* A window of ours that somebody destroyed has length 0. */
+/*
+ * A window that somebody destroyed, or that an administrator's merge has made
+ * somebody else's, has length 0 for who had it: all its addresses are wrong.
+ */
 void papr_pane_info(const struct papr_pane *pane, struct vd_window_info *out)
 {
-	if (vd_window_query(pane->adapter, pane->liobn, out) != 0) {
+	if (vd_window_query(pane->adapter, pane->liobn, out) != 0 ||
+	    out->owner != pane->owner) {
 		memset(out, 0, sizeof(*out));
 		out->page_shift = VD_PAGE_SHIFT;
 	}
@@ -100,6 +104,8 @@ int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
 	int err;
 
 	papr_pane_info(pane, &w);
+	if (w.len == 0)
+		return -ENOENT;
 	for (k = p->client; k < p->client + p->nclients; k++) {
 		if (k->adapter == pane->adapter && k->provider == w.via &&
 		    k->partition == partition) {

@@ -70,17 +70,31 @@ int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 	return 0;
 }
 
+/*
+ * Has the window a register? An administrator may have merged it into another,
+ * or given it or its id to somebody else.
+ */
+static bool has_register(const struct papr_pe *pe, uint32_t slot)
+{
+	struct vd_window_info w;
+
+	return vd_window_query(pe->cfg.adapter, pe->cfg.liobn + slot, &w) ==
+		       0 &&
+	       w.owner == pe->cfg.owner && w.lender == w.id;
+}
+
 /* The table goes with the window, but for the default window's. */
 int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		  enum vd_live live)
 {
 	struct papr_window *w = &pe->window[slot];
-	int err;
+	int err = 0;
 
 	if (papr_pane_is_granted(p, w->pane))
 		return -EBUSY;
-	err = vd_window_destroy(pe->cfg.adapter, w->pane->liobn, live);
-	if (err && err != -ENOENT) /* or somebody has merged it away */
+	if (has_register(pe, slot))
+		err = vd_window_destroy(pe->cfg.adapter, w->pane->liobn, live);
+	if (err && err != -ENOENT)
 		return err;
 
 	/* Nothing below can fail. */

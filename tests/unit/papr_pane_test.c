@@ -273,6 +273,35 @@ static void test_no_memory_for_a_client(void **state)
 	assert_true(pf_is_of(f, CLIENT, 0));
 }
 
+/* What an administrator has given to another provider is no one's LIOBN. */
+static void test_merged_away(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t list[] = { pf_tce(1, RW) };
+	const struct vd_merge m = { .keep = PE_LIOBN, .clear = SECOND, .owner = 2 };
+	uint64_t cookie;
+
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, 0,
+				 PAGE, SERVER_UNIT),
+			 0);
+	cookie = f->h.out[0];
+	add_provider(f);
+	split(f, 600, 2);
+	assert_int_equal(vd_window_merge(f->a, &m), 0);
+	pf_list(f, SERVER, list, 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW)),
+			 VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_STUFF_TCE, PE_LIOBN, 0, 0, 1), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, PE_LIOBN, 0, PF_GPA, 1),
+			 VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 0), VD_H_PARAMETER);
+	/* What was on offer is not lent for the new owner. */
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, 0,
+				 PAGE, SERVER_UNIT),
+			 VD_H_PARAMETER);
+}
+
 /* Just behind the end there is nothing, not even none of it. */
 static void test_none_at_the_end(void **state)
 {
@@ -321,6 +350,7 @@ int main(void)
 		pf_test(test_split),
 		pf_test(test_adopt),
 		pf_test(test_window_is_gone),
+		pf_test(test_merged_away),
 		pf_test(test_kept),
 		cmocka_unit_test(test_one_name_one_pane),
 		pf_test(test_no_pane_is_free),

@@ -209,6 +209,88 @@ static void test_out_of_memory(void **state)
 	pf_unmake(&f);
 }
 
+/* What an administrator does: a part of a window goes to another provider. */
+#define OTHER 78u
+#define PART  100u
+
+static void split(struct pf *f, uint32_t id, uint64_t keep, uint32_t newid, uint32_t owner)
+{
+	const struct vd_split s = {
+		.id = id, .newid = newid, .owner = owner, .keep = keep, .live = VD_LIVE_REVOKE
+	};
+
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+}
+
+static void merge(struct pf *f, uint32_t keep, uint32_t clear, uint32_t owner)
+{
+	const struct vd_merge m = {
+		.keep = keep, .clear = clear, .owner = owner, .live = VD_LIVE_REVOKE
+	};
+
+	assert_int_equal(vd_window_merge(f->a, &m), 0);
+}
+
+static int32_t create(struct pf *f, uint32_t shift)
+{
+	return pf_ddw(f, VD_DDW_CREATE,
+		      (uint32_t[]){ 0x800, PE_BUID >> 32, (uint32_t)PE_BUID, 12, shift }, NULL);
+}
+
+static int32_t drop(struct pf *f, uint32_t liobn)
+{
+	return pf_ddw(f, VD_DDW_REMOVE, &liobn, NULL);
+}
+
+/* The window @id is that of @owner, with @len entries from @first on. */
+static void assert_window(struct pf *f, uint32_t id, uint32_t owner, uint64_t first, uint64_t len)
+{
+	struct vd_window_info w;
+
+	assert_int_equal(vd_window_query(f->a, id, &w), 0);
+	assert_int_equal(w.owner, owner);
+	assert_int_equal(w.first, first);
+	assert_int_equal(w.len, len);
+}
+
+/* A LIOBN that leads to another's window now: nothing of the guest's ends it. */
+static void test_given_away(void **state)
+{
+	struct pf *f = *state;
+	const vd_entry entry = { pf_tce(3, RW) };
+	struct vd_put put = { .owner = OTHER, .window = PE_LIOBN, .n = 1, .entry = &entry };
+
+	add_owner(f, OTHER);
+	assert_int_equal(create(f, 20), 0);
+	split(f, PE_LIOBN, 512, PART, OTHER);
+	merge(f, PE_LIOBN, PART, OTHER);
+	split(f, PE_LIOBN + 1, 128, PART, OTHER);
+	merge(f, PART, PE_LIOBN + 1, OTHER);
+	split(f, PART, 128, PE_LIOBN + 1, OTHER);
+	assert_int_equal(vd_window_put(f->a, &put), 0);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), -EIO);
+	assert_window(f, PE_LIOBN, OTHER, 0, PE_ENTRIES);
+	assert_window(f, PE_LIOBN + 1, OTHER, 128, 128);
+	assert_int_equal(pf_pinned(f, SERVER), 1);
+}
+
+/* Nor is a loan with such a number a window of the guest's. */
+static void test_lent_by_that_name(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_loan l = {
+		.id = PART, .newid = PE_LIOBN + 1, .owner = PE_OWNER, .rights = RW, .len = 1
+	};
+
+	add_owner(f, OTHER);
+	assert_int_equal(create(f, 20), 0);
+	split(f, PE_LIOBN + 1, 128, PART, OTHER);
+	merge(f, PART, PE_LIOBN + 1, OTHER);
+	assert_int_equal(vd_window_lend(f->a, &l), 0);
+	assert_int_equal(drop(f, PE_LIOBN + 1), 0);
+	assert_window(f, PE_LIOBN + 1, PE_OWNER, 0, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +301,8 @@ int main(void)
 		pf_test(test_no_window_no_table),
 		pf_test(test_too_many),
 		cmocka_unit_test(test_out_of_memory),
+		pf_test(test_given_away),
+		pf_test(test_lent_by_that_name),
 	};
 
 	return run_all(tests);
