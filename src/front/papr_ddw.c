@@ -110,6 +110,7 @@ static int create(struct vd_papr *p, struct papr_pe *pe, struct vd_papr_rtas *r)
 	    (uint64_t)1 << (shift - page_shift) > pe->cfg.max_tces)
 		return -EINVAL;
 	t.nentries = (uint64_t)1 << (shift - page_shift);
+	papr_pe_bury(pe, NULL); /* what it takes may be needed */
 	err = vd_table_create(pe->cfg.adapter, &t, &table);
 	if (err)
 		return err;

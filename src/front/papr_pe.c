@@ -83,6 +83,25 @@ static bool has_register(const struct papr_pe *pe, uint32_t slot)
 	       w.owner == pe->cfg.owner && w.lender == w.id;
 }
 
+/*
+ * End @table, which may be NULL, and what could not be ended before: as long as
+ * an administrator's split has left a part of a table with somebody, it stays.
+ * No two of them share a register, so the adapter has no more than there are
+ * places.
+ */
+void papr_pe_bury(struct papr_pe *pe, struct vd_table *table)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pe->orphan); i++) {
+		if (!pe->orphan[i]) {
+			pe->orphan[i] = table;
+			table = NULL;
+		}
+		if (pe->orphan[i] &&
+		    vd_table_destroy(pe->cfg.adapter, pe->orphan[i]) == 0)
+			pe->orphan[i] = NULL;
+	}
+}
+
 /* The table goes with the window, but for the default window's. */
 int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		  enum vd_live live)
@@ -99,7 +118,7 @@ int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 
 	/* Nothing below can fail. */
 	if (w->table != pe->default_table)
-		vd_table_destroy(pe->cfg.adapter, w->table);
+		papr_pe_bury(pe, w->table);
 	w->pane->used = false;
 	*w = (struct papr_window){ NULL, NULL };
 	return 0;
@@ -117,6 +136,7 @@ int papr_pe_end(struct vd_papr *p, struct papr_pe *pe)
 		if (err)
 			return err;
 	}
+	papr_pe_bury(pe, NULL);
 	return 0;
 }
 

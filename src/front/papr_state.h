@@ -52,6 +52,8 @@ struct papr_pe {
 	struct vd_papr_pe cfg;
 	struct vd_table *default_table; /* lives as long as the PE */
 	struct papr_window window[VD_PAPR_MAX_WINDOWS];
+	/* Of windows that have gone; somebody's register is in each. */
+	struct vd_table *orphan[VD_ADAPTER_MAX_REGS];
 };
 
 enum papr_grant_state {
@@ -172,6 +174,7 @@ bool papr_pe_keeps(struct vd_papr *p, uint64_t liobn) MUST_HOLD(p->lock);
 vd_iova papr_pe_bus(const struct papr_pe *pe, uint32_t slot);
 int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		 struct vd_table *table) MUST_HOLD(p->lock);
+void papr_pe_bury(struct papr_pe *pe, struct vd_table *table);
 int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		  enum vd_live live) MUST_HOLD(p->lock);
 int papr_pe_reset(struct vd_papr *p, struct papr_pe *pe) MUST_HOLD(p->lock);

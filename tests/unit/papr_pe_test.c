@@ -291,6 +291,43 @@ static void test_lent_by_that_name(void **state)
 	assert_window(f, PE_LIOBN + 1, PE_OWNER, 0, 1);
 }
 
+static uint64_t table_bytes(struct pf *f)
+{
+	struct vd_adapter_stats s;
+
+	vd_adapter_stats(f->a, &s);
+	return s.table_bytes;
+}
+
+/* A table that is somebody's in part stays as long as that does, not longer. */
+static void test_tables_do_not_stay(void **state)
+{
+	struct pf *f = *state;
+	uint64_t empty = table_bytes(f), one;
+
+	assert_int_equal(create(f, 24), 0);
+	one = table_bytes(f) - empty;
+	assert_int_equal(drop(f, PE_LIOBN + 1), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		add_owner(f, OTHER + i);
+		assert_int_equal(create(f, 24), 0);
+		split(f, PE_LIOBN + 1, 2048, PART + i, OTHER + i);
+		assert_int_equal(drop(f, PE_LIOBN + 1), 0);
+	}
+	assert_int_equal(table_bytes(f), empty + 3 * one);
+	/* The next window has the room, */
+	assert_int_equal(vd_window_destroy(f->a, PART, VD_LIVE_REFUSE), 0);
+	assert_int_equal(create(f, 24), 0);
+	assert_int_equal(table_bytes(f), empty + 3 * one);
+	/* and so has whoever comes after a window's end, or a reboot. */
+	assert_int_equal(vd_window_destroy(f->a, PART + 2, VD_LIVE_REFUSE), 0);
+	assert_int_equal(drop(f, PE_LIOBN + 1), 0);
+	assert_int_equal(table_bytes(f), empty + one);
+	assert_int_equal(vd_window_destroy(f->a, PART + 1, VD_LIVE_REFUSE), 0);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_int_equal(table_bytes(f), empty);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_out_of_memory),
 		pf_test(test_given_away),
 		pf_test(test_lent_by_that_name),
+		pf_test(test_tables_do_not_stay),
 	};
 
 	return run_all(tests);
