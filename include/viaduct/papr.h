@@ -288,10 +288,12 @@ int vd_papr_rtas(struct vd_papr *p, uint32_t partition, struct vd_papr_rtas *r);
  * vd_papr_reset() - a partition reboots
  *
  * What it was lent is returned, what it lent is taken back, its PEs have their
- * default window only, and no entry of its panes is valid.
+ * default window only, and no entry of its panes is valid. What an administrator
+ * has split off a default window stays with whom it was given to.
  *
- * Return: 0, -ENOENT, -EIO (something did not come to rest and is as it was:
- * call again), -ENOMEM (as -EIO)
+ * Return: 0, -ENOENT, -EIO (something did not come to rest and is as it was, a
+ * part is lent by an administrator, or a default window's place is somebody
+ * else's: call again), -ENOMEM (as -EIO)
  */
 int vd_papr_reset(struct vd_papr *p, uint32_t partition);
 

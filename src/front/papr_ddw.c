@@ -6,7 +6,7 @@
  * A window that cannot be exactly as it was asked for is not made. A window
  * with valid entries is not removed. When the last window goes and it was not
  * the default window, the default window comes back with the LIOBN, the place
- * and the length that it had.
+ * and the length that it had when it went.
  */
 #include "papr_state.h"
 
@@ -130,11 +130,6 @@ static int reset(struct vd_papr *p, struct papr_pe *pe, struct vd_papr_rtas *r)
 	MUST_HOLD(p->lock)
 {
 	(void)r;
-	for (uint32_t i = 0; i < pe->cfg.max_windows; i++) {
-		if (pe->window[i].pane &&
-		    papr_pane_is_granted(p, pe->window[i].pane))
-			return -EBUSY;
-	}
 	return papr_pe_reset(p, pe);
 }
 
@@ -161,7 +156,7 @@ static int remove_window(struct vd_papr *p, uint32_t partition, uint32_t liobn)
 	err = papr_pe_close(p, pe, slot, VD_LIVE_REFUSE);
 	if (err || was_default || count_windows(pe) != 0)
 		return err;
-	return papr_pe_open(p, pe, 0, pe->default_table);
+	return papr_pe_restore(p, pe);
 }
 
 struct ddw_op {

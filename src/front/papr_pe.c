@@ -7,6 +7,12 @@
  * first; once it was removed a window of another size can be made there. The
  * table of the default window is kept while the window is gone, so that there
  * is always memory to restore it.
+ *
+ * Registers are not the guest's alone: an administrator splits parts off and
+ * merges windows. So the default window comes back as long as it was when it
+ * closed, because the rest of its table is somebody else's; and one that is open
+ * is emptied where it is, for nobody can take the place of a window that does
+ * not close.
  */
 #include "papr_state.h"
 
@@ -32,11 +38,10 @@ vd_iova papr_pe_bus(const struct papr_pe *pe, uint32_t slot)
 	return (vd_iova){ (uint64_t)slot << pe->cfg.slot_shift };
 }
 
-/* A window over all of @table at a free place. */
-int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
-		 struct vd_table *table)
+/* What it has of @table: all, but for the default window. */
+static int make_register(struct papr_pe *pe, uint32_t slot,
+			 struct vd_table *table)
 {
-	struct papr_pane *pane = papr_pane_free(p);
 	struct vd_table_stats t;
 	struct vd_window_cfg w = {
 		.size = sizeof(w),
@@ -45,28 +50,55 @@ int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		.bus = papr_pe_bus(pe, slot),
 		.table = table,
 	};
-	int err;
 
-	if (!pane)
-		return -ENOSPC;
-	if (papr_pane_any(p, w.id)) /* an accepted pane's */
-		return -EEXIST;
 	vd_table_stats(pe->cfg.adapter, table, &t);
 	w.len = t.nentries;
-	err = vd_window_create(pe->cfg.adapter, &w);
-	if (err)
-		return err;
+	if (table == pe->default_table) {
+		w.first = pe->default_first;
+		w.len = pe->default_len;
+		w.bus.v += w.first << VD_PAGE_SHIFT;
+	}
+	return vd_window_create(pe->cfg.adapter, &w);
+}
 
-	/* Nothing below can fail. */
+static int find_pane(struct vd_papr *p, const struct papr_pe *pe, uint32_t slot,
+		     struct papr_pane **out) MUST_HOLD(p->lock)
+{
+	*out = papr_pane_free(p);
+	if (!*out)
+		return -ENOSPC;
+	/* An accepted pane may have its LIOBN. */
+	return papr_pane_any(p, pe->cfg.liobn + slot) ? -EEXIST : 0;
+}
+
+static void fill_slot(struct papr_pe *pe, uint32_t slot, struct papr_pane *pane,
+		      struct vd_table *table)
+{
 	*pane = (struct papr_pane){
 		.used = true,
-		.liobn = w.id,
+		.liobn = pe->cfg.liobn + slot,
 		.partition = pe->cfg.partition,
 		.adapter = pe->cfg.adapter,
 		.owner = pe->cfg.owner,
 		.physical = true,
 	};
 	pe->window[slot] = (struct papr_window){ pane, table };
+}
+
+/* A window of @table at a free place. */
+int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
+		 struct vd_table *table)
+{
+	struct papr_pane *pane;
+	int err = find_pane(p, pe, slot, &pane);
+
+	if (!err)
+		err = make_register(pe, slot, table);
+	if (err)
+		return err;
+
+	/* Nothing below can fail. */
+	fill_slot(pe, slot, pane, table);
 	return 0;
 }
 
@@ -74,13 +106,19 @@ int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
  * Has the window a register? An administrator may have merged it into another,
  * or given it or its id to somebody else.
  */
-static bool has_register(const struct papr_pe *pe, uint32_t slot)
+static bool has_register(const struct papr_pe *pe, uint32_t slot,
+			 struct vd_window_info *w)
 {
-	struct vd_window_info w;
+	return vd_window_query(pe->cfg.adapter, pe->cfg.liobn + slot, w) == 0 &&
+	       w->owner == pe->cfg.owner && w->lender == w->id;
+}
 
-	return vd_window_query(pe->cfg.adapter, pe->cfg.liobn + slot, &w) ==
-		       0 &&
-	       w.owner == pe->cfg.owner && w.lender == w.id;
+/* It may be a part of another table that was given the default window's id. */
+static bool is_default(const struct papr_pe *pe, const struct vd_window_info *w)
+{
+	return w->page_shift == VD_PAGE_SHIFT &&
+	       w->bus.v - pe->cfg.base == w->first << VD_PAGE_SHIFT &&
+	       w->first + w->len <= pe->cfg.len >> VD_PAGE_SHIFT;
 }
 
 /*
@@ -107,18 +145,24 @@ int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		  enum vd_live live)
 {
 	struct papr_window *w = &pe->window[slot];
+	struct vd_window_info info;
+	bool is_there = has_register(pe, slot, &info);
 	int err = 0;
 
 	if (papr_pane_is_granted(p, w->pane))
 		return -EBUSY;
-	if (has_register(pe, slot))
-		err = vd_window_destroy(pe->cfg.adapter, w->pane->liobn, live);
+	if (is_there)
+		err = vd_window_destroy(pe->cfg.adapter, info.id, live);
 	if (err && err != -ENOENT)
 		return err;
 
 	/* Nothing below can fail. */
-	if (w->table != pe->default_table)
+	if (w->table != pe->default_table) {
 		papr_pe_bury(pe, w->table);
+	} else if (is_there && is_default(pe, &info)) {
+		pe->default_first = info.first;
+		pe->default_len = info.len;
+	}
 	w->pane->used = false;
 	*w = (struct papr_window){ NULL, NULL };
 	return 0;
@@ -140,11 +184,81 @@ int papr_pe_end(struct vd_papr *p, struct papr_pe *pe)
 	return 0;
 }
 
+static int clear(const struct papr_pe *pe, const struct vd_window_info *w)
+{
+	const vd_entry none = { 0 };
+	struct vd_put put = {
+		.owner = w->owner,
+		.window = w->id,
+		.bus = w->bus,
+		.n = w->len,
+		.entry = &none,
+	};
+
+	return vd_window_fill(pe->cfg.adapter, &put);
+}
+
+/*
+ * The default window, without valid entries; another may not be in its place.
+ * An administrator who took it may have given it back, to a guest that has
+ * removed it meanwhile.
+ */
+int papr_pe_restore(struct vd_papr *p, struct papr_pe *pe)
+{
+	struct papr_pane *pane = pe->window[0].pane;
+	struct vd_window_info w;
+	int err = 0;
+
+	if (!pane)
+		err = find_pane(p, pe, 0, &pane);
+	if (!err)
+		err = has_register(pe, 0, &w) ?
+			      clear(pe, &w) :
+			      make_register(pe, 0, pe->default_table);
+	if (err)
+		return -EIO;
+
+	/* Nothing below can fail. */
+	fill_slot(pe, 0, pane, pe->default_table);
+	return 0;
+}
+
+/* Does somebody else fill a part of a window, or may do so? */
+static bool is_lent(struct vd_papr *p, const struct papr_pe *pe)
+	MUST_HOLD(p->lock)
+{
+	struct vd_window_info w;
+
+	for (uint32_t i = 0; i < pe->cfg.max_windows; i++) {
+		const struct papr_pane *pane = pe->window[i].pane;
+
+		if (pane && (papr_pane_is_granted(p, pane) ||
+			     (has_register(pe, i, &w) && w.lent != 0)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The first place is the last that is emptied, so that with an error the guest
+ * still has a window there, or gets the default window.
+ */
 int papr_pe_reset(struct vd_papr *p, struct papr_pe *pe)
 {
-	int err = papr_pe_end(p, pe);
+	int err = 0, restored;
 
-	return err ? err : papr_pe_open(p, pe, 0, pe->default_table);
+	if (is_lent(p, pe))
+		return -EBUSY;
+	for (uint32_t i = pe->cfg.max_windows; i-- > 0 && !err;) {
+		if (pe->window[i].pane &&
+		    pe->window[i].table != pe->default_table)
+			err = papr_pe_close(p, pe, i, VD_LIVE_REVOKE);
+	}
+	papr_pe_bury(pe, NULL);
+	if (err && pe->window[0].pane)
+		return err;
+	restored = papr_pe_restore(p, pe);
+	return err ? err : restored;
 }
 
 static bool is_same_pe(const struct vd_papr_pe *a, const struct vd_papr_pe *b)
@@ -208,7 +322,7 @@ static int add_pe(struct vd_papr *p, const struct vd_papr_pe *cfg)
 		return -EEXIST;
 	if (!pe)
 		return -ENOSPC;
-	*pe = (struct papr_pe){ .cfg = *cfg };
+	*pe = (struct papr_pe){ .cfg = *cfg, .default_len = t.nentries };
 	err = vd_table_create(cfg->adapter, &t, &pe->default_table);
 	if (err)
 		return err;

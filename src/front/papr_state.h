@@ -50,7 +50,8 @@ struct papr_window {
 struct papr_pe {
 	bool used;
 	struct vd_papr_pe cfg;
-	struct vd_table *default_table; /* lives as long as the PE */
+	struct vd_table *default_table;	     /* lives as long as the PE */
+	uint64_t default_first, default_len; /* entries, when it closed last */
 	struct papr_window window[VD_PAPR_MAX_WINDOWS];
 	/* Of windows that have gone; somebody's register is in each. */
 	struct vd_table *orphan[VD_ADAPTER_MAX_REGS];
@@ -177,6 +178,7 @@ int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 void papr_pe_bury(struct papr_pe *pe, struct vd_table *table);
 int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		  enum vd_live live) MUST_HOLD(p->lock);
+int papr_pe_restore(struct vd_papr *p, struct papr_pe *pe) MUST_HOLD(p->lock);
 int papr_pe_reset(struct vd_papr *p, struct papr_pe *pe) MUST_HOLD(p->lock);
 int papr_pe_end(struct vd_papr *p, struct papr_pe *pe) MUST_HOLD(p->lock);
 

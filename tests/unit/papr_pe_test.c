@@ -328,6 +328,229 @@ static void test_tables_do_not_stay(void **state)
 	assert_int_equal(table_bytes(f), empty);
 }
 
+static int32_t reset(struct pf *f)
+{
+	return pf_ddw(f, VD_DDW_RESET, (uint32_t[]){ 0x800, PE_BUID >> 32, (uint32_t)PE_BUID },
+		      NULL);
+}
+
+static void put(struct pf *f, uint32_t liobn, uint64_t bus)
+{
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, liobn, bus, pf_tce(1, RW)), 0);
+}
+
+/* Its default window's last part is another provider's, with a valid entry. */
+static void shorten(struct pf *f)
+{
+	const vd_entry entry = { pf_tce(3, RW) };
+	struct vd_put p = {
+		.owner = OTHER, .window = PART, .bus = { 600 * PAGE }, .n = 1, .entry = &entry
+	};
+
+	add_owner(f, OTHER);
+	split(f, PE_LIOBN, 600, PART, OTHER);
+	assert_int_equal(vd_window_put(f->a, &p), 0);
+}
+
+/* As it is after a reset, and the other provider's as it was. */
+static void assert_short(struct pf *f)
+{
+	assert_window(f, PE_LIOBN, PE_OWNER, 0, 600);
+	assert_window(f, PART, OTHER, 600, PE_ENTRIES - 600);
+	assert_int_equal(pf_page(f, 0, VD_READ, NULL), -ENOENT);
+	assert_int_equal(pf_pinned(f, SERVER), 1);
+	put(f, PE_LIOBN, 599 * PAGE);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 600 * PAGE, 0), VD_H_PARAMETER);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 599 * PAGE, 0), 0);
+}
+
+/* A default window that is open is emptied where it is, whatever its length. */
+static void test_reset_of_a_part(void **state)
+{
+	struct pf *f = *state;
+	unsigned int ndrains;
+
+	shorten(f);
+	ndrains = f->ndrains;
+	f->drain_says = -EIO; /* nobody asks */
+	put(f, PE_LIOBN, 0);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_short(f);
+	put(f, PE_LIOBN, 0);
+	assert_int_equal(reset(f), 0);
+	assert_short(f);
+	assert_int_equal(f->ndrains, ndrains);
+}
+
+/* One that is closed comes back as it was when it closed. */
+static void test_a_part_comes_back(void **state)
+{
+	struct pf *f = *state;
+
+	shorten(f);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(drop(f, PE_LIOBN), 0);
+		assert_int_equal(create(f, 20), 0);
+		assert_int_equal(create(f, 20), 0);
+		assert_int_equal(drop(f, PE_LIOBN), 0);
+		assert_int_equal(drop(f, PE_LIOBN + 1), 0);
+		assert_short(f);
+	}
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	assert_int_equal(create(f, 20), 0);
+	assert_int_equal(create(f, 20), 0);
+	put(f, PE_LIOBN, 0);
+	assert_int_equal(reset(f), 0);
+	assert_short(f);
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_short(f);
+	/* What it was given back it has again. */
+	merge(f, PE_LIOBN, PART, PE_OWNER);
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	assert_int_equal(reset(f), 0);
+	assert_window(f, PE_LIOBN, PE_OWNER, 0, PE_ENTRIES);
+}
+
+/* Nor need a part be the first. */
+static void test_the_last_part(void **state)
+{
+	struct pf *f = *state;
+	struct vd_window_info w;
+
+	split(f, PE_LIOBN, 600, PART, PE_OWNER);
+	merge(f, PART, PE_LIOBN, PE_OWNER);
+	split(f, PART, 100, PE_LIOBN, PE_OWNER);
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	assert_int_equal(reset(f), 0);
+	assert_window(f, PE_LIOBN, PE_OWNER, 100, PE_ENTRIES - 100);
+	assert_int_equal(vd_window_query(f->a, PE_LIOBN, &w), 0);
+	assert_int_equal(w.bus.v, 100 * PAGE);
+	put(f, PE_LIOBN, 100 * PAGE);
+	assert_int_equal(reset(f), 0);
+	assert_int_equal(pf_pinned(f, SERVER), 0);
+}
+
+/* A part of another table that has the default window's number is not it. */
+static void test_another_by_that_name(void **state)
+{
+	struct pf *f = *state;
+
+	shorten(f);
+	assert_int_equal(create(f, 20), 0);
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	assert_int_equal(drop(f, PE_LIOBN + 1), 0); /* it is remembered now */
+	split(f, PE_LIOBN, 300, PART + 1, PE_OWNER);
+	merge(f, PART + 1, PE_LIOBN, PE_OWNER);
+	assert_int_equal(create(f, 20), 0);
+	split(f, PE_LIOBN + 1, 128, PE_LIOBN, PE_OWNER);
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	assert_int_equal(vd_window_destroy(f->a, PART + 1, VD_LIVE_REFUSE), 0);
+	assert_int_equal(reset(f), 0);
+	assert_short(f);
+}
+
+/* What does not come to rest stays, and there is the default window with it. */
+static void test_not_at_rest(void **state)
+{
+	struct pf *f = *state;
+
+	shorten(f);
+	assert_int_equal(create(f, 20), 0);
+	put(f, PE_LIOBN, 0);
+	put(f, PE_LIOBN + 1, HIGH);
+	f->drain_says = -EIO;
+	assert_int_equal(reset(f), VD_RTAS_HARDWARE);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 1);
+	assert_int_equal(pf_page(f, HIGH, RW, NULL), 1);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, 0), 0);
+	f->drain_says = 0;
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	f->drain_says = -EIO;
+	assert_int_equal(reset(f), VD_RTAS_HARDWARE);
+	assert_int_equal(pf_page(f, HIGH, RW, NULL), 1);
+	assert_window(f, PE_LIOBN, PE_OWNER, 0, 600);
+	f->drain_says = 0;
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+	assert_short(f);
+}
+
+/* It is back as soon as who has taken it gives it back. */
+static void test_taken_and_given_back(void **state)
+{
+	struct pf *f = *state;
+
+	for (int removes = 0; removes < 2; removes++) {
+		if (removes == 0)
+			add_owner(f, OTHER);
+		split(f, PE_LIOBN, 600, PART, OTHER);
+		merge(f, PE_LIOBN, PART, OTHER);
+		assert_int_equal(reset(f), VD_RTAS_HARDWARE);
+		assert_int_equal(vd_papr_reset(f->p, SERVER), -EIO);
+		if (removes)
+			assert_int_equal(drop(f, PE_LIOBN), 0);
+		split(f, PE_LIOBN, 600, PART, OTHER);
+		merge(f, PE_LIOBN, PART, PE_OWNER);
+		assert_int_equal(reset(f), 0);
+		assert_window(f, PE_LIOBN, PE_OWNER, 0, PE_ENTRIES);
+		put(f, PE_LIOBN, 0);
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, 0), 0);
+	}
+}
+
+/* The last window went, and the default window's addresses are not free. */
+static void test_cannot_come_back(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_table_cfg t = {
+		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = 12, .nentries = 1
+	};
+	struct vd_window_cfg w = { .size = sizeof(w), .id = PART, .owner = PE_OWNER, .len = 1 };
+
+	assert_int_equal(create(f, 20), 0);
+	assert_int_equal(drop(f, PE_LIOBN), 0);
+	assert_int_equal(vd_table_create(f->a, &t, &w.table), 0);
+	assert_int_equal(vd_window_create(f->a, &w), 0);
+	assert_int_equal(drop(f, PE_LIOBN + 1), VD_RTAS_HARDWARE);
+	assert_int_equal(drop(f, PE_LIOBN + 1), VD_RTAS_PARAMETER);
+	assert_int_equal(vd_window_destroy(f->a, PART, VD_LIVE_REFUSE), 0);
+	assert_int_equal(reset(f), 0);
+	assert_window(f, PE_LIOBN, PE_OWNER, 0, PE_ENTRIES);
+}
+
+/* An administrator's loan is one: nothing is reset. */
+static void test_lent_by_an_administrator(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_loan l = {
+		.id = PE_LIOBN, .newid = PART, .owner = OTHER, .rights = RW, .first = 9, .len = 1
+	};
+
+	add_owner(f, OTHER);
+	assert_int_equal(create(f, 20), 0);
+	put(f, PE_LIOBN, 0);
+	assert_int_equal(vd_window_lend(f->a, &l), 0);
+	assert_int_equal(reset(f), VD_RTAS_BUSY);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), -EIO);
+	assert_int_equal(pf_page(f, 0, RW, NULL), 1);
+	assert_window(f, PE_LIOBN + 1, PE_OWNER, 0, 256);
+	assert_int_equal(vd_window_take_back(f->a, PART, VD_LIVE_REFUSE), 0);
+	assert_int_equal(reset(f), 0);
+	assert_int_equal(pf_page(f, 0, RW, NULL), -ENOENT);
+}
+
+/* The attributes of an emptied window are those of a new one. */
+static void test_attributes_end(void **state)
+{
+	struct pf *f = *state;
+
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	assert_int_equal(reset(f), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, 0), 0);
+	assert_int_equal(f->h.out[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -341,6 +564,15 @@ int main(void)
 		pf_test(test_given_away),
 		pf_test(test_lent_by_that_name),
 		pf_test(test_tables_do_not_stay),
+		pf_test(test_reset_of_a_part),
+		pf_test(test_a_part_comes_back),
+		pf_test(test_the_last_part),
+		pf_test(test_another_by_that_name),
+		pf_test(test_not_at_rest),
+		pf_test(test_taken_and_given_back),
+		pf_test(test_cannot_come_back),
+		pf_test(test_lent_by_an_administrator),
+		pf_test(test_attributes_end),
 	};
 
 	return run_all(tests);
