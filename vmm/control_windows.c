@@ -142,20 +142,14 @@ static int explain(int err, struct control_error *e)
 	return control_fail(e, CONTROL_FAILED, "%s", strerror(-err));
 }
 
-/* A handle that nobody has: one above the highest. */
-static uint32_t free_id(struct vd_adapter *a)
+/* A handle that nobody has: there are more of them than registers. */
+static uint32_t free_id(const struct control_windows *c)
 {
+	uint32_t id = c->first_id ? c->first_id : 1;
 	struct vd_window_info w;
-	uint32_t id = 0;
-	int err;
 
-	for (uint32_t slot = 0; slot < VD_ADAPTER_MAX_REGS; slot++) {
-		err = vd_window_show(a, slot, &w);
-		if (err == -EINVAL)
-			break;
-		if (!err && w.id >= id && w.id < UINT32_MAX - 1)
-			id = w.id + 1;
-	}
+	while (vd_window_query(c->adapter, id, &w) == 0)
+		id = id < UINT32_MAX - 1 ? id + 1 : 1;
 	return id;
 }
 
@@ -279,7 +273,7 @@ static int run_split(void *ctx, const json_t *args, json_t **result,
 		     struct control_error *e)
 {
 	struct control_windows *c = ctx;
-	json_int_t id, keep, owner, newid = free_id(c->adapter);
+	json_int_t id, keep, owner, newid = free_id(c);
 	const char *live = "refuse";
 	struct vd_policy_record r;
 	struct vd_split s = { .live = VD_LIVE_REFUSE };
@@ -333,7 +327,7 @@ static int run_lend(void *ctx, const json_t *args, json_t **result,
 		    struct control_error *e)
 {
 	struct control_windows *c = ctx;
-	json_int_t id, first, len, owner, newid = free_id(c->adapter);
+	json_int_t id, first, len, owner, newid = free_id(c);
 	const char *live = "refuse";
 	struct vd_policy_record r;
 	struct vd_window_info w;

@@ -28,10 +28,16 @@ struct control_windows_ops {
 			  size_t max);
 };
 
+/*
+ * A split or loan that names no id takes the lowest that no window has, from
+ * first_id on; 0 means 1. A program that makes windows itself (PAPR: for its
+ * guests, on demand) chooses one above or below all ids that it will use.
+ */
 struct control_windows {
 	struct vd_adapter *adapter; /* borrowed */
 	const struct control_windows_ops *ops;
 	void *opaque;
+	uint32_t first_id;
 };
 
 const struct control_command *control_windows_commands(size_t *n);

@@ -325,8 +325,12 @@ static int serve(struct program *p)
 	p->command[n + 2] =
 		(struct control_command){ "pause", "provider 2: paused",
 					  run_pause };
-	p->windows =
-		(struct control_windows){ shared_adapter(p->shared), &ops, p };
+	p->windows = (struct control_windows){
+		.adapter = shared_adapter(p->shared),
+		.ops = &ops,
+		.opaque = p,
+		.first_id = PART,
+	};
 	cfg.table = (struct control_table){ p->command, n + MORE, p };
 	err = control_create(&cfg, &p->control, why, sizeof(why));
 	if (err)

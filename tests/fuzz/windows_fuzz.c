@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.size = sizeof(a), .nregs = NREGS, .ops = &ops, .opaque = &calls
 	};
 	struct vd_policy_cfg p = { .size = sizeof(p), .samples = 1, .high = 1, .min_len = 1 };
-	struct control_windows w = { .ops = &wops };
+	struct control_windows w = { .ops = &wops, .first_id = 11 };
 	struct vd_policy *policy;
 
 	must(vd_adapter_create(&a, &w.adapter) == 0);

@@ -73,7 +73,7 @@ static int setup(void **state)
 	add_owner(3, 2);
 	assert_int_equal(vd_table_create(f.a, &t, &w.table), 0);
 	assert_int_equal(vd_window_create(f.a, &w), 0);
-	f.w = (struct control_windows){ f.a, &wops, NULL };
+	f.w = (struct control_windows){ .adapter = f.a, .ops = &wops, .first_id = 11 };
 	return 0;
 }
 
@@ -216,6 +216,35 @@ static void lend_and_take_back(void **state)
 	json_decref(j);
 }
 
+/* The id of a loan, which ends again, where the program's first one is @first. */
+static json_int_t next_id(uint32_t first)
+{
+	json_int_t id;
+	char args[32];
+	json_t *j;
+
+	f.w.first_id = first;
+	j = done("window-lend", "\"window\": 10, \"first\": 0, \"entries\": 8, \"owner\": 3");
+	id = field(j, 1, "id");
+	json_decref(j);
+	snprintf(args, sizeof(args), "\"window\": %d", (int)id);
+	do_it("window-take-back", args);
+	return id;
+}
+
+/* The lowest from the program's first on, however high others are. */
+static void ids_are_chosen(void **state)
+{
+	(void)state;
+	assert_int_equal(next_id(0), 1);
+	assert_int_equal(next_id(10), 11);
+	do_it("window-split", "\"window\": 10, \"keep\": 32, \"owner\": 2, \"id\": 4294967294");
+	assert_int_equal(next_id(0), 1);
+	assert_int_equal(next_id(11), 11);
+	/* The last number is taken: it begins again. */
+	assert_int_equal(next_id(4294967294), 1);
+}
+
 struct row {
 	const char *command, *args, *class;
 };
@@ -336,7 +365,7 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(t2_4_show), T(split_and_merge),   T(lend_and_take_back),
+		T(t2_4_show), T(ids_are_chosen),    T(split_and_merge), T(lend_and_take_back),
 		T(refusals),  T(registers_run_out), T(permit_and_deny),
 	};
 
