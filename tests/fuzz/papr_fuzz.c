@@ -3,7 +3,8 @@
  * Two hostile partitions: each input is a sequence of actions on a platform
  * with fake hosts that fail on request and an adapter that does not always come
  * to rest. Hypervisor and RTAS calls have any arguments, or ones that are
- * nearly right, so that what is behind the checks is reached. After every action
+ * nearly right, so that what is behind the checks is reached. Meanwhile an
+ * administrator splits and merges the windows. After every action
  * the engine's counts agree with the hosts', and what a device reaches is pinned
  * memory of one of the partitions. At the end nothing is pinned. The library's
  * allocator is here: it fails on request, and whatever a guest says no
@@ -32,6 +33,9 @@
 #define BUID	   0x800000020000000u
 #define ENTRIES	   64u
 #define LARGEST	   ((uint64_t)1 << 20) /* of an allocation, in bytes */
+#define PE_OWNER   1u		       /* and 2: a provider with partition 1's memory */
+#define PROVIDERS  2u
+#define ADMIN	   100u /* windows that an administrator splits off */
 
 struct world {
 	const uint8_t *in;
@@ -40,7 +44,7 @@ struct world {
 	struct vd_host *host[PARTITIONS + 1];
 	struct vd_domain *d[PARTITIONS + 1];
 	struct vd_adapter *a;
-	struct vd_reader *r;
+	struct vd_reader *r[PROVIDERS];
 	struct vd_papr *p;
 	int drain_says;
 	uint64_t now;
@@ -258,10 +262,33 @@ static void put_list(struct world *w)
 	}
 }
 
+/* A default window that may be a part of what it was, but is there, and empty. */
+static void check_reset(struct world *w)
+{
+	struct vd_window_info info;
+	uint64_t nlive;
+
+	must(vd_window_query(w->a, PE_LIOBN, &info) == 0);
+	must(info.owner == PE_OWNER && info.lender == info.id);
+	must(vd_window_nlive(w->a, PE_LIOBN, &nlive) == 0 && nlive == 0);
+}
+
+/* What the other provider has is no guest's to end. */
+static unsigned int count_others(struct world *w)
+{
+	struct vd_window_info info;
+	unsigned int n = 0;
+
+	for (uint32_t slot = 0; slot < VD_ADAPTER_MAX_REGS; slot++)
+		n += vd_window_show(w->a, slot, &info) == 0 && info.lender == info.id &&
+		     info.owner != PE_OWNER;
+	return n;
+}
+
 static void ddw(struct world *w)
 {
 	static const uint32_t nin[] = { 3, 5, 1, 3 }, nout[] = { 5, 4, 1, 1 };
-	uint32_t n = (uint32_t)take(w, 1);
+	uint32_t n = (uint32_t)take(w, 1), others = count_others(w);
 	struct vd_papr_rtas r = { .call = n % 4, .nin = nin[n % 4], .nout = nout[n % 4] };
 	uint32_t status;
 
@@ -280,6 +307,9 @@ static void ddw(struct world *w)
 	vd_papr_rtas(w->p, (uint32_t)take(w, 1) % PARTITIONS, &r);
 	status = r.out[0];
 	must(status == 0 || status >= (uint32_t)VD_RTAS_PARAMETER);
+	must(count_others(w) == others);
+	if (status == 0 && r.call == VD_DDW_RESET)
+		check_reset(w);
 }
 
 static size_t pages_of(uint32_t i)
@@ -324,6 +354,55 @@ static void redirect(struct world *w)
 	must(is_status(h.status));
 }
 
+/* A window that may be there, or a name for one that is to be made. */
+static uint32_t window(struct world *w)
+{
+	uint32_t n = (uint32_t)take(w, 1);
+
+	return n % 2 ? ADMIN + n / 2 % 4 : (uint32_t)liobn(w);
+}
+
+static uint32_t owner(struct world *w)
+{
+	uint32_t n = (uint32_t)take(w, 1);
+
+	return n < 240 ? PE_OWNER + n % PROVIDERS : VD_PAPR_FIRST_OWNER + n % 4;
+}
+
+static enum vd_live live(struct world *w)
+{
+	return (enum vd_live)(take(w, 1) % 3);
+}
+
+static void split(struct world *w)
+{
+	const struct vd_split s = { .id = window(w),
+				    .newid = window(w),
+				    .owner = owner(w),
+				    .keep = take(w, 1) % (ENTRIES + 2),
+				    .live = live(w) };
+
+	vd_window_split(w->a, &s);
+}
+
+static void merge(struct world *w)
+{
+	const struct vd_merge m = {
+		.keep = window(w), .clear = window(w), .owner = owner(w), .live = live(w)
+	};
+
+	vd_window_merge(w->a, &m);
+}
+
+static void reset(struct world *w, uint32_t who)
+{
+	unsigned int others = count_others(w);
+
+	if (vd_papr_reset(w->p, who) == 0 && who == 0)
+		check_reset(w);
+	must(count_others(w) == others);
+}
+
 static void fail_memory(struct world *w)
 {
 	fail_nth = (unsigned int)take(w, 1) % 8;
@@ -336,7 +415,7 @@ static void operate(struct world *w)
 
 	w->drain_says = what & 0x80 ? -EIO : 0;
 	if (what % 8 == 0)
-		vd_papr_reset(w->p, who);
+		reset(w, who);
 	else if (what % 8 == 1)
 		vd_papr_fail(w->p, who, w->now);
 	else if (what % 8 == 2)
@@ -350,20 +429,20 @@ static void operate(struct world *w)
 }
 
 static void (*const actions[])(struct world *) = {
-	likely_call, likely_call, likely_call, likely_call, any_call, put_list,
-	ddw,	     fail_host,	  fail_memory, operate,	    lend,     redirect,
+	likely_call, likely_call, likely_call, likely_call, any_call, put_list, ddw,
+	fail_host,   fail_memory, operate,     lend,	    redirect, split,	merge,
 };
 
 /*
- * X1: what the device reaches is pinned memory of one of the partitions, or the
+ * X1: what a device reaches is pinned memory of one of the partitions, or the
  * bucket, but not to read from it.
  */
-static void check_target(struct world *w, uint64_t bus, unsigned int prot)
+static void check_target(struct world *w, struct vd_reader *r, uint64_t bus, unsigned int prot)
 {
 	struct vd_target t;
 	bool found = false;
 
-	if (vd_translate_once(w->r, (vd_iova){ bus }, prot, &t) != 0)
+	if (vd_translate_once(r, (vd_iova){ bus }, prot, &t) != 0)
 		return;
 	for (uint32_t i = 0; i <= (prot == VD_WRITE ? BUCKET : BUCKET - 1); i++) {
 		if (t.hva < w->mem[i] || t.hva >= w->mem[i] + pages_of(i) * PAGE)
@@ -374,11 +453,13 @@ static void check_target(struct world *w, uint64_t bus, unsigned int prot)
 	must(found);
 }
 
-static void check_device(struct world *w)
+static void check_devices(struct world *w)
 {
-	for (uint64_t i = 0; i < ENTRIES; i++) {
-		check_target(w, i * PAGE, VD_READ);
-		check_target(w, i * PAGE, VD_WRITE);
+	for (uint32_t k = 0; k < PROVIDERS; k++) {
+		for (uint64_t i = 0; i < ENTRIES; i++) {
+			check_target(w, w->r[k], i * PAGE, VD_READ);
+			check_target(w, w->r[k], i * PAGE, VD_WRITE);
+		}
 	}
 }
 
@@ -391,7 +472,7 @@ static void check(struct world *w)
 		must(st.pinned == vd_fake_pinned(w->host[i]) * PAGE);
 	}
 	must(vd_fake_pinned(w->host[BUCKET]) == 1);
-	check_device(w);
+	check_devices(w);
 }
 
 static void make_domain(struct world *w, uint32_t i, uint64_t gpa)
@@ -416,16 +497,24 @@ static void make_partition(struct world *w, uint32_t i)
 	must(vd_papr_add_partition(w->p, &part) == 0);
 }
 
+static void make_provider(struct world *w, uint32_t i)
+{
+	const struct vd_owner_cfg cfg = {
+		.size = sizeof(cfg), .id = PE_OWNER + i, .provider = VD_NO_OWNER, .domain = w->d[i]
+	};
+
+	must(vd_owner_add(w->a, &cfg) == 0);
+	must(vd_adapter_attach(w->a, 1 + i, cfg.id) == 0);
+	must(vd_reader_create(w->a, 1 + i, &w->r[i]) == 0);
+}
+
 static void make_devices(struct world *w)
 {
-	const struct vd_owner_cfg owner = {
-		.size = sizeof(owner), .id = 1, .provider = VD_NO_OWNER, .domain = w->d[0]
-	};
 	const struct vd_papr_pe pe = { .size = sizeof(pe),
 				       .buid = BUID,
 				       .config_addr = VD_PAPR_WHOLE_BRIDGE,
 				       .adapter = w->a,
-				       .owner = 1,
+				       .owner = PE_OWNER,
 				       .liobn = PE_LIOBN,
 				       .len = ENTRIES * PAGE,
 				       .max_windows = 3,
@@ -434,9 +523,8 @@ static void make_devices(struct world *w)
 				       .max_tces = 1 << 16,
 				       .extensions = true };
 
-	must(vd_owner_add(w->a, &owner) == 0);
-	must(vd_adapter_attach(w->a, 1, 1) == 0);
-	must(vd_reader_create(w->a, 1, &w->r) == 0);
+	for (uint32_t i = 0; i < PROVIDERS; i++)
+		make_provider(w, i);
 	must(vd_papr_add_pe(w->p, &pe) == 0);
 	for (uint32_t i = 0; i < PARTITIONS; i++) {
 		const struct vd_papr_vio vio = { .size = sizeof(vio),
@@ -476,7 +564,8 @@ static void unmake(struct world *w)
 	w->drain_says = 0;
 	fail_nth = 0;
 	vd_papr_destroy(w->p);
-	vd_reader_destroy(w->r);
+	for (uint32_t i = 0; i < PROVIDERS; i++)
+		vd_reader_destroy(w->r[i]);
 	vd_adapter_destroy(w->a);
 	for (uint32_t i = 0; i <= BUCKET; i++) {
 		must(vd_fake_pinned(w->host[i]) == 0);

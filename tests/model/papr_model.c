@@ -6,6 +6,9 @@
  * allows; entries, what the device reaches, the bit bucket with it, and what is
  * pinned must be the rival's. Where several checks fail at once any of their statuses is right.
  *
+ * Meanwhile an administrator splits PE's window and merges the parts, for the
+ * guest and for another provider of the adapter, and the partitions reboot.
+ *
  * Usage: papr-model [calls [seed]]
  */
 #include <container.h>
@@ -29,8 +32,21 @@
 
 static const uint64_t liobns[TABLES] = { 0x80000000, 0x10000000, 0x10000001 };
 
-#define PARTNER 0x30000000u
-#define GRANTS	0xf0000000u
+#define PARTNER	 0x30000000u
+#define GRANTS	 0xf0000000u
+
+/* Windows of PE's table: by the guest's LIOBN, and by an administrator's id. */
+#define GUEST	 0u
+#define ADMIN	 1u
+#define PE_OWNER 1 /* of what is the guest's */
+#define OTHER	 2 /* another provider, with partition 1's memory */
+
+static const uint32_t windows[2] = { 0x80000000, 100 };
+
+struct part {
+	unsigned int first, len; /* 0: there is none */
+	int owner;
+};
 
 /* The rival: an entry names page @page of partition @of. */
 struct entry {
@@ -48,12 +64,14 @@ struct world {
 	uint64_t cookie;     /* of the one grant there may be; 0: none */
 	uint64_t lent_liobn; /* 0: not accepted */
 	unsigned int first, len;
+	unsigned int base;   /* where the guest's window began then */
+	struct part part[2]; /* each entry of PE is in one of them */
 
 	unsigned char *mem[3];
 	struct vd_host *host[3];
 	struct vd_domain *d[3];
 	struct vd_adapter *a;
-	struct vd_reader *r;
+	struct vd_reader *r[2]; /* of PE_OWNER's device, and OTHER's */
 	struct vd_papr *p;
 	unsigned long n, good;
 	int64_t right[8]; /* statuses that are */
@@ -88,6 +106,24 @@ static uint32_t named(const struct world *w, int of)
 		}
 	}
 	return pages;
+}
+
+static bool is_in(const struct part *p, unsigned int i)
+{
+	return i - p->first < p->len; /* unsigned: nothing is below */
+}
+
+/* Are @n entries from @i on in the guest's window? */
+static bool has_guest(const struct world *w, unsigned int i, unsigned int n)
+{
+	const struct part *g = &w->part[GUEST];
+
+	return g->owner == PE_OWNER && is_in(g, i) && n <= g->first + g->len - i;
+}
+
+static int owner_of(const struct world *w, unsigned int i)
+{
+	return w->part[is_in(&w->part[GUEST], i) ? GUEST : ADMIN].owner;
 }
 
 /* What stands there counts, as LoPAR says, not who put it there. */
@@ -159,7 +195,8 @@ static void against(struct world *w, const struct put *p)
 
 	w->nright = 0;
 	allow(w, !may_name(p->who, p->t, p->lent), VD_H_PARAMETER);
-	if (p->at < first || p->at >= end || p->n > end - p->at) {
+	if (p->at < first || p->at >= end || p->n > end - p->at ||
+	    (p->t == PE && !p->lent && !has_guest(w, p->at, (unsigned int)p->n))) {
 		allow(w, true, VD_H_PARAMETER);
 		return;
 	}
@@ -273,7 +310,7 @@ static void do_redirect(struct world *w)
 {
 	unsigned int from = pick(ENTRIES), to = pick(ENTRIES), n = 1 + pick(4);
 	struct vd_papr_hcall h;
-	bool in = from + n <= ENTRIES && to + n <= ENTRIES;
+	bool in = from + n <= ENTRIES && has_guest(w, to, n);
 
 	w->nright = 0;
 	allow(w, !in, VD_H_PARAMETER);
@@ -300,7 +337,7 @@ static void do_remove(struct world *w)
 	unsigned int from = pick(ENTRIES), to = pick(ENTRIES), n = 1 + pick(6);
 	struct entry *e = &w->table[PE][to];
 	int64_t status;
-	bool in = from + n <= ENTRIES && to + n <= ENTRIES;
+	bool in = from + n <= ENTRIES && has_guest(w, to, n);
 
 	w->nright = 0;
 	allow(w, !in, VD_H_PARAMETER);
@@ -317,9 +354,21 @@ static void do_attribute(struct world *w)
 {
 	unsigned int set = pick(2);
 
+	if (!has_guest(w, w->part[GUEST].first, 1))
+		return;
 	w->nright = 0;
 	judge(w, CALL(0, VD_H_LIOBN_ATTRIBUTES, liobns[PE], 1, set).status);
 	w->bucket = set;
+}
+
+static void end_copies(struct world *w)
+{
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		if (is_copied(w, i))
+			w->table[PE][w->place[i]] =
+				(struct entry){ .of = BUCKET, .prot = VD_WRITE };
+		w->place[i] = NONE;
+	}
 }
 
 static void do_disconnect(struct world *w)
@@ -332,12 +381,8 @@ static void do_disconnect(struct world *w)
 	err = vd_papr_disconnect(w->p, 0x30 + pick(2));
 	must(err == (copied && !w->bucket ? -EBUSY : 0));
 	must(vd_papr_connect(w->p, 0x30 + pick(2)) == 0);
-	for (unsigned int i = 0; i < ENTRIES && !err; i++) {
-		if (is_copied(w, i))
-			w->table[PE][w->place[i]] =
-				(struct entry){ .of = BUCKET, .prot = VD_WRITE };
-		w->place[i] = NONE;
-	}
+	if (!err)
+		end_copies(w);
 }
 
 static void do_grant(struct world *w)
@@ -348,7 +393,7 @@ static void do_grant(struct world *w)
 	if (w->cookie)
 		return;
 	w->nright = 0;
-	allow(w, first + len > ENTRIES, VD_H_PARAMETER);
+	allow(w, !has_guest(w, first, len), VD_H_PARAMETER);
 	h = CALL(0, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, liobns[PE], first * PAGE, len * PAGE,
 		 0x30);
 	if (!judge(w, h.status))
@@ -356,6 +401,7 @@ static void do_grant(struct world *w)
 	w->cookie = h.out[0];
 	w->first = first;
 	w->len = len;
+	w->base = w->part[GUEST].first;
 }
 
 static void do_accept(struct world *w)
@@ -363,10 +409,11 @@ static void do_accept(struct world *w)
 	struct entry *e = &w->table[PE][w->first];
 	struct vd_papr_hcall h;
 
-	if (!w->cookie)
+	/* What a grant is of where the window has moved is not in this game. */
+	if (!w->cookie || w->part[GUEST].first != w->base)
 		return;
 	w->nright = 0;
-	allow(w, w->lent_liobn != 0, VD_H_PARAMETER);
+	allow(w, w->lent_liobn != 0 || !has_guest(w, w->first, w->len), VD_H_PARAMETER);
 	for (unsigned int i = 0; i < w->len; i++)
 		allow(w, e[i].prot != 0, VD_H_RESOURCE);
 	h = CALL(1, VD_H_ACCEPT_LOGICAL, w->cookie);
@@ -426,10 +473,160 @@ static void do_budget(struct world *w)
 	must(CALL(who, VD_H_SET_MPP, w->budget[who] * PAGE, 9).status == VD_H_SUCCESS);
 }
 
+/* Of what is in a part that an administrator gives to somebody. */
+enum fate { STAYS, ENDS, IN_THE_WAY };
+
+static enum fate ask(const struct world *w, const struct part *p, int owner, enum vd_live live)
+{
+	bool valid = false;
+
+	if (p->owner == owner)
+		return STAYS;
+	for (unsigned int i = p->first; i < p->first + p->len; i++)
+		valid = valid || w->table[PE][i].prot;
+	if (live == VD_LIVE_REVOKE)
+		return ENDS;
+	/* The two have different memories. */
+	return live == VD_LIVE_TRANSFER || valid ? IN_THE_WAY : STAYS;
+}
+
+static void clear_part(struct world *w, const struct part *p)
+{
+	for (unsigned int i = p->first; i < p->first + p->len; i++)
+		w->table[PE][i] = (struct entry){ 0 };
+}
+
+static bool is_lent(const struct world *w, const struct part *p)
+{
+	bool lent = false;
+
+	for (unsigned int i = p->first; i < p->first + p->len; i++)
+		lent = lent || w->table[PE][i].lent;
+	return lent;
+}
+
+/* A copy that stays valid where the guest's LIOBN does not reach is not in this game. */
+static bool has_copy(const struct world *w, const struct part *p)
+{
+	bool copy = false;
+
+	for (unsigned int i = p->first; i < p->first + p->len; i++)
+		copy = copy || w->table[PE][i].copy;
+	return copy;
+}
+
+static void do_split(struct world *w)
+{
+	unsigned int id = pick(2);
+	struct part *from = &w->part[id], *to = &w->part[!id], n = *from;
+	struct vd_split s = { .id = windows[id],
+			      .newid = windows[!id],
+			      .owner = pick(2) ? PE_OWNER : OTHER,
+			      .keep = pick(ENTRIES + 1),
+			      .live = pick(3) };
+	bool ok = s.keep > 0 && s.keep < from->len && to->len == 0;
+	enum fate what;
+
+	if (ok) {
+		n.first += (unsigned int)s.keep;
+		n.len -= (unsigned int)s.keep;
+	}
+	what = ask(w, &n, (int)s.owner, s.live);
+	if (ok && what == STAYS && has_copy(w, &n))
+		return;
+	ok = ok && what != IN_THE_WAY && !is_lent(w, &n);
+	must((vd_window_split(w->a, &s) == 0) == ok);
+	if (!ok)
+		return;
+	if (what == ENDS)
+		clear_part(w, &n);
+	from->len = (unsigned int)s.keep;
+	n.owner = (int)s.owner;
+	*to = n;
+}
+
+static void do_merge(struct world *w)
+{
+	unsigned int id = pick(2);
+	struct part *keep = &w->part[id], *clear = &w->part[!id];
+	struct vd_merge m = { .keep = windows[id],
+			      .clear = windows[!id],
+			      .owner = pick(4) ? PE_OWNER : OTHER,
+			      .live = pick(3) };
+	enum fate what[2] = { ask(w, keep, (int)m.owner, m.live),
+			      ask(w, clear, (int)m.owner, m.live) };
+	bool ok = keep->len && clear->len && what[0] != IN_THE_WAY && what[1] != IN_THE_WAY &&
+		  !is_lent(w, keep) && !is_lent(w, clear);
+
+	if (ok && id == ADMIN && what[1] == STAYS && has_copy(w, clear))
+		return;
+	must((vd_window_merge(w->a, &m) == 0) == ok);
+	if (!ok)
+		return;
+	if (what[0] == ENDS)
+		clear_part(w, keep);
+	if (what[1] == ENDS)
+		clear_part(w, clear);
+	keep->first = keep->first < clear->first ? keep->first : clear->first;
+	keep->len += clear->len;
+	keep->owner = (int)m.owner;
+	clear->len = 0;
+}
+
+/* The other provider fills what it has. */
+static void do_other(struct world *w)
+{
+	unsigned int at = pick(ENTRIES), page = pick(PAGES);
+	vd_entry entry = { tce((int)page, 1 + pick(3)) };
+	unsigned int id = is_in(&w->part[GUEST], at) ? GUEST : ADMIN;
+	struct vd_put put = {
+		.owner = OTHER, .window = windows[id], .bus = { at * PAGE }, .n = 1, .entry = &entry
+	};
+	uint32_t pages = named(w, 1);
+	bool fits = pages & 1u << page || (uint64_t)__builtin_popcount(pages) < w->budget[1];
+	int err = vd_window_put(w->a, &put);
+
+	if (owner_of(w, at) != OTHER)
+		must(err == -EPERM);
+	else
+		must(err == (fits ? 0 : -EDQUOT));
+	if (!err)
+		w->table[PE][at] = (struct entry){ (int)page, 1, entry.v & 3, false, false };
+}
+
+/* Its default window can be emptied if it is there. */
+static void reset_pe(struct world *w, int err)
+{
+	bool is_there = w->part[GUEST].len && w->part[GUEST].owner == PE_OWNER;
+
+	must(err == (is_there ? 0 : -EIO));
+	if (!is_there)
+		return;
+	clear_part(w, &w->part[GUEST]);
+	w->bucket = false;
+}
+
+static void do_reset(struct world *w)
+{
+	uint32_t who = pick(2);
+	int err = vd_papr_reset(w->p, who);
+
+	unlend(w);
+	if (who == 0) {
+		w->cookie = 0;
+		reset_pe(w, err);
+	} else {
+		must(err == 0);
+		end_copies(w);
+	}
+	memset(w->table[who ? CLIENT : SERVER], 0, sizeof(w->table[0]));
+	must(vd_papr_connect(w->p, 0x30) == 0);
+}
+
 static void (*const actions[])(struct world *) = {
-	do_put,	     do_put,	  do_put,     do_stuff,	 do_list,	do_list,
-	do_redirect, do_redirect, do_remove,  do_remove, do_attribute,	do_grant,
-	do_accept,   do_return,	  do_rescind, do_budget, do_disconnect,
+	do_put,	     do_put,	do_put,	       do_stuff,     do_list,  do_list,	  do_redirect,
+	do_redirect, do_remove, do_remove,     do_attribute, do_grant, do_accept, do_return,
+	do_rescind,  do_budget, do_disconnect, do_split,     do_merge, do_other,  do_reset,
 };
 
 static void compare_entry(struct world *w, unsigned int t, unsigned int i)
@@ -438,7 +635,9 @@ static void compare_entry(struct world *w, unsigned int t, unsigned int i)
 	uint32_t who = t == CLIENT;
 	struct vd_papr_hcall h = CALL(who, VD_H_GET_TCE, liobns[t], i * PAGE);
 
-	if (e->prot && e->of != (int)who) {
+	if (t == PE && !has_guest(w, i, 1)) {
+		must(h.status == VD_H_PARAMETER);
+	} else if (e->prot && e->of != (int)who) {
 		must(h.status == VD_H_PARTIAL);
 		must(h.out[0] == (VD_TCE_RPN | e->prot));
 	} else {
@@ -447,15 +646,16 @@ static void compare_entry(struct world *w, unsigned int t, unsigned int i)
 	}
 }
 
-static void compare_device(struct world *w, unsigned int i)
+static void compare_device(struct world *w, int owner, unsigned int i)
 {
 	const struct entry *e = &w->table[PE][i];
+	unsigned int allowed = owner_of(w, i) == owner ? e->prot : 0;
 	struct vd_target t;
 
 	for (unsigned int prot = VD_READ; prot <= VD_WRITE; prot++) {
-		int err = vd_translate_once(w->r, (vd_iova){ i * PAGE }, prot, &t);
+		int err = vd_translate_once(w->r[owner - 1], (vd_iova){ i * PAGE }, prot, &t);
 
-		must((err == 0) == ((e->prot & prot) != 0));
+		must((err == 0) == ((allowed & prot) != 0));
 		if (!err)
 			must(t.hva == w->mem[e->of] + (size_t)e->page * PAGE);
 	}
@@ -468,7 +668,8 @@ static void compare(struct world *w)
 	must(vd_fake_pinned(w->host[BUCKET]) == 1);
 	for (unsigned int k = 0; k < 4; k++) {
 		compare_entry(w, pick(TABLES), pick(ENTRIES));
-		compare_device(w, pick(ENTRIES));
+		compare_device(w, PE_OWNER, pick(ENTRIES));
+		compare_device(w, OTHER, pick(ENTRIES));
 	}
 }
 
@@ -493,22 +694,30 @@ static void make_partition(struct world *w, uint32_t i)
 	w->budget[i] = PAGES;
 }
 
-static void make_devices(struct world *w)
+static void make_provider(struct world *w, uint32_t id)
 {
 	const struct vd_owner_cfg owner = {
-		.size = sizeof(owner), .id = 1, .provider = VD_NO_OWNER, .domain = w->d[0]
+		.size = sizeof(owner), .id = id, .provider = VD_NO_OWNER, .domain = w->d[id - 1]
 	};
+
+	must(vd_owner_add(w->a, &owner) == 0);
+	must(vd_adapter_attach(w->a, id, id) == 0);
+	must(vd_reader_create(w->a, id, &w->r[id - 1]) == 0);
+}
+
+static void make_devices(struct world *w)
+{
 	const struct vd_papr_pe pe = { .size = sizeof(pe),
 				       .adapter = w->a,
-				       .owner = 1,
+				       .owner = PE_OWNER,
 				       .liobn = (uint32_t)liobns[PE],
 				       .len = ENTRIES * PAGE,
 				       .max_windows = 1,
 				       .slot_shift = 59 };
 
-	must(vd_owner_add(w->a, &owner) == 0);
-	must(vd_adapter_attach(w->a, 1, 1) == 0);
-	must(vd_reader_create(w->a, 1, &w->r) == 0);
+	make_provider(w, PE_OWNER);
+	make_provider(w, OTHER);
+	w->part[GUEST] = (struct part){ 0, ENTRIES, PE_OWNER };
 	must(vd_papr_add_pe(w->p, &pe) == 0);
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct vd_papr_vio vio = { .size = sizeof(vio),
@@ -543,7 +752,8 @@ static void make(struct world *w)
 
 static void unmake(struct world *w)
 {
-	vd_reader_destroy(w->r);
+	vd_reader_destroy(w->r[0]);
+	vd_reader_destroy(w->r[1]);
 	vd_papr_destroy(w->p);
 	vd_adapter_destroy(w->a);
 	for (uint32_t i = 0; i <= BUCKET; i++) {
