@@ -6,9 +6,18 @@
  * can name, so a copy is an entry like any other: pinned in the client's
  * domain, where the page is pinned anyhow, so that nobody's count changes.
  *
- * Each entry of the client knows one place where it was copied to. The server
- * may overwrite its own table whenever it likes, and windows come and go; so a
- * place counts only while what stands there is still the copy.
+ * Each entry of the client knows one place where it was copied to: its claim.
+ * The server may overwrite its own table whenever it likes, and windows come and
+ * go; so a claim counts only while what stands there is still the copy.
+ *
+ * That is told by the content, and two entries of a client that name the same
+ * page have the same. So no two claims of a client are for one place: who puts a
+ * copy there forgets what was claimed before. A table finds its claims by their
+ * place: they are chained by a hash of it, with as many chains as there are
+ * entries, whose heads the entries hold. To redirect or remove a copy costs a
+ * walk of one chain in each virtual device of the client. In a chain are the
+ * claims whose pages differ by a multiple of the number of entries: neighbours
+ * do not meet, and only a server that looks for them gets long ones.
  *
  * When a client changes an entry its copy ends after the entry has changed: it
  * leads to the bit bucket then (papr_bucket.c). The copy has a pin of its own, so
@@ -53,6 +62,65 @@ const struct papr_copy *papr_copy_of(struct vd_papr *p, struct papr_vio *v,
 	    theirs.v != (ours.v | papr_copy_base(p, who)))
 		return NULL;
 	return c;
+}
+
+/* Not by pane: windows that are split and merged take their places along. */
+static bool is_same_place(const struct papr_copy *a, const struct papr_copy *b)
+{
+	return a->bus == b->bus && a->pane->adapter == b->pane->adapter &&
+	       a->pane->owner == b->pane->owner;
+}
+
+/* The head of the chain of claims that may be for @bus. */
+static struct papr_copy **chain_of(const struct papr_vio *v, uint64_t bus)
+{
+	uint64_t n = v->cfg.len >> VD_PAGE_SHIFT;
+
+	return &v->copy[(bus >> VD_PAGE_SHIFT) % n].first;
+}
+
+static void unclaim(const struct papr_vio *v, struct papr_copy *c)
+{
+	struct papr_copy **at;
+
+	if (!c->pane)
+		return;
+	at = chain_of(v, c->bus);
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->pane = NULL;
+}
+
+/* Whatever @client has claimed at @at is a copy no longer. */
+void papr_copy_forget(struct vd_papr *p, uint32_t client,
+		      const struct papr_copy *at)
+{
+	for (struct papr_vio *v = p->vio; v < p->vio + VD_PAPR_MAX_VIOS; v++) {
+		struct papr_copy *c, *next;
+
+		if (!v->used || v->cfg.partition != client)
+			continue;
+		for (c = *chain_of(v, at->bus); c; c = next) {
+			next = c->next;
+			if (is_same_place(c, at))
+				unclaim(v, c);
+		}
+	}
+}
+
+/* The copy of entry @i is at @at from now on, and nobody else's is. */
+void papr_copy_note(struct vd_papr *p, struct papr_vio *v, uint64_t i,
+		    const struct papr_copy *at)
+{
+	struct papr_copy *c = &v->copy[i], **head = chain_of(v, at->bus);
+
+	papr_copy_forget(p, v->cfg.partition, at);
+	unclaim(v, c);
+	c->pane = at->pane;
+	c->bus = at->bus;
+	c->next = *head;
+	*head = c;
 }
 
 /*
@@ -112,7 +180,7 @@ int64_t papr_copy_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
 	for (uint64_t i = first; i < first + n; i++) {
 		if (is_still_there(&v->copy[i]))
 			pinned += end_copy(&v->copy[i], leave);
-		v->copy[i].pane = NULL;
+		unclaim(v, &v->copy[i]);
 	}
 	return pinned;
 }
@@ -131,7 +199,7 @@ void papr_copy_end_in(struct vd_papr *p, const struct papr_pane *pane)
 				continue;
 			if (papr_copy_of(p, v, i))
 				end_copy(&v->copy[i], none);
-			v->copy[i].pane = NULL;
+			unclaim(v, &v->copy[i]);
 		}
 	}
 }

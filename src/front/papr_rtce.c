@@ -72,6 +72,15 @@ static int64_t check_source(struct redirect *r, uint64_t ioba)
 	return VD_H_SUCCESS;
 }
 
+/* Where entry @i of the call is copied to. */
+static struct papr_copy place_of(const struct redirect *r, uint64_t i)
+{
+	return (struct papr_copy){
+		.pane = r->pane,
+		.bus = r->bus + (i << VD_PAGE_SHIFT),
+	};
+}
+
 static int64_t at_fault(struct papr_call *c, uint64_t i, int64_t status)
 {
 	c->h->out[0] = i;
@@ -149,11 +158,11 @@ static int64_t redirect(struct papr_call *c, const struct redirect *r,
 	if (status)
 		return status == VD_H_RESOURCE ? at_fault(c, 0, status) :
 						 status;
-	for (uint64_t i = 0; i < r->n; i++)
-		r->vio->copy[r->from[i]] = (struct papr_copy){
-			.pane = r->pane,
-			.bus = r->bus + (i << VD_PAGE_SHIFT),
-		};
+	for (uint64_t i = 0; i < r->n; i++) {
+		const struct papr_copy at = place_of(r, i);
+
+		papr_copy_note(c->p, r->vio, r->from[i], &at);
+	}
 	c->p->count.redirected += r->n;
 	return VD_H_SUCCESS;
 }
@@ -196,10 +205,11 @@ int64_t papr_put_rtce_list(struct papr_call *c)
 }
 
 /*
- * Whatever stands in the server's entries goes; the value that it leaves has no
- * rights, so it is stored as 0.
+ * Whatever stands in the server's entries goes, and what the client's entries
+ * know of it. The value that it leaves has no rights, so it is stored as 0.
  */
-static int clear_target(const struct redirect *r)
+static int clear_target(struct vd_papr *p, const struct redirect *r)
+	MUST_HOLD(p->lock)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
@@ -210,7 +220,14 @@ static int clear_target(const struct redirect *r)
 		.entry = &none,
 	};
 
-	return r->n ? vd_window_fill(r->pane->adapter, &put) : 0;
+	int err = r->n ? vd_window_fill(r->pane->adapter, &put) : 0;
+
+	for (uint64_t i = 0; i < r->n && !err; i++) {
+		const struct papr_copy at = place_of(r, i);
+
+		papr_copy_forget(p, r->vio->cfg.partition, &at);
+	}
+	return err;
 }
 
 int64_t papr_remove_rtce(struct papr_call *c)
@@ -225,7 +242,7 @@ int64_t papr_remove_rtce(struct papr_call *c)
 	status = check_target(c, &r, c->h->arg[2], c->h->arg[3]);
 	if (!status)
 		status = check_source(&r, c->h->arg[1]);
-	return status ? status : papr_status(clear_target(&r));
+	return status ? status : papr_status(clear_target(c->p, &r));
 }
 
 int64_t papr_liobn_attributes(struct papr_call *c)

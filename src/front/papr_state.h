@@ -77,11 +77,13 @@ struct papr_grant {
 	bool dying;		/* @due counts */
 };
 
-/* Where an entry was redirected to, if @pane is not NULL. */
+/* Where an entry was redirected to, if @pane is not NULL: its claim. */
 struct papr_copy {
 	struct papr_pane *pane;
 	uint64_t bus;
 	bool ends; /* between papr_copy_may_end() and papr_copy_end() */
+	struct papr_copy *next;	 /* of the claims with the same hash */
+	struct papr_copy *first; /* with this one's number for a hash */
 };
 
 struct papr_vio {
@@ -207,6 +209,10 @@ uint64_t papr_copy_base(struct vd_papr *p, const struct papr_partition *who);
 bool papr_is_foreign(vd_entry entry);
 const struct papr_copy *papr_copy_of(struct vd_papr *p, struct papr_vio *v,
 				     uint64_t i) MUST_HOLD(p->lock);
+void papr_copy_note(struct vd_papr *p, struct papr_vio *v, uint64_t i,
+		    const struct papr_copy *at) MUST_HOLD(p->lock);
+void papr_copy_forget(struct vd_papr *p, uint32_t client,
+		      const struct papr_copy *at) MUST_HOLD(p->lock);
 bool papr_copy_may_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,
 		       uint64_t n) MUST_HOLD(p->lock);
 int64_t papr_copy_end(struct vd_papr *p, struct papr_vio *v, uint64_t first,

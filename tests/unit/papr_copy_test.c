@@ -58,6 +58,108 @@ static void test_overwritten(void **state)
 	assert_int_equal(pf_pinned(f, CLIENT), 0);
 }
 
+static int64_t remove_copies(struct pf *f, uint64_t from, uint64_t to, uint64_t n)
+{
+	return pf_call(f, SERVER, VD_H_REMOVE_RTCE, PARTNER_LIOBN, from * PAGE, PE_LIOBN, to * PAGE,
+		       n, 0);
+}
+
+static int64_t unmap(struct pf *f, uint64_t i)
+{
+	return pf_call(f, CLIENT, VD_H_PUT_TCE, CLIENT_LIOBN, i * PAGE, 0);
+}
+
+/*
+ * Two entries name one page, and their copies have followed each other at one
+ * place, however the first was cleared: the last one's it is.
+ */
+static void test_one_claim(void **state)
+{
+	struct pf *f = *state;
+
+	for (int how = 0; how < 3; how++) {
+		uint64_t a = 2 * (uint64_t)how, b = a + 1, to = 10 + a;
+
+		assert_int_equal(redirect(f, a, to, 1), 0);
+		if (how == 0)
+			assert_int_equal(remove_copies(f, a, to, 1), 0);
+		else if (how == 1)
+			assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, to * PAGE, 0),
+					 0);
+		assert_int_equal(redirect(f, b, to, 1), 0);
+		/* Without Bit Bucket Allowed nothing holds the client off. */
+		assert_int_equal(unmap(f, a), 0);
+		assert_int_equal(pf_page(f, to * PAGE, RW, NULL), 3);
+		assert_int_equal(unmap(f, b), VD_H_RESOURCE);
+	}
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
+	assert_int_equal(redirect(f, 6, 20, 1), 0);
+	assert_int_equal(remove_copies(f, 6, 20, 1), 0);
+	assert_int_equal(redirect(f, 7, 20, 1), 0);
+	assert_int_equal(unmap(f, 6), 0);
+	assert_int_equal(pf_page(f, 20 * PAGE, RW, NULL), 3);
+	assert_int_equal(unmap(f, 7), 0);
+	assert_true(pf_is_bucket(f, 20 * PAGE));
+}
+
+/* By whichever table of the client's, and whichever entries a removal names. */
+static void test_one_claim_of_two_tables(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_vio vio = pf_vio(SERVER);
+
+	vio.unit = 0x40;
+	vio.partner = 0x41;
+	vio.liobn = 0x11000000;
+	vio.partner_liobn = 0x31000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	vio = pf_vio(CLIENT);
+	vio.unit = 0x41;
+	vio.partner = 0x40;
+	vio.liobn = 0x21000000;
+	vio.len = 3 * PAGE;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	assert_int_equal(vd_papr_connect(f->p, 0x40), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_STUFF_TCE, vio.liobn, 0, pf_tce(3, RW), 3), 0);
+	for (uint64_t i = 0; i < 3; i++) { /* in one chain */
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, 0x31000000, i * PAGE, PE_LIOBN,
+					 (10 + 3 * i) * PAGE, 1),
+				 0);
+	}
+	assert_int_equal(remove_copies(f, 9, 13, 1), 0);
+	assert_int_equal(redirect(f, 5, 13, 1), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, vio.liobn, PAGE, 0), 0);
+	assert_int_equal(pf_page(f, 13 * PAGE, RW, NULL), 3);
+	for (uint64_t i = 0; i < 3; i += 2)
+		assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, vio.liobn, i * PAGE, 0),
+				 VD_H_RESOURCE);
+	assert_int_equal(unmap(f, 5), VD_H_RESOURCE);
+}
+
+/* A window whose copy came with a part that was merged away: the same place. */
+static void test_one_claim_of_two_windows(void **state)
+{
+	const struct vd_split s = { .id = PE_LIOBN,
+				    .newid = 0x81000000,
+				    .owner = PE_OWNER,
+				    .keep = 600,
+				    .live = VD_LIVE_TRANSFER };
+	const struct vd_merge m = {
+		.keep = PE_LIOBN, .clear = s.newid, .owner = PE_OWNER, .live = VD_LIVE_TRANSFER
+	};
+	struct pf *f = *state;
+
+	assert_int_equal(redirect(f, 0, 700, 1), 0);
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, s.newid), 0);
+	assert_int_equal(
+		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, PAGE, s.newid, 700 * PAGE, 1), 0);
+	assert_int_equal(vd_window_merge(f->a, &m), 0);
+	assert_int_equal(unmap(f, 0), 0);
+	assert_int_equal(pf_page(f, 700 * PAGE, RW, NULL), 3);
+}
+
 /* No guest can name the place where another's memory is for the server. */
 static void test_out_of_reach(void **state)
 {
@@ -106,6 +208,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		copy_test(test_all_of_them),
 		copy_test(test_overwritten),
+		copy_test(test_one_claim),
+		copy_test(test_one_claim_of_two_tables),
+		copy_test(test_one_claim_of_two_windows),
 		copy_test(test_out_of_reach),
 		copy_test(test_disowned),
 	};
