@@ -287,9 +287,10 @@ int vd_papr_rtas(struct vd_papr *p, uint32_t partition, struct vd_papr_rtas *r);
 /**
  * vd_papr_reset() - a partition reboots
  *
- * What it was lent is returned, what it lent is taken back, its PEs have their
- * default window only, and no entry of its panes is valid. What an administrator
- * has split off a default window stays with whom it was given to.
+ * What it was lent is returned, what it lent is taken back, its virtual devices
+ * are disconnected whatever a table allows, its PEs have their default window
+ * only, and no entry of its panes is valid. What an administrator has split off a
+ * default window stays with whom it was given to.
  *
  * Return: 0, -ENOENT, -EIO (something did not come to rest and is as it was, a
  * part is lent by an administrator, or a default window's place is somebody
@@ -301,7 +302,8 @@ int vd_papr_reset(struct vd_papr *p, uint32_t partition);
  * vd_papr_fail() - a partition has died
  * @now: milliseconds of a clock that does not go back
  *
- * What it was lent is returned at once. Those to whom it lent are told, and
+ * What it was lent is returned at once, and its virtual devices are disconnected
+ * as by vd_papr_reset(). Those to whom it lent are told, and
  * have VD_PAPR_GRACE_MS before vd_papr_tick() takes it back.
  *
  * Return: as vd_papr_reset()

@@ -2,7 +2,8 @@
 /*
  * The end of a partition: reboot and failure.
  *
- * What it borrowed is returned for it at once. What it lent is taken back: at a
+ * What it borrowed is returned for it at once, and its connections end for both
+ * ends, because nobody answers any more. What it lent is taken back: at a
  * reboot now, because the owner itself wants to begin anew; after a failure
  * when those who borrowed have had their time to return it.
  */
@@ -39,7 +40,16 @@ static int rescind_all(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 	return err;
 }
 
-/* Its virtual devices' tables: first what was redirected from them. */
+/* Its connections, for both ends, and what was redirected over them. */
+static void part_all(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
+{
+	for (size_t i = 0; i < VD_PAPR_MAX_VIOS; i++) {
+		if (p->vio[i].used && p->vio[i].cfg.partition == partition)
+			papr_vio_part(p, &p->vio[i]);
+	}
+}
+
+/* Its virtual devices' tables, from which nothing is redirected any more. */
 static int clear_vios(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 {
 	const vd_entry none = { 0 };
@@ -51,9 +61,6 @@ static int clear_vios(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 		if (!v->used || v->cfg.partition != partition)
 			continue;
 		put.n = v->cfg.len >> VD_PAGE_SHIFT;
-		papr_copy_may_end(p, v, 0, put.n); /* it must */
-		papr_copy_end(p, v, 0, put.n);
-		v->connected = false;
 		put.owner = v->pane->owner;
 		put.window = v->pane->liobn;
 		if (vd_window_fill(p->vio_adapter, &put) != 0)
@@ -68,8 +75,10 @@ static int reset(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 
 	if (!err)
 		err = rescind_all(p, partition);
-	if (!err)
+	if (!err) {
+		part_all(p, partition);
 		err = clear_vios(p, partition);
+	}
 	for (size_t i = 0; i < VD_PAPR_MAX_PES && !err; i++) {
 		struct papr_pe *pe = &p->pe[i];
 
@@ -111,6 +120,7 @@ static int fail(struct vd_papr *p, uint32_t partition, uint64_t now)
 {
 	int err = return_all(p, partition);
 
+	part_all(p, partition);
 	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS && !err; i++) {
 		struct papr_grant *g = &p->grant[i];
 

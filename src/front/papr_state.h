@@ -193,6 +193,9 @@ int papr_grant_give_back(struct vd_papr *p, struct papr_grant *g)
 	MUST_HOLD(p->lock);
 int papr_grant_end(struct vd_papr *p, struct papr_grant *g) MUST_HOLD(p->lock);
 
+/* papr_vio.c */
+void papr_vio_part(struct vd_papr *p, struct papr_vio *v) MUST_HOLD(p->lock);
+
 /* papr_rtce.c */
 int64_t papr_put_rtce(struct papr_call *c) MUST_HOLD(c->p->lock);
 int64_t papr_put_rtce_list(struct papr_call *c) MUST_HOLD(c->p->lock);

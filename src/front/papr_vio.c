@@ -170,18 +170,44 @@ int vd_papr_connect(struct vd_papr *p, uint32_t unit)
 	return err;
 }
 
-static int disconnect(struct vd_papr *p, struct papr_vio *const *end)
+static bool may_part(struct vd_papr *p, struct papr_vio *const *end)
 	MUST_HOLD(p->lock)
 {
-	for (int i = 0; i < 2; i++) {
-		if (!papr_copy_may_end(p, end[i], 0,
-				       end[i]->cfg.len >> VD_PAGE_SHIFT))
-			return -EBUSY;
-	}
+	bool may = true;
+
+	for (int i = 0; i < 2; i++)
+		may &= papr_copy_may_end(p, end[i], 0,
+					 end[i]->cfg.len >> VD_PAGE_SHIFT);
+	return may;
+}
+
+/* After may_part(), whatever it said. */
+static void part(struct vd_papr *p, struct papr_vio *const *end)
+	MUST_HOLD(p->lock)
+{
 	for (int i = 0; i < 2; i++) {
 		papr_copy_end(p, end[i], 0, end[i]->cfg.len >> VD_PAGE_SHIFT);
 		end[i]->connected = false;
 	}
+}
+
+/* One end's partition has gone, so nothing can hold it off. */
+void papr_vio_part(struct vd_papr *p, struct papr_vio *v)
+{
+	struct papr_vio *end[2];
+
+	if (find_ends(p, v->cfg.unit, end) != 0)
+		return; /* never connected */
+	may_part(p, end);
+	part(p, end);
+}
+
+static int disconnect(struct vd_papr *p, struct papr_vio *const *end)
+	MUST_HOLD(p->lock)
+{
+	if (!may_part(p, end))
+		return -EBUSY;
+	part(p, end);
 	return 0;
 }
 

@@ -167,6 +167,57 @@ static void test_reboot_disconnects(void **state)
 	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, PE_LIOBN, 0, 1), 0);
 }
 
+static int64_t redirect(struct pf *f, uint64_t to)
+{
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, CLIENT_LIOBN, 0, pf_tce(4, RW)), 0);
+	return pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, PE_LIOBN, to * PAGE, 1);
+}
+
+/* Whichever end goes and however: there is no connection, for either of them. */
+static void test_either_end_disconnects(void **state)
+{
+	struct pf *f = *state;
+
+	for (uint64_t i = 0; i < 4; i++) {
+		uint32_t who = i % 2 ? CLIENT : SERVER;
+
+		assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
+		assert_int_equal(redirect(f, i), 0);
+		if (i < 2)
+			assert_int_equal(vd_papr_reset(f->p, who), 0);
+		else
+			assert_int_equal(vd_papr_fail(f->p, who, NOW), 0);
+		/* What was redirected has gone with it, though that was not allowed. */
+		assert_int_equal(pf_is_bucket(f, i * PAGE), i != 0);
+		assert_int_equal(redirect(f, 9), VD_H_R_PARM);
+		assert_int_equal(f->h.out[0], 0);
+	}
+}
+
+/* Only their own: the partner's other connections stay. */
+static void test_others_stay_connected(void **state)
+{
+	struct pf *f = *state;
+	struct vd_papr_vio vio = pf_vio(SERVER);
+
+	vio.unit = 0x40;
+	vio.partner = 0x41;
+	vio.liobn = 0x11000000;
+	vio.partner_liobn = 0x31000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	vio.unit = 0x41;
+	vio.partner = 0x40;
+	vio.liobn = 0x12000000;
+	vio.partner_liobn = 0;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	assert_int_equal(vd_papr_connect(f->p, 0x41), 0);
+	assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, vio.liobn, 0, pf_tce(7, RW)), 0);
+	assert_int_equal(vd_papr_reset(f->p, CLIENT), 0);
+	assert_int_equal(redirect(f, 9), VD_H_R_PARM);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, 0x31000000, 0, PE_LIOBN, 0, 1), 0);
+}
+
 /* Another's PE is not reset, nor what others have lent. */
 static void test_reboot_of_the_other(void **state)
 {
@@ -243,6 +294,8 @@ int main(void)
 		pf_test(test_two_die),
 		pf_test(test_rescinded_before),
 		pf_test(test_reboot_disconnects),
+		pf_test(test_either_end_disconnects),
+		pf_test(test_others_stay_connected),
 		pf_test(test_reboot_of_the_other),
 		pf_test(test_all_of_it),
 	};
