@@ -4,7 +4,8 @@
  *
  * The page is copied first; everything is checked on the copy; then it is
  * stored, all or nothing. With a negative LIOBN the page begins with the
- * LIOBNs of several tables, and all of them get the same entries. There too all
+ * LIOBNs of several tables, and all of them get the same entries, each at the
+ * bus address of the call as its own page size has it. There too all
  * is all tables: if a later one cannot be filled, those before it get back what
  * they held, from a buffer made when the platform was. Only where the host has
  * no memory even for that they are left without these entries.
@@ -32,8 +33,8 @@ int64_t papr_read_list(struct papr_call *c, uint64_t gpa, size_t n,
 /* The tables of one call and the entries that go into each. */
 struct list {
 	struct papr_pane *pane[VD_TCE_TABLES_MAX];
+	vd_iova bus[VD_TCE_TABLES_MAX]; /* each by its own page size */
 	size_t npanes, n;
-	vd_iova bus;
 	vd_entry entry[VD_TCE_LIST_MAX];
 };
 
@@ -42,14 +43,15 @@ static int64_t add_table(struct papr_call *c, uint64_t liobn, struct list *l)
 	MUST_HOLD(c->p->lock)
 {
 	struct papr_pane **pane = &l->pane[l->npanes];
+	vd_iova *bus = &l->bus[l->npanes];
 	struct vd_window_info w;
 	int64_t status = papr_pane_find(c, liobn, pane);
 
 	if (status)
 		return status;
 	papr_pane_info(*pane, &w);
-	l->bus.v = align_down(c->h->arg[1], w.page_shift);
-	if (!papr_pane_has(&w, l->bus.v, l->n))
+	bus->v = align_down(c->h->arg[1], w.page_shift);
+	if (!papr_pane_has(&w, bus->v, l->n))
 		return VD_H_PARAMETER;
 	l->npanes++;
 	return VD_H_SUCCESS;
@@ -60,12 +62,13 @@ static void undo(struct papr_call *c, const struct list *l, size_t ntables)
 	MUST_HOLD(c->p->lock)
 {
 	vd_entry old[VD_TCE_LIST_MAX], none = { 0 };
-	struct papr_store s = { .bus = l->bus, .n = l->n };
+	struct papr_store s = { .n = l->n };
 
 	while (ntables-- > 0) {
 		for (size_t i = 0; i < l->n; i++)
 			old[i].v = c->p->undo[ntables * l->n + i];
 		s.pane = l->pane[ntables];
+		s.bus = l->bus[ntables];
 		s.entry = old;
 		s.fill = false;
 		if (papr_store_put(&s) == VD_H_SUCCESS)
@@ -86,8 +89,8 @@ static int save(struct papr_call *c, const struct list *l, size_t table)
 
 	if (l->npanes == 1)
 		return 0;
-	err = vd_window_get(pane->adapter, pane->owner, pane->liobn, l->bus,
-			    old, l->n);
+	err = vd_window_get(pane->adapter, pane->owner, pane->liobn,
+			    l->bus[table], old, l->n);
 	for (size_t i = 0; i < l->n && !err; i++)
 		c->p->undo[table * l->n + i] = old[i].v;
 	return err;
@@ -96,7 +99,7 @@ static int save(struct papr_call *c, const struct list *l, size_t table)
 static struct papr_store store_of(const struct list *l, size_t table)
 {
 	return (struct papr_store){ .pane = l->pane[table],
-				    .bus = l->bus,
+				    .bus = l->bus[table],
 				    .n = l->n,
 				    .entry = l->entry };
 }

@@ -213,6 +213,64 @@ static void add_long_table(struct pf *f, uint32_t partition, uint32_t liobn)
 	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
 }
 
+#define BIG ((uint64_t)16 * PAGE)
+
+/* A window of 64 KiB pages, where the PE's has its bus addresses too. */
+static uint32_t add_big_window(struct pf *f)
+{
+	const struct vd_owner_cfg o = {
+		.size = sizeof(o), .id = 2, .provider = VD_NO_OWNER, .domain = f->d[SERVER]
+	};
+	const struct vd_table_cfg t = {
+		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = 16, .nentries = 64
+	};
+	struct vd_window_cfg w = { .size = sizeof(w), .id = 0x81000000, .owner = 2, .len = 64 };
+
+	assert_int_equal(vd_owner_add(f->a, &o), 0);
+	assert_int_equal(vd_table_create(f->a, &t, &w.table), 0);
+	assert_int_equal(vd_window_create(f->a, &w), 0);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, w.id), 0);
+	return w.id;
+}
+
+/*
+ * Tables of different page sizes: the bus address of the call is cut to a page
+ * of each table by itself, whichever comes first, also on the way back.
+ */
+static void test_many_page_sizes(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t big = add_big_window(f), ioba = BIG + 5 * PAGE, tce = PF_GPA | RW;
+
+	add_long_table(f, SERVER, 0x11000000);
+	for (int order = 0; order < 2; order++) {
+		const uint64_t list[] = { order ? big : PE_LIOBN, order ? PE_LIOBN : big, tce };
+		const uint64_t bad[] = { list[0], list[1], 0x11000000, tce };
+
+		pf_list(f, SERVER, list, 3);
+		assert_int_equal(
+			pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, ioba, PF_GPA, 1), 0);
+		assert_int_equal(entry(f, PE_LIOBN, ioba), tce);
+		assert_int_equal(entry(f, PE_LIOBN, BIG), 0);
+		assert_int_equal(entry(f, big, BIG), tce);
+
+		/* The last of three cannot be filled. */
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, ioba, 0), 0);
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, BIG, pf_tce(9, 1)), 0);
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, big, BIG, 0), 0);
+		pf_list(f, SERVER, bad, 4);
+		mem_fail(1);
+		assert_int_equal(
+			pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 3ull, ioba, PF_GPA, 1),
+			VD_H_HARDWARE);
+		mem_fail(0);
+		assert_int_equal(entry(f, PE_LIOBN, ioba), 0);
+		assert_int_equal(entry(f, PE_LIOBN, BIG), pf_tce(9, 1));
+		assert_int_equal(entry(f, big, BIG), 0);
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, BIG, 0), 0);
+	}
+}
+
 /* What the first table held may be what no guest can name. */
 static void test_many_undone_to_copies(void **state)
 {
@@ -381,6 +439,7 @@ int main(void)
 		many_test(test_many_tables),
 		many_test(test_many_refused),
 		many_test(test_many_at_most),
+		many_test(test_many_page_sizes),
 		many_test(test_many_undone),
 		many_test(test_many_undone_to_copies),
 		many_test(test_many_undone_ends_no_copy),
