@@ -9,6 +9,9 @@
  * owner's devices reach. LoPAR leaves open what R4 of an accepted DMA window
  * pane holds: here, its LIOBN.
  *
+ * What was granted are bus addresses. Which entries these are is asked when they
+ * are lent, because a merge may move the window's base meanwhile.
+ *
  * What was rescinded is remembered as long as there are other free grants, so
  * that who still names the cookie or the pane is told H_RESCINDED.
  */
@@ -76,18 +79,17 @@ static int64_t check_flags(uint64_t flags)
 	return VD_H_SUCCESS;
 }
 
-/* The range as entries of the pane. */
-static int64_t check_range(const struct papr_pane *pane, uint64_t ioba,
-			   uint64_t len, struct papr_grant *g)
+/* The range as entries that its window has now. */
+static int64_t find_range(const struct papr_grant *g, struct vd_loan *loan)
 {
 	struct vd_window_info w;
 
-	papr_pane_info(pane, &w);
-	if (!is_aligned(ioba | len, w.page_shift) || len == 0 ||
-	    !papr_pane_has(&w, ioba, len >> w.page_shift))
+	papr_pane_info(g->from, &w);
+	if (!is_aligned(g->bus | g->len, w.page_shift) || g->len == 0 ||
+	    !papr_pane_has(&w, g->bus, g->len >> w.page_shift))
 		return VD_H_PARAMETER;
-	g->first = (ioba - w.bus.v) >> w.page_shift;
-	g->len = len >> w.page_shift;
+	loan->first = (g->bus - w.bus.v) >> w.page_shift;
+	loan->len = g->len >> w.page_shift;
 	return VD_H_SUCCESS;
 }
 
@@ -95,8 +97,14 @@ static int64_t check_range(const struct papr_pane *pane, uint64_t ioba,
 int64_t papr_grant(struct papr_call *c)
 {
 	const uint64_t *arg = c->h->arg;
-	struct papr_grant g = { .state = GRANT_OFFERED }, *free;
+	struct papr_grant g = {
+		.state = GRANT_OFFERED,
+		.bus = arg[2],
+		.len = arg[3],
+	};
 	struct papr_partition *grantee;
+	struct papr_grant *free;
+	struct vd_loan loan;
 	int64_t status = check_flags(arg[0]);
 
 	if (!status)
@@ -107,7 +115,7 @@ int64_t papr_grant(struct papr_call *c)
 		return VD_H_PARAMETER;
 	if (g.from->grant && g.from->grant->no_regrant)
 		return VD_H_PERMISSION;
-	status = check_range(g.from, arg[2], arg[3], &g);
+	status = find_range(&g, &loan);
 	if (status)
 		return status;
 	grantee = find_grantee(c, arg[4]);
@@ -148,12 +156,13 @@ static int64_t accept(struct vd_papr *p, struct papr_grant *g)
 		.id = g->from->liobn,
 		.newid = liobn_of(p, g),
 		.rights = VD_READ | VD_WRITE,
-		.first = g->first,
-		.len = g->len,
 		.live = VD_LIVE_REFUSE,
 	};
+	int64_t status = find_range(g, &loan);
 	int err;
 
+	if (status)
+		return status;
 	if (!pane || papr_pane_any(p, loan.newid))
 		return VD_H_HARDWARE;
 	err = papr_client_id(p, g->from, g->grantee, &loan.owner);

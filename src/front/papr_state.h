@@ -70,7 +70,7 @@ struct papr_grant {
 	uint32_t granter, grantee;
 	uint32_t unit; /* the granter's virtual device */
 	struct papr_pane *from;
-	uint64_t first, len; /* entries of @from */
+	uint64_t bus, len; /* bytes of @from, whose base may move */
 	bool no_regrant;
 	struct papr_pane *pane; /* while it is accepted */
 	uint64_t due;		/* when it is taken back by force */

@@ -327,6 +327,60 @@ static void test_edges(void **state)
 	assert_int_equal(w.page_shift, 16);
 }
 
+/* An administrator splits the PE's window at @keep; the front end has the rest too. */
+static void split(struct pf *f, uint32_t newid, uint64_t keep)
+{
+	const struct vd_split s = { .id = PE_LIOBN,
+				    .newid = newid,
+				    .owner = PE_OWNER,
+				    .keep = keep,
+				    .live = VD_LIVE_REFUSE };
+
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, newid), 0);
+}
+
+/* What is lent are the bus addresses that were granted, wherever the window begins. */
+static void test_base_moves(void **state)
+{
+	const struct vd_merge m = {
+		.keep = 0x81000000, .clear = PE_LIOBN, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
+	};
+	struct pf *f = *state;
+	struct vd_window_info w;
+	uint64_t cookie, pane;
+
+	split(f, m.keep, 600);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, m.keep,
+				 610 * PAGE, 2 * PAGE, SERVER_UNIT),
+			 0);
+	cookie = f->h.out[0];
+	assert_int_equal(vd_window_merge(f->a, &m), 0);
+	pane = accept(f, cookie);
+	assert_int_equal(vd_window_query(f->a, (uint32_t)pane, &w), 0);
+	assert_int_equal(w.bus.v, 610 * PAGE);
+	assert_int_equal(w.first, 610);
+	assert_int_equal(w.len, 2);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, 611 * PAGE, pf_tce(7, RW)), 0);
+	assert_int_equal(pf_page(f, 611 * PAGE, RW, NULL), 7);
+}
+
+/* What was granted and has left the window cannot be lent by it any more. */
+static void test_range_is_gone(void **state)
+{
+	struct pf *f = *state;
+	const uint64_t cookie = grant(f, 0);
+	const struct vd_merge m = {
+		.keep = PE_LIOBN, .clear = 0x81000000, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
+	};
+
+	split(f, m.clear, FIRST + LEN - 1);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_PARAMETER);
+	assert_int_equal(vd_papr_disown(f->p, m.clear), 0);
+	assert_int_equal(vd_window_merge(f->a, &m), 0);
+	accept(f, cookie);
+}
+
 /* A loan that is gone behind the front end's back can be returned, and rescinded. */
 static void test_loan_is_gone(void **state)
 {
@@ -369,13 +423,14 @@ static void test_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		pf_test(test_refused),	    pf_test(test_lend),
-		pf_test(test_return),	    pf_test(test_cookies_are_private),
-		pf_test(test_rescind),	    pf_test(test_regrant),
-		pf_test(test_no_regrant),   pf_test(test_too_many),
-		pf_test(test_in_turn),	    pf_test(test_free_first),
-		pf_test(test_edges),	    pf_test(test_counts),
-		pf_test(test_loan_is_gone),
+		pf_test(test_refused),	     pf_test(test_lend),
+		pf_test(test_return),	     pf_test(test_cookies_are_private),
+		pf_test(test_rescind),	     pf_test(test_regrant),
+		pf_test(test_no_regrant),    pf_test(test_too_many),
+		pf_test(test_in_turn),	     pf_test(test_free_first),
+		pf_test(test_edges),	     pf_test(test_counts),
+		pf_test(test_loan_is_gone),  pf_test(test_base_moves),
+		pf_test(test_range_is_gone),
 	};
 
 	return run_all(tests);
