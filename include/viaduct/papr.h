@@ -294,7 +294,9 @@ int vd_papr_rtas(struct vd_papr *p, uint32_t partition, struct vd_papr_rtas *r);
  *
  * Return: 0, -ENOENT, -EIO (something did not come to rest and is as it was, a
  * part is lent by an administrator, or a default window's place is somebody
- * else's: call again), -ENOMEM (as -EIO)
+ * else's: call again), -ENOMEM (as -EIO), -EBUSY (it had failed, and somebody
+ * still has time to return what it lent; nothing has changed: call again after
+ * vd_papr_tick())
  */
 int vd_papr_reset(struct vd_papr *p, uint32_t partition);
 
@@ -304,14 +306,17 @@ int vd_papr_reset(struct vd_papr *p, uint32_t partition);
  *
  * What it was lent is returned at once, and its virtual devices are disconnected
  * as by vd_papr_reset(). Those to whom it lent are told, and
- * have VD_PAPR_GRACE_MS before vd_papr_tick() takes it back.
+ * have VD_PAPR_GRACE_MS before vd_papr_tick() takes it back. Until it is taken
+ * back or returned the partition cannot be reset.
  *
- * Return: as vd_papr_reset()
+ * Return: 0, -ENOENT, -EIO (as vd_papr_reset())
  */
 int vd_papr_fail(struct vd_papr *p, uint32_t partition, uint64_t now);
 
 /**
  * vd_papr_tick() - take back what is due
+ * @now: as vd_papr_fail(); UINT64_MAX takes back all of it, as a VMM may want
+ *       that cannot wait
  *
  * Return: the time of the next one, or UINT64_MAX
  */

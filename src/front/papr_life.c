@@ -5,7 +5,8 @@
  * What it borrowed is returned for it at once, and its connections end for both
  * ends, because nobody answers any more. What it lent is taken back: at a
  * reboot now, because the owner itself wants to begin anew; after a failure
- * when those who borrowed have had their time to return it.
+ * when those who borrowed have had their time to return it. A reboot after a
+ * failure waits for that: until then the windows are not the owner's alone.
  */
 #include "papr_state.h"
 
@@ -27,6 +28,20 @@ static bool is_lent_by(const struct papr_grant *g, uint32_t partition)
 {
 	return g->granter == partition &&
 	       (g->state == GRANT_OFFERED || g->state == GRANT_ACCEPTED);
+}
+
+/* Has somebody time yet to return what @partition lent before it failed? */
+static bool is_in_grace(const struct vd_papr *p, uint32_t partition)
+	MUST_HOLD(p->lock)
+{
+	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
+		const struct papr_grant *g = &p->grant[i];
+
+		if (g->granter == partition && g->dying &&
+		    g->state == GRANT_ACCEPTED)
+			return true;
+	}
+	return false;
 }
 
 static int rescind_all(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
@@ -94,7 +109,7 @@ int vd_papr_reset(struct vd_papr *p, uint32_t partition)
 
 	lock_take(&p->lock);
 	if (papr_partition(p, partition))
-		err = reset(p, partition);
+		err = is_in_grace(p, partition) ? -EBUSY : reset(p, partition);
 	lock_drop(&p->lock);
 	return err;
 }

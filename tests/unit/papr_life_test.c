@@ -38,6 +38,33 @@ static void test_owner_dies(void **state)
 	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, 0, pf_tce(9, RW)), VD_H_RESCINDED);
 }
 
+/* A reboot of the owner meanwhile takes nothing of the client's time. */
+static void test_owner_reboots_in_grace(void **state)
+{
+	struct pf *f = *state;
+	uint64_t cookie, pane = lend(f, &cookie);
+
+	assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 9 * PAGE, pf_tce(1, RW)), 0);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), -EBUSY);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 1999), NOW + 2000);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), -EBUSY);
+	/* Nothing has changed: neither what was lent nor the rest. */
+	assert_int_equal(pf_page(f, 0, RW, NULL), 9);
+	assert_int_equal(pf_page(f, 9 * PAGE, RW, NULL), 1);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, pane, PAGE, pf_tce(8, RW)), 0);
+	assert_int_equal(vd_papr_reset(f->p, CLIENT), 0); /* as it has not failed */
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0); /* and nobody waits */
+	assert_int_equal(pf_page(f, 9 * PAGE, RW, NULL), -ENOENT);
+	assert_int_equal(vd_papr_tick(f->p, NOW + 1999), UINT64_MAX);
+
+	lend(f, &cookie);
+	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
+	assert_int_equal(vd_papr_tick(f->p, UINT64_MAX), UINT64_MAX);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
+}
+
 /* Within its time the client can return what it has. */
 static void test_returned_in_time(void **state)
 {
@@ -271,10 +298,11 @@ static void test_all_of_it(void **state)
 	}
 	assert_int_equal(pf_pinned(f, SERVER), 4);
 	assert_int_equal(pf_pinned(f, CLIENT), 3);
-	assert_int_equal(vd_papr_fail(f->p, CLIENT, NOW), 0);
-	assert_int_equal(pf_pinned(f, CLIENT), 0);
 	assert_int_equal(vd_papr_fail(f->p, SERVER, NOW), 0);
 	assert_int_equal(f->ntold, 3);
+	assert_int_equal(vd_papr_reset(f->p, SERVER), -EBUSY);
+	assert_int_equal(vd_papr_fail(f->p, CLIENT, NOW), 0);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
 	assert_int_equal(vd_papr_reset(f->p, SERVER), 0);
 	assert_int_equal(pf_pinned(f, SERVER), 0);
 	assert_int_equal(vd_papr_tick(f->p, NOW), UINT64_MAX);
@@ -287,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		pf_test(test_owner_dies),
+		pf_test(test_owner_reboots_in_grace),
 		pf_test(test_returned_in_time),
 		pf_test(test_not_at_rest),
 		pf_test(test_borrower_dies),
