@@ -194,10 +194,10 @@ int vd_owner_add(struct vd_adapter *a, const struct vd_owner_cfg *cfg);
  * For a server that does I/O on its clients' memory. Such an entry is pinned in
  * @other, within its budget; vd_target.gpa of it has @base added. Who lets a
  * guest write entries must not let it name addresses from @base on. Only memory
- * counts that @other has now.
+ * counts that @other has now; the same call again adds what it has got since.
  *
  * Return: 0, -EINVAL, -ENOENT (no such owner), -EEXIST (the addresses are
- * taken, perhaps by an earlier call), -ENOSPC (too many stretches), -ENOMEM
+ * taken by something else), -ENOSPC (too many stretches), -ENOMEM
  */
 int vd_owner_reach(struct vd_adapter *a, uint32_t id, struct vd_domain *other,
 		   uint64_t base);

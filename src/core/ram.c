@@ -25,6 +25,21 @@ static int check_span(const struct vd_span *s)
 	return 0;
 }
 
+static bool is_same_span(const struct ram_span *a, const struct ram_span *b)
+{
+	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva &&
+	       a->domain == b->domain;
+}
+
+static bool has_span(const struct ram *r, const struct ram_span *s)
+{
+	for (uint64_t i = 0; i < r->n; i++) {
+		if (is_same_span(&r->at[i], s))
+			return true;
+	}
+	return false;
+}
+
 static int check_room(const struct ram *r, const struct ram_span *s)
 {
 	for (uint64_t i = 0; i < r->n; i++) {
@@ -78,11 +93,15 @@ static int catch_up(struct ram *r)
 	return err == -ENOENT ? 0 : err;
 }
 
-/* How many stretches a domain has, all of them ready to be held. */
+/*
+ * How many stretches a domain has, all of them ready to be held. Those that are
+ * reached already need no room.
+ */
 static int check_reach(struct ram *r, struct vd_domain *d, uint64_t base,
 		       size_t *n)
 {
 	struct stretch *s;
+	size_t more = 0;
 	int err;
 
 	for (*n = 0; (err = held_open(d, *n, &s)) == 0; ++*n) {
@@ -91,13 +110,16 @@ static int check_reach(struct ram *r, struct vd_domain *d, uint64_t base,
 
 		if (!checked_add(s->last, base, &last))
 			return -EINVAL;
+		if (has_span(r, &span))
+			continue;
 		err = check_room(r, &span);
 		if (err)
 			return err;
+		more++;
 	}
 	if (err != -ENOENT)
 		return err;
-	return r->n + *n > RAM_MAX ? -ENOSPC : 0;
+	return r->n + more > RAM_MAX ? -ENOSPC : 0;
 }
 
 int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base)
@@ -113,7 +135,8 @@ int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base)
 	for (size_t i = 0; i < n && held_open(d, i, &s) == 0; i++) {
 		const struct ram_span span = span_of(d, s, base);
 
-		add_span(r, &span);
+		if (!has_span(r, &span))
+			add_span(r, &span);
 	}
 	return 0;
 }
@@ -140,12 +163,6 @@ int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
 			return err;
 	}
 	return 0;
-}
-
-static bool is_same_span(const struct ram_span *a, const struct ram_span *b)
-{
-	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva &&
-	       a->domain == b->domain;
 }
 
 bool ram_is_same(const struct ram *a, const struct ram *b)

@@ -33,7 +33,8 @@ struct ram {
 /* 0, -EINVAL, -EEXIST, -ENOMEM. */
 int ram_init(struct ram *r, const struct vd_owner_cfg *cfg);
 
-/* Memory of @d as well, its address 0 at @base. As vd_owner_reach(). */
+/* Memory that @d has now as well, its address 0 at @base; what is reached already
+ * stays. As vd_owner_reach(). */
 int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base);
 
 /* Do entries of the one mean the same as entries of the other? */

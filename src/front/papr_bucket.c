@@ -18,8 +18,6 @@
  */
 #include "papr_state.h"
 
-#include <errno.h>
-
 #define OWNER (VD_PAPR_FIRST_OWNER + PAPR_MAX_CLIENTS + VD_PAPR_MAX_VIOS)
 #define LIOBN UINT32_MAX
 #define BASE  ((uint64_t)(VD_PAPR_MAX_PARTITIONS + 1) << PAPR_FOREIGN_SHIFT)
@@ -85,12 +83,9 @@ int papr_bucket_make(struct vd_papr *p)
 /* Entries of @pane may lead to the bucket. Again does no harm. */
 int papr_bucket_reach(struct vd_papr *p, const struct papr_pane *pane)
 {
-	int err = 0;
-
-	if (p->cfg.bucket)
-		err = vd_owner_reach(pane->adapter, pane->owner, p->cfg.bucket,
-				     BASE);
-	return err == -EEXIST ? 0 : err;
+	if (!p->cfg.bucket)
+		return 0;
+	return vd_owner_reach(pane->adapter, pane->owner, p->cfg.bucket, BASE);
 }
 
 /* One that leads to the bucket; invalid, if there is none. */

@@ -9,8 +9,6 @@
  */
 #include "papr_state.h"
 
-#include <errno.h>
-
 /* What a call redirects: entries of @vio to @n of @pane from @bus on. */
 struct redirect {
 	struct papr_vio *vio; /* the client's end */
@@ -113,8 +111,9 @@ static int64_t read_source(struct papr_call *c, const struct redirect *r,
 }
 
 /*
- * The server's owner must reach the client's memory; it may do so already. And
- * the bucket, so that nothing stands in the way of a copy's end.
+ * The server's owner must reach the client's memory, also what the client has got
+ * since the last time. And the bucket, so that nothing stands in the way of a
+ * copy's end.
  */
 static int put_copies(struct papr_call *c, const struct redirect *r,
 		      vd_entry *entry) MUST_HOLD(c->p->lock)
@@ -132,7 +131,7 @@ static int put_copies(struct papr_call *c, const struct redirect *r,
 	int err = vd_owner_reach(r->pane->adapter, r->pane->owner,
 				 client->cfg.domain, base);
 
-	if (!err || err == -EEXIST)
+	if (!err)
 		err = papr_bucket_reach(c->p, r->pane);
 	if (err)
 		return err;

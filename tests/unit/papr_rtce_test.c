@@ -363,6 +363,65 @@ static void test_out_of_reach(void **state)
 	assert_int_equal(pf_pinned(f, CLIENT), 8);
 }
 
+#define NEWCOMER 9u /* a partition whose memory comes in two parts */
+
+static struct vd_domain *add_newcomer(struct pf *f, struct vd_host *host, unsigned char *mem)
+{
+	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
+	struct vd_papr_partition part = { .size = sizeof(part), .id = NEWCOMER };
+	struct vd_papr_vio vio = pf_vio(NEWCOMER);
+
+	assert_int_equal(vd_domain_create(host, &cfg, &part.domain), 0);
+	assert_int_equal(vd_domain_add_memory(part.domain, (vd_gpa){ PF_GPA }, mem, 8 * PAGE), 0);
+	assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
+	vio.unit = 0x41;
+	vio.partner = 0x40;
+	vio.liobn = 0x21000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	vio = pf_vio(SERVER);
+	vio.unit = 0x40;
+	vio.partner = 0x41;
+	vio.liobn = 0x11000000;
+	vio.partner_liobn = 0x31000000;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	assert_int_equal(vd_papr_connect(f->p, 0x40), 0);
+	return part.domain;
+}
+
+/* Memory that a client gets when its server has redirected some already. */
+static void test_memory_comes_later(void **state)
+{
+	unsigned char *mem = aligned_alloc(PAGE, 16 * PAGE);
+	struct vd_host *host;
+	struct vd_domain *d;
+	struct pf f;
+
+	(void)state;
+	pf_make(&f, NULL);
+	pf_furnish(&f);
+	assert_non_null(mem);
+	assert_int_equal(vd_host_fake_create(mem, 16, &host), 0);
+	d = add_newcomer(&f, host, mem);
+	for (uint64_t i = 0; i < 2; i++) { /* the first page of each part */
+		assert_int_equal(pf_call(&f, NEWCOMER, VD_H_PUT_TCE, 0x21000000, i * PAGE,
+					 pf_tce(8 * i, RW)),
+				 0);
+		assert_int_equal(pf_call(&f, SERVER, VD_H_PUT_RTCE, 0x31000000, i * PAGE, PE_LIOBN,
+					 (AT + i) * PAGE, 1),
+				 0);
+		assert_int_equal(pf_page(&f, (AT + i) * PAGE, RW, NULL), 8 * i);
+		if (i == 1)
+			break;
+		assert_int_equal(vd_domain_add_memory(d, (vd_gpa){ PF_GPA + 8 * PAGE },
+						      mem + 8 * PAGE, 8 * PAGE),
+				 0);
+	}
+	pf_unmake(&f);
+	vd_domain_destroy(d);
+	vd_host_destroy(host);
+	free(mem);
+}
+
 #define rtce_test(t) cmocka_unit_test_setup_teardown(t, setup, pf_teardown)
 
 int main(void)
@@ -384,6 +443,7 @@ int main(void)
 		rtce_test(test_lent),
 		rtce_test(test_edges),
 		rtce_test(test_out_of_reach),
+		cmocka_unit_test(test_memory_comes_later),
 	};
 
 	return run_all(tests);

@@ -105,6 +105,47 @@ static void domain_grows(void **state)
 	assert_ptr_equal(ram_find(&r, 0, PAGE)->hva, HVA(0));
 }
 
+#define FAR ((uint64_t)1 << 56)
+
+static struct vd_domain *make_domain(struct fx *f, uint64_t gpa, unsigned int page)
+{
+	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
+	struct vd_domain *d;
+
+	assert_int_equal(vd_domain_create(f->host, &cfg, &d), 0);
+	assert_int_equal(vd_domain_add_memory(d, (vd_gpa){ gpa }, HVA(page), PAGE), 0);
+	return d;
+}
+
+/* Again is for what the other domain has got since: all of that or nothing. */
+static void reaches_what_grows(void **state)
+{
+	struct fx *f = *state;
+	struct vd_domain *d = make_domain(f, 0, 0), *in_the_way = make_domain(f, 0, 100);
+	struct ram r;
+
+	assert_int_equal(ram_init(&r, &(struct vd_owner_cfg){ .domain = f->d }), 0);
+	assert_int_equal(ram_reach(&r, in_the_way, FAR + 4 * PAGE), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ram_reach(&r, d, FAR), 0);
+		assert_int_equal(r.n, 3);
+	}
+	assert_int_equal(vd_domain_add_memory(d, (vd_gpa){ 2 * PAGE }, HVA(2), PAGE), 0);
+	assert_null(ram_find(&r, FAR + 2 * PAGE, PAGE));
+	assert_int_equal(ram_reach(&r, d, FAR), 0);
+	assert_int_equal(r.n, 4);
+	assert_ptr_equal(ram_find(&r, FAR, PAGE)->hva, HVA(0));
+	assert_ptr_equal(ram_find(&r, FAR + 2 * PAGE, PAGE)->hva, HVA(2));
+
+	assert_int_equal(vd_domain_add_memory(d, (vd_gpa){ 3 * PAGE }, HVA(3), PAGE), 0);
+	assert_int_equal(vd_domain_add_memory(d, (vd_gpa){ 4 * PAGE }, HVA(4), PAGE), 0);
+	assert_int_equal(ram_reach(&r, d, FAR), -EEXIST);
+	assert_int_equal(r.n, 4);
+	assert_null(ram_find(&r, FAR + 3 * PAGE, PAGE));
+	vd_domain_destroy(d);
+	vd_domain_destroy(in_the_way);
+}
+
 /* The owner's own hold: in calls of at most 64; a refusal undoes the others. */
 static void holds_by_ops(void **state)
 {
@@ -135,6 +176,7 @@ int main(void)
 		fx_test(refuses),
 		fx_test(sameness),
 		fx_test(domain_grows),
+		fx_test(reaches_what_grows),
 		cmocka_unit_test(holds_by_ops),
 	};
 
