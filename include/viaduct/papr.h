@@ -102,7 +102,8 @@ void vd_papr_destroy(struct vd_papr *p);
  * @domain:       its memory and pin budget; borrowed; must outlive the platform
  * @cmo:          it runs in cooperative memory over-commitment mode: mapping
  *                calls say in R4 by how much its I/O-mapped bytes changed
- * @max_entitled: bytes that H_SET_MPP may ask for; 0 means its budget now
+ * @max_entitled: bytes that H_SET_MPP may ask for; 0 means its budget now, but
+ *                not more than its memory when it asks
  * @pool:         number of its memory pool, and of its group
  * @pool_bytes:   size of that pool
  */

@@ -133,9 +133,7 @@ static int add_partition(struct vd_papr *p, const struct vd_papr_partition *cfg)
 	/* Nothing below can fail. */
 	*who = (struct papr_partition){ .used = true, .cfg = *cfg };
 	vd_domain_stats(cfg->domain, &s);
-	if (who->cfg.max_entitled == 0)
-		who->cfg.max_entitled =
-			s.budget < s.memory ? s.budget : s.memory;
+	who->budget = s.budget;
 	who->weight = UINT8_MAX; /* LoPAR: at first the most that it may have */
 	return 0;
 }

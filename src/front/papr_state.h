@@ -22,6 +22,7 @@
 struct papr_partition {
 	bool used;
 	struct vd_papr_partition cfg;
+	uint64_t budget; /* of its domain when it was added */
 	uint8_t weight;
 };
 

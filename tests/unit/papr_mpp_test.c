@@ -91,6 +91,31 @@ static void test_parts_of_pages(void **state)
 	get(f, ALL, 0, 255);
 }
 
+/* The partition comes first: it may have what memory it gets. */
+static void test_memory_comes_later(void **state)
+{
+	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
+	struct vd_papr_partition part = { .size = sizeof(part), .id = 9 };
+	struct pf f;
+
+	(void)state;
+	pf_make(&f, NULL);
+	assert_int_equal(vd_domain_create(f.host[CLIENT], &cfg, &part.domain), 0);
+	assert_int_equal(vd_papr_add_partition(f.p, &part), 0);
+	assert_int_equal(pf_call(&f, 9, VD_H_SET_MPP, 4 * PAGE, 1), VD_H_CONSTRAINED);
+	assert_int_equal(
+		vd_domain_add_memory(part.domain, (vd_gpa){ PF_GPA }, f.mem[CLIENT], 8 * PAGE), 0);
+	assert_int_equal(pf_call(&f, 9, VD_H_SET_MPP, 4 * PAGE, 1), 0);
+	assert_int_equal(pf_call(&f, 9, VD_H_GET_MPP, 0), 0);
+	assert_int_equal(f.h.out[0], 4 * PAGE);
+	assert_int_equal(f.h.out[3] & 0xffffffffffff, 4);
+	assert_int_equal(pf_call(&f, 9, VD_H_SET_MPP, 9 * PAGE, 1), VD_H_CONSTRAINED);
+	assert_int_equal(pf_call(&f, 9, VD_H_GET_MPP, 0), 0);
+	assert_int_equal(f.h.out[0], 8 * PAGE);
+	pf_unmake(&f);
+	vd_domain_destroy(part.domain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -98,6 +123,7 @@ int main(void)
 		pf_test(test_constrained),
 		pf_test(test_registers),
 		pf_test(test_parts_of_pages),
+		cmocka_unit_test(test_memory_comes_later),
 	};
 
 	return run_all(tests);
