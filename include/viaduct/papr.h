@@ -306,9 +306,9 @@ int vd_papr_reset(struct vd_papr *p, uint32_t partition);
  * @now: milliseconds of a clock that does not go back
  *
  * What it was lent is returned at once, and its virtual devices are disconnected
- * as by vd_papr_reset(). Those to whom it lent are told, and
- * have VD_PAPR_GRACE_MS before vd_papr_tick() takes it back. Until it is taken
- * back or returned the partition cannot be reset.
+ * as by vd_papr_reset(). Those to whom it lent are told, and have
+ * VD_PAPR_GRACE_MS before vd_papr_tick() takes it back. Until it is taken back or
+ * returned the partition cannot be reset.
  *
  * Return: 0, -ENOENT, -EIO (as vd_papr_reset())
  */

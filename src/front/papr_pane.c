@@ -92,7 +92,8 @@ bool papr_pane_is_granted(struct vd_papr *p, const struct papr_pane *pane)
 
 /*
  * The owner that stands for a partition as a client of whoever's devices reach
- * a pane. Made when it is first needed; lives as long as the platform.
+ * a pane. Made when it is first needed; lives as long as the platform. A pane
+ * whose window is gone is reached by nobody's devices: -ENOENT.
  */
 int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
 		   uint32_t partition, uint32_t *id)

@@ -2,6 +2,7 @@
 /* T2.4 for a guest: who may name which window, also after a split. */
 #include "mem_nth.h"
 #include "papr_fixture.h"
+#include "papr_state.h"
 
 #define SECOND 0x81000000u
 
@@ -302,6 +303,37 @@ static void test_merged_away(void **state)
 			 VD_H_PARAMETER);
 }
 
+/*
+ * A pane whose window somebody has destroyed is of no provider, also where the
+ * adapter has one with the number 0.
+ */
+static void test_nobody_reaches_it(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_owner_cfg o = { .size = sizeof(o),
+					.provider = VD_NO_OWNER,
+					.domain = f->d[SERVER] };
+	struct vd_adapter_stats before, after;
+	uint32_t id;
+	int err;
+
+	assert_int_equal(vd_owner_add(f->a, &o), 0);
+	split(f, 600, PE_OWNER);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, SECOND,
+				 600 * PAGE, PAGE, SERVER_UNIT),
+			 0);
+	assert_int_equal(vd_window_destroy(f->a, SECOND, VD_LIVE_REVOKE), 0);
+	vd_adapter_stats(f->a, &before);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, f->h.out[0]), VD_H_PARAMETER);
+	lock_take(&f->p->lock); /* as if it went while that call was on its way */
+	err = papr_client_id(f->p, papr_pane_any(f->p, SECOND), CLIENT, &id);
+	lock_drop(&f->p->lock);
+	assert_int_equal(err, -ENOENT);
+	vd_adapter_stats(f->a, &after);
+	assert_int_equal(after.nowners, before.nowners);
+}
+
 /* Just behind the end there is nothing, not even none of it. */
 static void test_none_at_the_end(void **state)
 {
@@ -356,6 +388,7 @@ int main(void)
 		pf_test(test_no_pane_is_free),
 		pf_test(test_clients),
 		pf_test(test_no_memory_for_a_client),
+		pf_test(test_nobody_reaches_it),
 		pf_test(test_none_at_the_end),
 		pf_test(test_rescinded_liobns),
 	};
