@@ -226,7 +226,7 @@ struct vd_adapter *vd_papr_vio_adapter(struct vd_papr *p);
  *
  * Return: 0, -ENOENT (no such device, or no partner), -EBUSY (disconnect:
  * something is redirected to a table without VD_LIOBN_BIT_BUCKET; nothing has
- * changed), -EIO (not drained)
+ * changed)
  */
 int vd_papr_connect(struct vd_papr *p, uint32_t unit);
 int vd_papr_disconnect(struct vd_papr *p, uint32_t unit);
