@@ -64,7 +64,6 @@ struct world {
 	uint64_t cookie;     /* of the one grant there may be; 0: none */
 	uint64_t lent_liobn; /* 0: not accepted */
 	unsigned int first, len;
-	unsigned int base;   /* where the guest's window began then */
 	struct part part[2]; /* each entry of PE is in one of them */
 
 	unsigned char *mem[3];
@@ -126,7 +125,7 @@ static int owner_of(const struct world *w, unsigned int i)
 	return w->part[is_in(&w->part[GUEST], i) ? GUEST : ADMIN].owner;
 }
 
-/* What stands there counts, as LoPAR says, not who put it there. */
+/* What stands there counts, as LoPAR says: a copy that was overwritten is none. */
 static bool is_copied(const struct world *w, unsigned int i)
 {
 	const struct entry *from = &w->table[CLIENT][i], *to;
@@ -306,6 +305,15 @@ static void do_list(struct world *w)
 		apply(w, &p);
 }
 
+/* Whatever was copied to entry @to of PE: that is another's place now. */
+static void forget(struct world *w, unsigned int to)
+{
+	for (unsigned int i = 0; i < ENTRIES; i++) {
+		if (w->place[i] == (int)to)
+			w->place[i] = NONE;
+	}
+}
+
 static void do_redirect(struct world *w)
 {
 	unsigned int from = pick(ENTRIES), to = pick(ENTRIES), n = 1 + pick(4);
@@ -326,6 +334,7 @@ static void do_redirect(struct world *w)
 	if (!judge(w, h.status))
 		return;
 	for (unsigned int i = 0; i < n; i++) {
+		forget(w, to + i);
 		w->table[PE][to + i] = w->table[CLIENT][from + i];
 		w->table[PE][to + i].copy = true;
 		w->place[from + i] = (int)(to + i);
@@ -401,7 +410,6 @@ static void do_grant(struct world *w)
 	w->cookie = h.out[0];
 	w->first = first;
 	w->len = len;
-	w->base = w->part[GUEST].first;
 }
 
 static void do_accept(struct world *w)
@@ -409,8 +417,7 @@ static void do_accept(struct world *w)
 	struct entry *e = &w->table[PE][w->first];
 	struct vd_papr_hcall h;
 
-	/* What a grant is of where the window has moved is not in this game. */
-	if (!w->cookie || w->part[GUEST].first != w->base)
+	if (!w->cookie)
 		return;
 	w->nright = 0;
 	allow(w, w->lent_liobn != 0 || !has_guest(w, w->first, w->len), VD_H_PARAMETER);
