@@ -15,9 +15,10 @@
  * copy there forgets what was claimed before. A table finds its claims by their
  * place: they are chained by a hash of it, with as many chains as there are
  * entries, whose heads the entries hold. To redirect or remove a copy costs a
- * walk of one chain in each virtual device of the client. In a chain are the
- * claims whose pages differ by a multiple of the number of entries: neighbours
- * do not meet, and only a server that looks for them gets long ones.
+ * walk of one chain in each virtual device of the client.
+ *
+ * An administrator's split or merge takes copies along to another register. A
+ * claim is then looked for in all of them, and finds its copy there.
  *
  * When a client changes an entry its copy ends after the entry has changed: it
  * leads to the bit bucket then (papr_bucket.c). The copy has a pin of its own, so
@@ -39,29 +40,50 @@ bool papr_is_foreign(vd_entry entry)
 	return entry.v >> PAPR_FOREIGN_SHIFT != 0;
 }
 
-static int read_entry(const struct papr_pane *pane, uint64_t bus, vd_entry *out)
+static int read_copy(const struct papr_copy *c, vd_entry *out)
 {
-	const vd_iova at = { bus };
+	const vd_iova at = { c->bus };
 
-	return vd_window_get(pane->adapter, pane->owner, pane->liobn, at, out,
-			     1);
+	return vd_window_get(c->pane->adapter, c->owner, c->window, at, out, 1);
+}
+
+/* Is @want where it was seen, or in the register that has got that part since? */
+static bool locate(struct papr_copy *c, vd_entry want)
+{
+	struct papr_copy try = *c;
+	struct vd_window_info w;
+	vd_entry there;
+
+	if (read_copy(c, &there) == 0)
+		return there.v == want.v;
+	for (uint32_t i = 0; i < VD_ADAPTER_MAX_REGS; i++) {
+		if (vd_window_show(c->pane->adapter, i, &w) != 0)
+			continue;
+		try.owner = w.owner;
+		try.window = w.id;
+		if (read_copy(&try, &there) == 0 && there.v == want.v) {
+			*c = try;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* The copy of entry @i, or NULL. */
 const struct papr_copy *papr_copy_of(struct vd_papr *p, struct papr_vio *v,
 				     uint64_t i)
 {
-	const struct papr_copy *c = &v->copy[i];
 	const struct papr_partition *who = papr_partition(p, v->cfg.partition);
-	vd_entry ours, theirs;
+	const vd_iova at = { i << VD_PAGE_SHIFT };
+	struct papr_copy *c = &v->copy[i];
+	vd_entry e;
 
-	if (!c->pane)
+	if (!c->pane || !c->pane->used ||
+	    vd_window_get(v->pane->adapter, v->pane->owner, v->pane->liobn, at,
+			  &e, 1) != 0)
 		return NULL;
-	if (!c->pane->used || read_entry(c->pane, c->bus, &theirs) != 0 ||
-	    read_entry(v->pane, i << VD_PAGE_SHIFT, &ours) != 0 ||
-	    theirs.v != (ours.v | papr_copy_base(p, who)))
-		return NULL;
-	return c;
+	e.v |= papr_copy_base(p, who);
+	return locate(c, e) ? c : NULL;
 }
 
 /* Not by pane: windows that are split and merged take their places along. */
@@ -71,12 +93,17 @@ static bool is_same_place(const struct papr_copy *a, const struct papr_copy *b)
 	       a->pane->owner == b->pane->owner;
 }
 
-/* The head of the chain of claims that may be for @bus. */
+/*
+ * The head of the chain of claims that may be for @bus. Where the claims are in
+ * this process no guest knows, so it cannot tell which places meet in a chain.
+ */
 static struct papr_copy **chain_of(const struct papr_vio *v, uint64_t bus)
 {
 	uint64_t n = v->cfg.len >> VD_PAGE_SHIFT;
+	uint64_t x = (bus >> VD_PAGE_SHIFT) ^ (uintptr_t)v->copy >> 12;
 
-	return &v->copy[(bus >> VD_PAGE_SHIFT) % n].first;
+	x *= 0x9e3779b97f4a7c15;
+	return &v->copy[(x >> 32) % n].first;
 }
 
 static void unclaim(const struct papr_vio *v, struct papr_copy *c)
@@ -119,6 +146,8 @@ void papr_copy_note(struct vd_papr *p, struct papr_vio *v, uint64_t i,
 	unclaim(v, c);
 	c->pane = at->pane;
 	c->bus = at->bus;
+	c->owner = at->pane->owner;
+	c->window = at->pane->liobn;
 	c->next = *head;
 	*head = c;
 }
@@ -147,8 +176,8 @@ static int64_t end_copy(const struct papr_copy *c, vd_entry leave)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
-		.owner = c->pane->owner,
-		.window = c->pane->liobn,
+		.owner = c->owner,
+		.window = c->window,
 		.bus = { c->bus },
 		.n = 1,
 		.entry = &leave,
@@ -166,7 +195,7 @@ static bool is_still_there(const struct papr_copy *c)
 {
 	vd_entry there;
 
-	return c->pane && c->ends && read_entry(c->pane, c->bus, &there) == 0 &&
+	return c->pane && c->ends && read_copy(c, &there) == 0 &&
 	       papr_is_foreign(there);
 }
 

@@ -82,6 +82,7 @@ struct papr_grant {
 struct papr_copy {
 	struct papr_pane *pane;
 	uint64_t bus;
+	uint32_t owner, window; /* of the register that had it when last seen */
 	bool ends; /* between papr_copy_may_end() and papr_copy_end() */
 	struct papr_copy *next;	 /* of the claims with the same hash */
 	struct papr_copy *first; /* with this one's number for a hash */

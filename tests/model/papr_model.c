@@ -512,16 +512,6 @@ static bool is_lent(const struct world *w, const struct part *p)
 	return lent;
 }
 
-/* A copy that stays valid where the guest's LIOBN does not reach is not in this game. */
-static bool has_copy(const struct world *w, const struct part *p)
-{
-	bool copy = false;
-
-	for (unsigned int i = p->first; i < p->first + p->len; i++)
-		copy = copy || w->table[PE][i].copy;
-	return copy;
-}
-
 static void do_split(struct world *w)
 {
 	unsigned int id = pick(2);
@@ -539,8 +529,6 @@ static void do_split(struct world *w)
 		n.len -= (unsigned int)s.keep;
 	}
 	what = ask(w, &n, (int)s.owner, s.live);
-	if (ok && what == STAYS && has_copy(w, &n))
-		return;
 	ok = ok && what != IN_THE_WAY && !is_lent(w, &n);
 	must((vd_window_split(w->a, &s) == 0) == ok);
 	if (!ok)
@@ -565,8 +553,6 @@ static void do_merge(struct world *w)
 	bool ok = keep->len && clear->len && what[0] != IN_THE_WAY && what[1] != IN_THE_WAY &&
 		  !is_lent(w, keep) && !is_lent(w, clear);
 
-	if (ok && id == ADMIN && what[1] == STAYS && has_copy(w, clear))
-		return;
 	must((vd_window_merge(w->a, &m) == 0) == ok);
 	if (!ok)
 		return;
@@ -619,12 +605,12 @@ static void do_reset(struct world *w)
 	int err = vd_papr_reset(w->p, who);
 
 	unlend(w);
+	end_copies(w);
 	if (who == 0) {
 		w->cookie = 0;
 		reset_pe(w, err);
 	} else {
 		must(err == 0);
-		end_copies(w);
 	}
 	memset(w->table[who ? CLIENT : SERVER], 0, sizeof(w->table[0]));
 	must(vd_papr_connect(w->p, 0x30) == 0);

@@ -266,6 +266,29 @@ static void test_platform_ends(void **state)
 	assert_int_equal(pf_pinned(f, BUCKET), 0);
 }
 
+/* An administrator's split takes copies along: they end there. */
+static void test_split_takes_them_along(void **state)
+{
+	struct pf *f = *state;
+	const struct vd_split s = { .id = PE_LIOBN,
+				    .newid = 0x81000000,
+				    .owner = PE_OWNER,
+				    .keep = AT + 1,
+				    .live = VD_LIVE_TRANSFER };
+	const struct vd_merge m = { PE_LIOBN, s.newid, PE_OWNER, VD_LIVE_REFUSE };
+
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+	assert_int_equal(client_puts(f, 3, 0), 0);
+	assert_true(pf_is_bucket(f, (AT + 1) * PAGE));
+	assert_int_equal(pf_page(f, (AT + 2) * PAGE, RW, NULL), 24);
+	assert_int_equal(client_puts(f, 2, 0), 0);
+	assert_true(pf_is_bucket(f, AT * PAGE));
+	assert_int_equal(vd_window_merge(f->a, &m), 0);
+	assert_int_equal(client_puts(f, 4, 0), 0);
+	assert_true(pf_is_bucket(f, (AT + 2) * PAGE));
+	assert_int_equal(pf_pinned(f, CLIENT), 5);
+}
+
 /* What one device has written no device reads, and no guest can name the page. */
 static void test_one_way(void **state)
 {
@@ -394,6 +417,7 @@ int main(void)
 		bucket_test(test_client_reboots),
 		bucket_test(test_server_reboots),
 		bucket_test(test_platform_ends),
+		bucket_test(test_split_takes_them_along),
 		bucket_test(test_one_way),
 		cmocka_unit_test(test_without),
 		bucket_test(test_refused),
