@@ -248,11 +248,15 @@ int64_t papr_liobn_attributes(struct papr_call *c)
 {
 	uint64_t reset = c->h->arg[1], set = c->h->arg[2];
 	uint64_t can = c->p->cfg.bucket ? VD_LIOBN_BIT_BUCKET : 0;
+	struct vd_window_info w;
 	struct papr_pane *pane;
 	int64_t status = papr_pane_find(c, c->h->arg[0], &pane);
 
 	if (status)
 		return status == VD_H_RESCINDED ? VD_H_PARAMETER : status;
+	papr_pane_info(pane, &w);
+	if (w.len == 0)
+		return VD_H_PARAMETER;
 	pane->attributes &= ~reset;
 	pane->attributes |= set & can;
 	c->h->out[0] = pane->attributes;
