@@ -64,21 +64,28 @@ static void part_all(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 	}
 }
 
-/* Its virtual devices' tables, from which nothing is redirected any more. */
-static int clear_vios(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
+/*
+ * The tables of its virtual devices and the windows that it was given: nothing
+ * of them is redirected or lent any more.
+ */
+static int clear_panes(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 {
 	const vd_entry none = { 0 };
 
-	for (size_t i = 0; i < VD_PAPR_MAX_VIOS; i++) {
-		struct papr_vio *v = &p->vio[i];
+	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++) {
+		const struct papr_pane *pane = &p->pane[i];
 		struct vd_put put = { .entry = &none };
+		struct vd_window_info w;
 
-		if (!v->used || v->cfg.partition != partition)
+		if (!pane->used || pane->partition != partition ||
+		    (!pane->vio && !pane->adopted))
 			continue;
-		put.n = v->cfg.len >> VD_PAGE_SHIFT;
-		put.owner = v->pane->owner;
-		put.window = v->pane->liobn;
-		if (vd_window_fill(p->vio_adapter, &put) != 0)
+		papr_pane_info(pane, &w);
+		put.owner = pane->owner;
+		put.window = pane->liobn;
+		put.bus = w.bus;
+		put.n = w.len;
+		if (w.len && vd_window_fill(pane->adapter, &put) != 0)
 			return -EIO;
 	}
 	return 0;
@@ -92,7 +99,7 @@ static int reset(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 		err = rescind_all(p, partition);
 	if (!err) {
 		part_all(p, partition);
-		err = clear_vios(p, partition);
+		err = clear_panes(p, partition);
 	}
 	for (size_t i = 0; i < VD_PAPR_MAX_PES && !err; i++) {
 		struct papr_pe *pe = &p->pe[i];

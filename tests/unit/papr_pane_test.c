@@ -46,6 +46,12 @@ static void test_split(void **state)
 			 VD_H_PARAMETER);
 	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW)),
 			 VD_H_PARAMETER);
+	/* It reboots: the window stays its own, and is empty. */
+	assert_int_equal(pf_pinned(f, CLIENT), 1);
+	assert_int_equal(vd_papr_reset(f->p, CLIENT), 0);
+	assert_int_equal(pf_pinned(f, CLIENT), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GET_TCE, SECOND, 600 * PAGE), 0);
+	assert_int_equal(f->h.out[0], 0);
 	assert_int_equal(vd_papr_disown(f->p, SECOND), 0);
 	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, SECOND, 600 * PAGE, 0), VD_H_PARAMETER);
 	assert_int_equal(vd_window_destroy(f->a, SECOND, VD_LIVE_REVOKE), 0);
