@@ -107,32 +107,20 @@ static void test_one_claim(void **state)
 static void test_one_claim_of_two_tables(void **state)
 {
 	struct pf *f = *state;
-	struct vd_papr_vio vio = pf_vio(SERVER);
 
-	vio.unit = 0x40;
-	vio.partner = 0x41;
-	vio.liobn = 0x11000000;
-	vio.partner_liobn = 0x31000000;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	vio = pf_vio(CLIENT);
-	vio.unit = 0x41;
-	vio.partner = 0x40;
-	vio.liobn = 0x21000000;
-	vio.len = 3 * PAGE;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	assert_int_equal(vd_papr_connect(f->p, 0x40), 0);
-	assert_int_equal(pf_call(f, CLIENT, VD_H_STUFF_TCE, vio.liobn, 0, pf_tce(3, RW), 3), 0);
-	for (uint64_t i = 0; i < 3; i++) { /* in one chain */
-		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, 0x31000000, i * PAGE, PE_LIOBN,
+	pf_add_pair(f, CLIENT, 3);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_STUFF_TCE, PAIR_CLIENT, 0, pf_tce(3, RW), 3), 0);
+	for (uint64_t i = 0; i < 3; i++) {
+		assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PAIR_PARTNER, i * PAGE, PE_LIOBN,
 					 (10 + 3 * i) * PAGE, 1),
 				 0);
 	}
 	assert_int_equal(remove_copies(f, 9, 13, 1), 0);
 	assert_int_equal(redirect(f, 5, 13, 1), 0);
-	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, vio.liobn, PAGE, 0), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, PAIR_CLIENT, PAGE, 0), 0);
 	assert_int_equal(pf_page(f, 13 * PAGE, RW, NULL), 3);
 	for (uint64_t i = 0; i < 3; i += 2)
-		assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, vio.liobn, i * PAGE, 0),
+		assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_TCE, PAIR_CLIENT, i * PAGE, 0),
 				 VD_H_RESOURCE);
 	assert_int_equal(unmap(f, 5), VD_H_RESOURCE);
 }
@@ -140,21 +128,17 @@ static void test_one_claim_of_two_tables(void **state)
 /* A window whose copy came with a part that was merged away: the same place. */
 static void test_one_claim_of_two_windows(void **state)
 {
-	const struct vd_split s = { .id = PE_LIOBN,
-				    .newid = 0x81000000,
-				    .owner = PE_OWNER,
-				    .keep = 600,
-				    .live = VD_LIVE_TRANSFER };
 	const struct vd_merge m = {
-		.keep = PE_LIOBN, .clear = s.newid, .owner = PE_OWNER, .live = VD_LIVE_TRANSFER
+		.keep = PE_LIOBN, .clear = 0x81000000, .owner = PE_OWNER, .live = VD_LIVE_TRANSFER
 	};
 	struct pf *f = *state;
 
 	assert_int_equal(redirect(f, 0, 700, 1), 0);
-	assert_int_equal(vd_window_split(f->a, &s), 0);
-	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, s.newid), 0);
+	pf_split(f, PE_LIOBN, 600, 0x81000000, PE_OWNER);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, 0x81000000), 0);
 	assert_int_equal(
-		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, PAGE, s.newid, 700 * PAGE, 1), 0);
+		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, PAGE, 0x81000000, 700 * PAGE, 1),
+		0);
 	assert_int_equal(vd_window_merge(f->a, &m), 0);
 	assert_int_equal(unmap(f, 0), 0);
 	assert_int_equal(pf_page(f, 700 * PAGE, RW, NULL), 3);
@@ -184,21 +168,16 @@ static void test_out_of_reach(void **state)
 /* A window that somebody made: its copies end when it is disowned. */
 static void test_disowned(void **state)
 {
-	const struct vd_split s = { .id = PE_LIOBN,
-				    .newid = 0x81000000,
-				    .owner = PE_OWNER,
-				    .keep = 600,
-				    .live = VD_LIVE_REFUSE };
 	struct pf *f = *state;
 
-	assert_int_equal(vd_window_split(f->a, &s), 0);
-	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, s.newid), 0);
+	pf_split(f, PE_LIOBN, 600, 0x81000000, PE_OWNER);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, 0x81000000), 0);
 	assert_int_equal(
-		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, s.newid, 700 * PAGE, 2), 0);
+		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, 0x81000000, 700 * PAGE, 2), 0);
 	assert_int_equal(pf_page(f, 701 * PAGE, RW, NULL), 3);
-	assert_int_equal(vd_papr_disown(f->p, s.newid), 0);
+	assert_int_equal(vd_papr_disown(f->p, 0x81000000), 0);
 	assert_int_equal(pf_page(f, 701 * PAGE, RW, NULL), -ENOENT);
-	assert_int_equal(vd_window_destroy(f->a, s.newid, VD_LIVE_REFUSE), 0);
+	assert_int_equal(vd_window_destroy(f->a, 0x81000000, VD_LIVE_REFUSE), 0);
 }
 
 #define copy_test(t) cmocka_unit_test_setup_teardown(t, setup, pf_teardown)

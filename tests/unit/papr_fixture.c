@@ -134,6 +134,34 @@ void pf_furnish(struct pf *f)
 	assert_int_equal(vd_papr_add_vio(f->p, &client), 0);
 }
 
+void pf_add_pair(struct pf *f, uint32_t client, uint64_t npages)
+{
+	struct vd_papr_vio vio = pf_vio(SERVER);
+
+	vio.unit = PAIR_UNIT;
+	vio.partner = PAIR_UNIT + 1;
+	vio.liobn = PAIR_LIOBN;
+	vio.partner_liobn = PAIR_PARTNER;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	vio = pf_vio(client);
+	vio.unit = PAIR_UNIT + 1;
+	vio.partner = PAIR_UNIT;
+	vio.liobn = PAIR_CLIENT;
+	vio.partner_liobn = 0;
+	vio.len = npages * PAGE;
+	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
+	assert_int_equal(vd_papr_connect(f->p, PAIR_UNIT), 0);
+}
+
+void pf_split(struct pf *f, uint32_t id, uint64_t keep, uint32_t newid, uint32_t owner)
+{
+	const struct vd_split s = {
+		.id = id, .newid = newid, .owner = owner, .keep = keep, .live = VD_LIVE_REVOKE
+	};
+
+	assert_int_equal(vd_window_split(f->a, &s), 0);
+}
+
 /* Whatever a test has done, nothing stays pinned. */
 void pf_unmake(struct pf *f)
 {

@@ -29,6 +29,10 @@
 #define SERVER_UNIT   0x30u
 #define CLIENT_UNIT   0x31u
 #define VIO_ENTRIES   128u
+#define PAIR_LIOBN    0x11000000u /* of a second pair of virtual devices */
+#define PAIR_CLIENT   0x21000000u
+#define PAIR_PARTNER  0x31000000u
+#define PAIR_UNIT     0x40u
 #define GRANT_LIOBN   0xf0000000u
 #define RW	      3u
 
@@ -58,6 +62,12 @@ void pf_unmake(struct pf *f);
 
 struct vd_papr_pe pf_pe(struct pf *f);
 struct vd_papr_vio pf_vio(uint32_t partition);
+
+/* Join the server to @client, or to itself, by another pair, connected. */
+void pf_add_pair(struct pf *f, uint32_t client, uint64_t npages);
+
+/* What an administrator does: entries of a window from @keep on become another. */
+void pf_split(struct pf *f, uint32_t id, uint64_t keep, uint32_t newid, uint32_t owner);
 
 /* The status of a call with up to 6 arguments. */
 #define pf_call(f, who, token, ...) pf_hcall(f, who, token, (uint64_t[9]){ __VA_ARGS__ })

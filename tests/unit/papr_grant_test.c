@@ -330,13 +330,7 @@ static void test_edges(void **state)
 /* An administrator splits the PE's window at @keep; the front end has the rest too. */
 static void split(struct pf *f, uint32_t newid, uint64_t keep)
 {
-	const struct vd_split s = { .id = PE_LIOBN,
-				    .newid = newid,
-				    .owner = PE_OWNER,
-				    .keep = keep,
-				    .live = VD_LIVE_REFUSE };
-
-	assert_int_equal(vd_window_split(f->a, &s), 0);
+	pf_split(f, PE_LIOBN, keep, newid, PE_OWNER);
 	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, newid), 0);
 }
 

@@ -225,24 +225,13 @@ static void test_either_end_disconnects(void **state)
 static void test_others_stay_connected(void **state)
 {
 	struct pf *f = *state;
-	struct vd_papr_vio vio = pf_vio(SERVER);
 
-	vio.unit = 0x40;
-	vio.partner = 0x41;
-	vio.liobn = 0x11000000;
-	vio.partner_liobn = 0x31000000;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	vio.unit = 0x41;
-	vio.partner = 0x40;
-	vio.liobn = 0x12000000;
-	vio.partner_liobn = 0;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	assert_int_equal(vd_papr_connect(f->p, 0x41), 0);
+	pf_add_pair(f, SERVER, VIO_ENTRIES);
 	assert_int_equal(vd_papr_connect(f->p, SERVER_UNIT), 0);
-	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, vio.liobn, 0, pf_tce(7, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PAIR_CLIENT, 0, pf_tce(7, RW)), 0);
 	assert_int_equal(vd_papr_reset(f->p, CLIENT), 0);
 	assert_int_equal(redirect(f, 9), VD_H_R_PARM);
-	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, 0x31000000, 0, PE_LIOBN, 0, 1), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PAIR_PARTNER, 0, PE_LIOBN, 0, 1), 0);
 }
 
 /* Another's PE is not reset, nor what others have lent. */

@@ -401,24 +401,14 @@ static void test_many_twice(void **state)
 static void test_many_both_ends(void **state)
 {
 	struct pf *f = *state;
-	const uint64_t list[] = { 0x11000000, PE_LIOBN, pf_tce(1, RW), pf_tce(2, RW) };
-	struct vd_papr_vio vio = pf_vio(SERVER);
+	const uint64_t list[] = { PAIR_CLIENT, PE_LIOBN, pf_tce(1, RW), pf_tce(2, RW) };
 
-	vio.unit = 0x40;
-	vio.partner = 0x41;
-	vio.liobn = 0x11000000;
-	vio.partner_liobn = 0;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	vio.unit = 0x41;
-	vio.partner = 0x40;
-	vio.liobn = 0x12000000;
-	vio.partner_liobn = 0x13000000;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	assert_int_equal(vd_papr_connect(f->p, 0x41), 0);
+	pf_add_pair(f, SERVER, VIO_ENTRIES);
 	assert_int_equal(
 		pf_call(f, SERVER, VD_H_LIOBN_ATTRIBUTES, PE_LIOBN, 0, VD_LIOBN_BIT_BUCKET), 0);
-	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, 0x11000000, PAGE, pf_tce(9, RW)), 0);
-	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, 0x13000000, PAGE, PE_LIOBN, PAGE, 1), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PAIR_CLIENT, PAGE, pf_tce(9, RW)), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PAIR_PARTNER, PAGE, PE_LIOBN, PAGE, 1),
+			 0);
 	assert_int_equal(pf_page(f, PAGE, RW, NULL), 9);
 	pf_list(f, SERVER, list, 4);
 	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE_INDIRECT, 0 - 2ull, 0, PF_GPA, 2), 0);

@@ -6,17 +6,6 @@
 
 #define SECOND 0x81000000u
 
-static void split(struct pf *f, uint64_t keep, uint32_t owner)
-{
-	const struct vd_split s = { .id = PE_LIOBN,
-				    .newid = SECOND,
-				    .owner = owner,
-				    .keep = keep,
-				    .live = VD_LIVE_REFUSE };
-
-	assert_int_equal(vd_window_split(f->a, &s), 0);
-}
-
 /* The client as a provider of the same adapter, with its own device. */
 static void add_provider(struct pf *f)
 {
@@ -32,7 +21,7 @@ static void test_split(void **state)
 	struct pf *f = *state;
 
 	add_provider(f);
-	split(f, 600, 2);
+	pf_split(f, PE_LIOBN, 600, SECOND, 2);
 	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 599 * PAGE, pf_tce(1, RW)), 0);
 	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 600 * PAGE, pf_tce(1, RW)),
 			 VD_H_PARAMETER);
@@ -64,7 +53,7 @@ static void test_adopt(void **state)
 	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, PE_LIOBN), -EEXIST);
 	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), -ENOENT);
 	assert_int_equal(vd_papr_disown(f->p, PE_LIOBN), -ENOENT);
-	split(f, 600, PE_OWNER);
+	pf_split(f, PE_LIOBN, 600, SECOND, PE_OWNER);
 	assert_int_equal(vd_papr_adopt(f->p, STRANGER, f->a, SECOND), -ENOENT);
 	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), 0);
 	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), -EEXIST);
@@ -80,14 +69,9 @@ static void test_adopt(void **state)
 /* Not under a number that is kept for a window of a PE. */
 static void test_kept(void **state)
 {
-	const struct vd_split s = { .id = PE_LIOBN,
-				    .newid = PE_LIOBN + 1,
-				    .owner = PE_OWNER,
-				    .keep = 600,
-				    .live = VD_LIVE_REFUSE };
 	struct pf *f = *state;
 
-	assert_int_equal(vd_window_split(f->a, &s), 0);
+	pf_split(f, PE_LIOBN, 600, PE_LIOBN + 1, PE_OWNER);
 	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, PE_LIOBN + 1), -EEXIST);
 	assert_int_equal(vd_window_destroy(f->a, PE_LIOBN + 1, VD_LIVE_REFUSE), 0);
 }
@@ -233,7 +217,7 @@ static void test_clients(void **state)
 	uint32_t of[2];
 
 	add_provider(f);
-	split(f, 600, 2);
+	pf_split(f, PE_LIOBN, 600, SECOND, 2);
 	assert_int_equal(vd_papr_adopt(f->p, CLIENT, f->a, SECOND), 0);
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t from = i ? CLIENT : SERVER, to = i ? SERVER : CLIENT;
@@ -293,7 +277,7 @@ static void test_merged_away(void **state)
 			 0);
 	cookie = f->h.out[0];
 	add_provider(f);
-	split(f, 600, 2);
+	pf_split(f, PE_LIOBN, 600, SECOND, 2);
 	assert_int_equal(vd_window_merge(f->a, &m), 0);
 	pf_list(f, SERVER, list, 1);
 	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW)),
@@ -325,7 +309,7 @@ static void test_nobody_reaches_it(void **state)
 	int err;
 
 	assert_int_equal(vd_owner_add(f->a, &o), 0);
-	split(f, 600, PE_OWNER);
+	pf_split(f, PE_LIOBN, 600, SECOND, PE_OWNER);
 	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), 0);
 	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, SECOND,
 				 600 * PAGE, PAGE, SERVER_UNIT),

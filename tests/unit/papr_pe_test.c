@@ -213,15 +213,6 @@ static void test_out_of_memory(void **state)
 #define OTHER 78u
 #define PART  100u
 
-static void split(struct pf *f, uint32_t id, uint64_t keep, uint32_t newid, uint32_t owner)
-{
-	const struct vd_split s = {
-		.id = id, .newid = newid, .owner = owner, .keep = keep, .live = VD_LIVE_REVOKE
-	};
-
-	assert_int_equal(vd_window_split(f->a, &s), 0);
-}
-
 static void merge(struct pf *f, uint32_t keep, uint32_t clear, uint32_t owner)
 {
 	const struct vd_merge m = {
@@ -262,11 +253,11 @@ static void test_given_away(void **state)
 
 	add_owner(f, OTHER);
 	assert_int_equal(create(f, 20), 0);
-	split(f, PE_LIOBN, 512, PART, OTHER);
+	pf_split(f, PE_LIOBN, 512, PART, OTHER);
 	merge(f, PE_LIOBN, PART, OTHER);
-	split(f, PE_LIOBN + 1, 128, PART, OTHER);
+	pf_split(f, PE_LIOBN + 1, 128, PART, OTHER);
 	merge(f, PART, PE_LIOBN + 1, OTHER);
-	split(f, PART, 128, PE_LIOBN + 1, OTHER);
+	pf_split(f, PART, 128, PE_LIOBN + 1, OTHER);
 	assert_int_equal(vd_window_put(f->a, &put), 0);
 	assert_int_equal(vd_papr_reset(f->p, SERVER), -EIO);
 	assert_window(f, PE_LIOBN, OTHER, 0, PE_ENTRIES);
@@ -284,7 +275,7 @@ static void test_lent_by_that_name(void **state)
 
 	add_owner(f, OTHER);
 	assert_int_equal(create(f, 20), 0);
-	split(f, PE_LIOBN + 1, 128, PART, OTHER);
+	pf_split(f, PE_LIOBN + 1, 128, PART, OTHER);
 	merge(f, PART, PE_LIOBN + 1, OTHER);
 	assert_int_equal(vd_window_lend(f->a, &l), 0);
 	assert_int_equal(drop(f, PE_LIOBN + 1), 0);
@@ -311,7 +302,7 @@ static void test_tables_do_not_stay(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		add_owner(f, OTHER + i);
 		assert_int_equal(create(f, 24), 0);
-		split(f, PE_LIOBN + 1, 2048, PART + i, OTHER + i);
+		pf_split(f, PE_LIOBN + 1, 2048, PART + i, OTHER + i);
 		assert_int_equal(drop(f, PE_LIOBN + 1), 0);
 	}
 	assert_int_equal(table_bytes(f), empty + 3 * one);
@@ -348,7 +339,7 @@ static void shorten(struct pf *f)
 	};
 
 	add_owner(f, OTHER);
-	split(f, PE_LIOBN, 600, PART, OTHER);
+	pf_split(f, PE_LIOBN, 600, PART, OTHER);
 	assert_int_equal(vd_window_put(f->a, &p), 0);
 }
 
@@ -418,9 +409,9 @@ static void test_the_last_part(void **state)
 	struct pf *f = *state;
 	struct vd_window_info w;
 
-	split(f, PE_LIOBN, 600, PART, PE_OWNER);
+	pf_split(f, PE_LIOBN, 600, PART, PE_OWNER);
 	merge(f, PART, PE_LIOBN, PE_OWNER);
-	split(f, PART, 100, PE_LIOBN, PE_OWNER);
+	pf_split(f, PART, 100, PE_LIOBN, PE_OWNER);
 	assert_int_equal(drop(f, PE_LIOBN), 0);
 	assert_int_equal(reset(f), 0);
 	assert_window(f, PE_LIOBN, PE_OWNER, 100, PE_ENTRIES - 100);
@@ -440,10 +431,10 @@ static void test_another_by_that_name(void **state)
 	assert_int_equal(create(f, 20), 0);
 	assert_int_equal(drop(f, PE_LIOBN), 0);
 	assert_int_equal(drop(f, PE_LIOBN + 1), 0); /* it is remembered now */
-	split(f, PE_LIOBN, 300, PART + 1, PE_OWNER);
+	pf_split(f, PE_LIOBN, 300, PART + 1, PE_OWNER);
 	merge(f, PART + 1, PE_LIOBN, PE_OWNER);
 	assert_int_equal(create(f, 20), 0);
-	split(f, PE_LIOBN + 1, 128, PE_LIOBN, PE_OWNER);
+	pf_split(f, PE_LIOBN + 1, 128, PE_LIOBN, PE_OWNER);
 	assert_int_equal(drop(f, PE_LIOBN), 0);
 	assert_int_equal(vd_window_destroy(f->a, PART + 1, VD_LIVE_REFUSE), 0);
 	assert_int_equal(reset(f), 0);
@@ -483,13 +474,13 @@ static void test_taken_and_given_back(void **state)
 	for (int removes = 0; removes < 2; removes++) {
 		if (removes == 0)
 			add_owner(f, OTHER);
-		split(f, PE_LIOBN, 600, PART, OTHER);
+		pf_split(f, PE_LIOBN, 600, PART, OTHER);
 		merge(f, PE_LIOBN, PART, OTHER);
 		assert_int_equal(reset(f), VD_RTAS_HARDWARE);
 		assert_int_equal(vd_papr_reset(f->p, SERVER), -EIO);
 		if (removes)
 			assert_int_equal(drop(f, PE_LIOBN), 0);
-		split(f, PE_LIOBN, 600, PART, OTHER);
+		pf_split(f, PE_LIOBN, 600, PART, OTHER);
 		merge(f, PE_LIOBN, PART, PE_OWNER);
 		assert_int_equal(reset(f), 0);
 		assert_window(f, PE_LIOBN, PE_OWNER, 0, PE_ENTRIES);

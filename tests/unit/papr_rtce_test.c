@@ -286,18 +286,15 @@ static void test_no_such_pane(void **state)
 /* A device without a second pane has none, also by the number 0. */
 static void test_zero_is_no_pane(void **state)
 {
-	const struct vd_split s = {
-		.id = PE_LIOBN, .newid = 0x81000000, .owner = 2, .keep = 600, .live = VD_LIVE_REFUSE
-	};
 	struct pf *f = *state;
 	const struct vd_owner_cfg o = {
 		.size = sizeof(o), .id = 2, .provider = VD_NO_OWNER, .domain = f->d[CLIENT]
 	};
 
 	assert_int_equal(vd_owner_add(f->a, &o), 0);
-	assert_int_equal(vd_window_split(f->a, &s), 0);
-	assert_int_equal(vd_papr_adopt(f->p, CLIENT, f->a, s.newid), 0);
-	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_RTCE, 0, 0, s.newid, 600 * PAGE, 1),
+	pf_split(f, PE_LIOBN, 600, 0x81000000, 2);
+	assert_int_equal(vd_papr_adopt(f->p, CLIENT, f->a, 0x81000000), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_RTCE, 0, 0, 0x81000000, 600 * PAGE, 1),
 			 VD_H_PARAMETER);
 }
 
@@ -369,22 +366,11 @@ static struct vd_domain *add_newcomer(struct pf *f, struct vd_host *host, unsign
 {
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
 	struct vd_papr_partition part = { .size = sizeof(part), .id = NEWCOMER };
-	struct vd_papr_vio vio = pf_vio(NEWCOMER);
 
 	assert_int_equal(vd_domain_create(host, &cfg, &part.domain), 0);
 	assert_int_equal(vd_domain_add_memory(part.domain, (vd_gpa){ PF_GPA }, mem, 8 * PAGE), 0);
 	assert_int_equal(vd_papr_add_partition(f->p, &part), 0);
-	vio.unit = 0x41;
-	vio.partner = 0x40;
-	vio.liobn = 0x21000000;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	vio = pf_vio(SERVER);
-	vio.unit = 0x40;
-	vio.partner = 0x41;
-	vio.liobn = 0x11000000;
-	vio.partner_liobn = 0x31000000;
-	assert_int_equal(vd_papr_add_vio(f->p, &vio), 0);
-	assert_int_equal(vd_papr_connect(f->p, 0x40), 0);
+	pf_add_pair(f, NEWCOMER, VIO_ENTRIES);
 	return part.domain;
 }
 
@@ -403,11 +389,11 @@ static void test_memory_comes_later(void **state)
 	assert_int_equal(vd_host_fake_create(mem, 16, &host), 0);
 	d = add_newcomer(&f, host, mem);
 	for (uint64_t i = 0; i < 2; i++) { /* the first page of each part */
-		assert_int_equal(pf_call(&f, NEWCOMER, VD_H_PUT_TCE, 0x21000000, i * PAGE,
+		assert_int_equal(pf_call(&f, NEWCOMER, VD_H_PUT_TCE, PAIR_CLIENT, i * PAGE,
 					 pf_tce(8 * i, RW)),
 				 0);
-		assert_int_equal(pf_call(&f, SERVER, VD_H_PUT_RTCE, 0x31000000, i * PAGE, PE_LIOBN,
-					 (AT + i) * PAGE, 1),
+		assert_int_equal(pf_call(&f, SERVER, VD_H_PUT_RTCE, PAIR_PARTNER, i * PAGE,
+					 PE_LIOBN, (AT + i) * PAGE, 1),
 				 0);
 		assert_int_equal(pf_page(&f, (AT + i) * PAGE, RW, NULL), 8 * i);
 		if (i == 1)

@@ -260,18 +260,13 @@ static void test_get_lent_by_another(void **state)
 /* Behind the end, also if a part of the table lies there that is another's. */
 static void test_get_behind_a_split(void **state)
 {
-	const struct vd_split s = { .id = PE_LIOBN,
-				    .newid = 0x81000000,
-				    .owner = PE_OWNER,
-				    .keep = 600,
-				    .live = VD_LIVE_REFUSE };
 	struct pf *f = *state;
 
-	assert_int_equal(vd_window_split(f->a, &s), 0);
+	pf_split(f, PE_LIOBN, 600, 0x81000000, PE_OWNER);
 	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 599 * PAGE), 0);
 	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 600 * PAGE), VD_H_PARAMETER);
 	assert_int_equal(f->h.nout, 0);
-	assert_int_equal(vd_window_destroy(f->a, s.newid, VD_LIVE_REFUSE), 0);
+	assert_int_equal(vd_window_destroy(f->a, 0x81000000, VD_LIVE_REFUSE), 0);
 }
 
 int main(void)
