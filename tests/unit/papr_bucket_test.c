@@ -251,13 +251,13 @@ static void test_platform_ends(void **state)
 	struct pf *f = *state;
 
 	assert_int_equal(client_puts(f, 3, 0), 0);
-	pf_split(f, PE_LIOBN, AT + 1, 0x81000000, PE_OWNER);
-	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, 0x81000000), 0);
+	pf_split(f, PE_LIOBN, AT + 1, SECOND, PE_OWNER);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), 0);
 	vd_papr_destroy(f->p);
 	f->p = NULL;
 	assert_true(pf_is_bucket(f, (AT + 1) * PAGE));
 	assert_int_equal(pf_pinned(f, BUCKET), 1);
-	assert_int_equal(vd_window_destroy(f->a, 0x81000000, VD_LIVE_REVOKE), 0);
+	assert_int_equal(vd_window_destroy(f->a, SECOND, VD_LIVE_REVOKE), 0);
 	assert_int_equal(pf_pinned(f, BUCKET), 0);
 }
 
@@ -265,9 +265,9 @@ static void test_platform_ends(void **state)
 static void test_split_takes_them_along(void **state)
 {
 	struct pf *f = *state;
-	const struct vd_merge m = { PE_LIOBN, 0x81000000, PE_OWNER, VD_LIVE_REFUSE };
+	const struct vd_merge m = { PE_LIOBN, SECOND, PE_OWNER, VD_LIVE_REFUSE };
 
-	pf_split(f, PE_LIOBN, AT + 1, 0x81000000, PE_OWNER);
+	pf_split(f, PE_LIOBN, AT + 1, SECOND, PE_OWNER);
 	assert_int_equal(client_puts(f, 3, 0), 0);
 	assert_true(pf_is_bucket(f, (AT + 1) * PAGE));
 	assert_int_equal(pf_page(f, (AT + 2) * PAGE, RW, NULL), 24);

@@ -129,16 +129,15 @@ static void test_one_claim_of_two_tables(void **state)
 static void test_one_claim_of_two_windows(void **state)
 {
 	const struct vd_merge m = {
-		.keep = PE_LIOBN, .clear = 0x81000000, .owner = PE_OWNER, .live = VD_LIVE_TRANSFER
+		.keep = PE_LIOBN, .clear = SECOND, .owner = PE_OWNER, .live = VD_LIVE_TRANSFER
 	};
 	struct pf *f = *state;
 
 	assert_int_equal(redirect(f, 0, 700, 1), 0);
-	pf_split(f, PE_LIOBN, 600, 0x81000000, PE_OWNER);
-	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, 0x81000000), 0);
+	pf_split(f, PE_LIOBN, 600, SECOND, PE_OWNER);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), 0);
 	assert_int_equal(
-		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, PAGE, 0x81000000, 700 * PAGE, 1),
-		0);
+		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, PAGE, SECOND, 700 * PAGE, 1), 0);
 	assert_int_equal(vd_window_merge(f->a, &m), 0);
 	assert_int_equal(unmap(f, 0), 0);
 	assert_int_equal(pf_page(f, 700 * PAGE, RW, NULL), 3);
@@ -170,14 +169,14 @@ static void test_disowned(void **state)
 {
 	struct pf *f = *state;
 
-	pf_split(f, PE_LIOBN, 600, 0x81000000, PE_OWNER);
-	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, 0x81000000), 0);
-	assert_int_equal(
-		pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, 0x81000000, 700 * PAGE, 2), 0);
+	pf_split(f, PE_LIOBN, 600, SECOND, PE_OWNER);
+	assert_int_equal(vd_papr_adopt(f->p, SERVER, f->a, SECOND), 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_RTCE, PARTNER_LIOBN, 0, SECOND, 700 * PAGE, 2),
+			 0);
 	assert_int_equal(pf_page(f, 701 * PAGE, RW, NULL), 3);
-	assert_int_equal(vd_papr_disown(f->p, 0x81000000), 0);
+	assert_int_equal(vd_papr_disown(f->p, SECOND), 0);
 	assert_int_equal(pf_page(f, 701 * PAGE, RW, NULL), -ENOENT);
-	assert_int_equal(vd_window_destroy(f->a, 0x81000000, VD_LIVE_REFUSE), 0);
+	assert_int_equal(vd_window_destroy(f->a, SECOND, VD_LIVE_REFUSE), 0);
 }
 
 #define copy_test(t) cmocka_unit_test_setup_teardown(t, setup, pf_teardown)

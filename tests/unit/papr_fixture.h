@@ -20,7 +20,8 @@
 #define PE_LIOBN      0x80000000u
 #define PE_BUID	      0x800000020000000u
 #define PE_OWNER      1u
-#define PE_ENTRIES    1024u /* of the default window */
+#define PE_ENTRIES    1024u	  /* of the default window */
+#define SECOND	      0x81000000u /* what is split off the default window */
 #define PE_DEVICE     5u
 #define HIGH	      0x800000000000000u /* of the second window */
 #define SERVER_LIOBN  0x10000000u	 /* of virtual devices */

@@ -338,7 +338,7 @@ static void split(struct pf *f, uint32_t newid, uint64_t keep)
 static void test_base_moves(void **state)
 {
 	const struct vd_merge m = {
-		.keep = 0x81000000, .clear = PE_LIOBN, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
+		.keep = SECOND, .clear = PE_LIOBN, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
 	};
 	struct pf *f = *state;
 	struct vd_window_info w;
@@ -365,7 +365,7 @@ static void test_range_is_gone(void **state)
 	struct pf *f = *state;
 	const uint64_t cookie = grant(f, 0);
 	const struct vd_merge m = {
-		.keep = PE_LIOBN, .clear = 0x81000000, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
+		.keep = PE_LIOBN, .clear = SECOND, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
 	};
 
 	split(f, m.clear, FIRST + LEN - 1);

@@ -4,8 +4,6 @@
 #include "papr_fixture.h"
 #include "papr_state.h"
 
-#define SECOND 0x81000000u
-
 /* The client as a provider of the same adapter, with its own device. */
 static void add_provider(struct pf *f)
 {

@@ -292,9 +292,9 @@ static void test_zero_is_no_pane(void **state)
 	};
 
 	assert_int_equal(vd_owner_add(f->a, &o), 0);
-	pf_split(f, PE_LIOBN, 600, 0x81000000, 2);
-	assert_int_equal(vd_papr_adopt(f->p, CLIENT, f->a, 0x81000000), 0);
-	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_RTCE, 0, 0, 0x81000000, 600 * PAGE, 1),
+	pf_split(f, PE_LIOBN, 600, SECOND, 2);
+	assert_int_equal(vd_papr_adopt(f->p, CLIENT, f->a, SECOND), 0);
+	assert_int_equal(pf_call(f, CLIENT, VD_H_PUT_RTCE, 0, 0, SECOND, 600 * PAGE, 1),
 			 VD_H_PARAMETER);
 }
 

@@ -262,11 +262,11 @@ static void test_get_behind_a_split(void **state)
 {
 	struct pf *f = *state;
 
-	pf_split(f, PE_LIOBN, 600, 0x81000000, PE_OWNER);
+	pf_split(f, PE_LIOBN, 600, SECOND, PE_OWNER);
 	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 599 * PAGE), 0);
 	assert_int_equal(pf_call(f, SERVER, VD_H_GET_TCE, PE_LIOBN, 600 * PAGE), VD_H_PARAMETER);
 	assert_int_equal(f->h.nout, 0);
-	assert_int_equal(vd_window_destroy(f->a, 0x81000000, VD_LIVE_REFUSE), 0);
+	assert_int_equal(vd_window_destroy(f->a, SECOND, VD_LIVE_REFUSE), 0);
 }
 
 int main(void)
