@@ -139,7 +139,9 @@ struct vd_seg {
  *  -EFAULT     part of a segment is not guest memory, or it spans two
  *              stretches of guest memory
  *  -EDQUOT     the budget does not allow it
- *  -ENOSPC     the device has max_mappings, or the host's table is full
+ *  -ENOSPC     the device has max_mappings, all devices together have as many
+ *              as memory and budget allow (VD_DOMAIN_SPARE_MAPPINGS), or the
+ *              host's table is full
  *  -EXDEV      a segment is not contiguous on the bus
  *  -ERANGE     a bus address lies above @mask
  *  -EEXIST     the host put a segment where the device already sees other

@@ -22,6 +22,15 @@ extern "C" {
 
 struct vd_domain;
 
+/*
+ * Mappings cost host memory, in this process and in the kernel, even of a page
+ * that is pinned already. So all devices of a domain together may have one for
+ * each page of 4 KiB that the budget and the guest's memory allow to be pinned,
+ * and so many besides. One that has ended but whose pin is kept, because its
+ * device could not be quiesced, counts.
+ */
+#define VD_DOMAIN_SPARE_MAPPINGS 1024u
+
 /**
  * struct vd_domain_cfg - limits of a domain
  * @size:          sizeof(struct vd_domain_cfg)
@@ -30,7 +39,8 @@ struct vd_domain;
  * @budget:        bytes that may be pinned at once; rounded down to granules;
  *                 0 means no limit
  * @max_devices:   0 means 64
- * @max_mappings:  mappings that one device may have at once; 0 means 1 << 20
+ * @max_mappings:  mappings that one device may have at once; 0 means 1 << 20.
+ *                 All together: VD_DOMAIN_SPARE_MAPPINGS.
  */
 struct vd_domain_cfg {
 	size_t size;

@@ -69,6 +69,7 @@ struct vd_domain {
 	struct scratch *scratch; /* owned */
 	struct pool nodes;	 /* of the devices' indexes */
 	struct pool mappings;
+	uint64_t nrecords; /* mappings that exist, the held ones too */
 	struct vd_domain_stats count; /* only its counters are used */
 };
 

@@ -45,6 +45,7 @@ static void free_mapping(struct vd_domain *d, struct mapping *m)
 {
 	*m = (struct mapping){ .next = NULL }; /* as the pool wants it */
 	pool_give(&d->mappings, m);
+	d->nrecords--;
 }
 
 static void free_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
@@ -63,7 +64,25 @@ static int alloc_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 			return -ENOMEM;
 		}
 		d->scratch->mapping[i] = m;
+		d->nrecords++;
 	}
+	return 0;
+}
+
+/*
+ * A mapping costs us a record and the host's kernel about 1 KiB, whether its
+ * page is pinned already or not. So all devices together may have one for each
+ * page that could be pinned, and a few requests' worth where that is little.
+ */
+static int check_records(struct vd_domain *d, struct device *dev, size_t n)
+	MUST_HOLD(d->lock)
+{
+	uint64_t most =
+		pages_most(&d->pages, d->memory.len) + VD_DOMAIN_SPARE_MAPPINGS;
+
+	if (n > d->max_mappings - dev->count.nmappings ||
+	    d->nrecords + n > most)
+		return -ENOSPC;
 	return 0;
 }
 
@@ -254,9 +273,9 @@ int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
 	struct vd_host *host = d->host;
 	int err;
 
-	if (nsegs > d->max_mappings - dev->count.nmappings)
-		return -ENOSPC;
-	err = alloc_segs(d, nsegs);
+	err = check_records(d, dev, nsegs);
+	if (!err)
+		err = alloc_segs(d, nsegs);
 	if (err)
 		return err;
 	err = resolve_segs(d, segs, nsegs);

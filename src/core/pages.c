@@ -88,6 +88,15 @@ void pages_commit(struct pages *p)
 		p->peak = p->npinned;
 }
 
+uint64_t pages_most(const struct pages *p, uint64_t memory)
+{
+	uint64_t granules = memory >> p->shift;
+
+	if (p->budget < granules)
+		granules = p->budget;
+	return pages_bytes(p, granules) >> VD_PAGE_SHIFT;
+}
+
 uint64_t pages_bytes(const struct pages *p, uint64_t granules)
 {
 	return granules << p->shift;

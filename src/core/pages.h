@@ -63,4 +63,7 @@ void pages_commit(struct pages *p);
 
 uint64_t pages_bytes(const struct pages *p, uint64_t granules);
 
+/* How many pages of VD_PAGE_SIZE, of @memory bytes, may be pinned at once? */
+uint64_t pages_most(const struct pages *p, uint64_t memory);
+
 #endif

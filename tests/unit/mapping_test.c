@@ -257,6 +257,99 @@ static void big_granules_are_counted_whole(void **state)
 	free(mem);
 }
 
+struct bound_row {
+	const char *what;
+	uint64_t budget;
+	uint64_t most; /* mappings of all devices together */
+};
+
+static const struct bound_row bound_rows[] = {
+	{ "a budget of one page", PAGE, VD_DOMAIN_SPARE_MAPPINGS + 1 },
+	{ "all memory but a page", (FX_PAGES - 1) * PAGE, VD_DOMAIN_SPARE_MAPPINGS + FX_PAGES - 1 },
+	{ "more than memory", 2 * FX_PAGES *PAGE, VD_DOMAIN_SPARE_MAPPINGS + FX_PAGES },
+	{ "no limit", 0, VD_DOMAIN_SPARE_MAPPINGS + FX_PAGES },
+};
+
+/* Map 16 bytes of the first page until that is refused, by devices in turn. */
+static uint64_t fill(struct fx *f, int *err)
+{
+	uint64_t n = 0;
+
+	do {
+		struct vd_seg seg = { .gpa = fx_gpa(0), .len = 16, .prot = RW };
+
+		*err = vd_device_map(f->d, n % 2 ? FX_DEV : FX_DEV + 1, &seg, 1, UINT64_MAX);
+		n += !*err;
+	} while (!*err && n < 2 * VD_DOMAIN_SPARE_MAPPINGS);
+	return n;
+}
+
+/* Of one page as many as of all: what they cost is bounded by the budget. */
+static void mappings_of_one_page_are_bounded(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bound_rows); i++) {
+		const struct bound_row *r = &bound_rows[i];
+		const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
+		struct snapshot before;
+		struct fx f;
+		uint64_t n;
+		int err;
+
+		fx_make(&f, &cfg);
+		assert_int_equal(fx_attach(&f, FX_DEV + 1, FX_HOST + 1), 0);
+		vd_domain_set_budget(f.d, r->budget);
+		n = fill(&f, &err);
+		if (n != r->most || err != -ENOSPC)
+			fail_msg("%s: %zu mappings, then %d", r->what, (size_t)n, err);
+		take(&f, &before);
+		fill(&f, &err);
+		assert_unchanged(&f, &before);
+		fx_unmake(&f);
+	}
+}
+
+static void map_and_unmap_again(struct fx *f, uint32_t dev, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct vd_seg seg = { .gpa = fx_gpa(0), .len = 16, .prot = RW };
+
+		assert_int_equal(vd_device_map(f->d, dev, &seg, 1, UINT64_MAX), 0);
+		assert_int_equal(vd_device_unmap(f->d, dev, seg.iova, 16), 0);
+	}
+}
+
+/* What a device that did not stop still holds is in no count of mappings, but
+ * it is there. */
+static void held_mappings_count(void **state)
+{
+	struct fx *f = *state;
+	struct vd_seg seg[VD_MAP_MAX_SEGS];
+	size_t done;
+	int err;
+
+	assert_int_equal(fx_attach(f, FX_DEV + 1, FX_HOST + 1), 0);
+	map_and_unmap_again(f, FX_DEV, 2 * VD_DOMAIN_SPARE_MAPPINGS);
+	for (size_t i = 0; i < VD_MAP_MAX_SEGS; i++)
+		seg[i] = (struct vd_seg){ .gpa = fx_gpa(0), .len = 16, .prot = RW };
+	assert_int_equal(vd_device_map(f->d, FX_DEV, seg, VD_MAP_MAX_SEGS, UINT64_MAX), 0);
+	f->quiesce_says = -EIO;
+	assert_int_equal(vd_device_deny(f->d, FX_DEV), -EIO);
+	assert_int_equal(vd_device_unmap_segs(f->d, FX_DEV, seg, VD_MAP_MAX_SEGS, &done), 0);
+	assert_int_equal(fx_stats(f).nmappings, 0);
+	/* The other device gets what is left. */
+	done = 0;
+	do {
+		err = vd_device_map(f->d, FX_DEV + 1, seg, 1, UINT64_MAX);
+		done += !err;
+	} while (!err);
+	assert_int_equal(err, -ENOSPC);
+	assert_int_equal(done, VD_DOMAIN_SPARE_MAPPINGS + FX_PAGES - VD_MAP_MAX_SEGS);
+	f->quiesce_says = 0;
+	assert_int_equal(vd_device_deny(f->d, FX_DEV), 0);
+	assert_int_equal(vd_device_map(f->d, FX_DEV + 1, seg, 1, UINT64_MAX), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +362,8 @@ int main(void)
 		fx_test(alias_inside_a_run),
 		fx_test(sub_page_segments),
 		cmocka_unit_test(big_granules_are_counted_whole),
+		cmocka_unit_test(mappings_of_one_page_are_bounded),
+		fx_test(held_mappings_count),
 	};
 
 	return run_all(tests);

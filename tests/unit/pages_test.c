@@ -55,9 +55,24 @@ static void peak_is_of_commits(void **state)
 	assert_int_equal(p.peak, 4);
 }
 
+static void most_pages_are_of_budget_or_memory(void **state)
+{
+	struct pages p;
+
+	(void)state;
+	pages_init(&p, 21, 0);
+	assert_int_equal(pages_most(&p, 3u << 21), 3 * 512);
+	pages_set_budget(&p, 2u << 21);
+	assert_int_equal(pages_most(&p, 3u << 21), 2 * 512);
+	assert_int_equal(pages_most(&p, 1u << 21), 512);
+	pages_set_budget(&p, 1);
+	assert_int_equal(pages_most(&p, 3u << 21), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(most_pages_are_of_budget_or_memory),
 		cmocka_unit_test(counts_granules_once),
 		cmocka_unit_test(budget_in_granules),
 		cmocka_unit_test(peak_is_of_commits),

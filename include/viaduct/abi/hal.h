@@ -164,7 +164,7 @@ struct vd_hal_slot {
 #define VD_HAL_S_DENIED	   4  /* the operator denied this device */
 #define VD_HAL_S_FAULT	   5  /* not guest memory */
 #define VD_HAL_S_BUDGET	   6  /* more pages than the domain may pin */
-#define VD_HAL_S_FULL	   7  /* more mappings than a device may have */
+#define VD_HAL_S_FULL	   7  /* more mappings than devices may have */
 #define VD_HAL_S_DISCONTIG 8  /* a segment is not one run on the bus */
 #define VD_HAL_S_MASK	   9  /* a bus address lies above the mask */
 #define VD_HAL_S_NOENT	   10 /* UNMAP: no such mapping */
