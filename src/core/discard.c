@@ -66,16 +66,16 @@ static int discard_run(struct vd_discard *how, const struct run *r)
 static int discard_slice(struct vd_domain *d, struct vd_discard *how,
 			 uint64_t first, uint64_t last)
 {
-	int err = 0;
+	struct run r;
+	int err;
 
 	lock_take(&d->lock);
 	evict_range(d, first >> VD_PAGE_SHIFT, (last >> VD_PAGE_SHIFT) + 1);
-	while (!err && first <= last) {
-		struct run r = find_run(d, first, last);
-
+	do {
+		r = find_run(d, first, last);
 		err = discard_run(how, &r);
-		first = r.last + 1;
-	}
+		first = r.last + 1; /* 0 behind the last byte that there is */
+	} while (!err && r.last < last);
 	lock_drop(&d->lock);
 	return err;
 }

@@ -79,6 +79,22 @@ static void refuses_pins_of_a_stuck_device(void **state)
 	assert_int_equal(how.given, PAGE);
 }
 
+/* Memory up to the last address that there is: the way ends there. */
+static void up_to_the_top(void **state)
+{
+	const uint64_t top = UINT64_MAX - 2 * PAGE + 1;
+	unsigned char *mem = aligned_alloc(PAGE, 2 * PAGE);
+	struct fx *f = *state;
+	struct giver g = { .f = f };
+	struct vd_discard how = { .give = give, .opaque = &g };
+
+	assert_non_null(mem);
+	assert_int_equal(vd_domain_add_memory(f->d, (vd_gpa){ top }, mem, 2 * PAGE), 0);
+	assert_int_equal(vd_domain_discard(f->d, (vd_gpa){ top }, 2 * PAGE, &how), 0);
+	assert_int_equal(how.given, 2 * PAGE);
+	free(mem); /* nobody looks at it again */
+}
+
 static void errors(void **state)
 {
 	static const struct {
@@ -269,6 +285,7 @@ int main(void)
 		fx_test(refuses_what_is_pinned),
 		fx_test(refuses_pins_of_a_stuck_device),
 		fx_test(errors),
+		fx_test(up_to_the_top),
 		fx_test(stops_where_giving_fails),
 		fx_test(long_range),
 		fx_test(huge_granules),
