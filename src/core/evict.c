@@ -16,6 +16,9 @@
  * used and evicts what was not; reclaim takes the unused first and, if that is
  * not enough, what is used but not held.
  *
+ * A page that is busy is passed over, whatever its word says: a request, under
+ * which room is being made, has it in its hands.
+ *
  * While a device is being stopped, or would not stop, nothing is evicted: the
  * guest may say that it is done with a page, but of that device nobody knows.
  *
@@ -92,11 +95,12 @@ static void put(struct vd_domain *d, struct batch *b, uint64_t page)
 }
 
 /* One pinned page: true if it was evicted. */
-static bool try_evict(uint64_t *word, enum evict_mode mode)
+static bool try_evict(struct pintable *t, uint64_t page, enum evict_mode mode)
 {
+	uint64_t *word = &t->word[page];
 	uint64_t w = word_get(word);
 
-	if (w & VD_HAL_WORD_COUNT)
+	if ((w & VD_HAL_WORD_COUNT) || pintable_is_busy(t, page))
 		return false;
 	if (mode != EVICT_ANY && (w & VD_HAL_WORD_USED)) {
 		if (mode == EVICT_AGE) /* spare */
@@ -172,7 +176,7 @@ static void evict_bits(struct vd_domain *d, struct batch *b, uint64_t page,
 	for (; bits && !is_done(d, b); bits &= bits - 1) {
 		uint64_t at = page + (unsigned int)__builtin_ctzll(bits);
 
-		if (try_evict(&t->word[at], mode))
+		if (try_evict(t, at, mode))
 			put(d, b, at);
 	}
 }
@@ -246,7 +250,7 @@ void evict_range(struct vd_domain *d, uint64_t page, uint64_t end)
 	if (!are_all_settled(d))
 		return;
 	while ((page = pintable_next(t, page, end)) != PIN_NOT) {
-		if (try_evict(&t->word[page], EVICT_ANY))
+		if (try_evict(t, page, EVICT_ANY))
 			put(d, &b, page);
 		page++;
 	}

@@ -4,17 +4,19 @@
  * itself. A call goes through these steps:
  *	reserve	 a record for each page that has none, counted against the
  *		 budget; what is over it is taken from pages that nobody holds
- *	hold	 one more in the count of each page, once for each segment that
- *		 touches it: from here on no page of the call can be evicted
+ *	hold	 the record of each page is busy: from here on nothing forgets it
  *	pin	 the reserved pages, in batches
  *	check	 each segment is one run on the bus, below the mask
+ *	count	 cannot fail: one more in the word of each page, once for each
+ *		 segment that touches it
  *	publish	 cannot fail: the words say PINNED, USED and where
- * If one fails, counts and reserved records are taken back; pages that were
- * pinned by then stay cached, with nobody holding them.
+ * If one fails, no count has changed and what was reserved is taken back; pages
+ * that were pinned by then stay cached, with nobody holding them.
  *
- * The word of a page that is merely held says no PINNED, so the guest leaves it
- * alone. Words are only added to and or-ed, so whatever a guest has made of
- * them we neither loop nor look twice.
+ * Until a page is published its word says no PINNED, so the guest leaves it
+ * alone. Words are only added to and or-ed, so whatever a guest makes of them,
+ * and whenever, we neither loop nor look twice; what it stores there decides
+ * nothing about a record that a call is using.
  */
 #include "evict.h"
 
@@ -102,46 +104,64 @@ static bool is_full(struct vd_domain *d, uint64_t page) MUST_HOLD(d->lock)
 	       VD_HAL_WORD_MOST;
 }
 
-/* --- all pages of a call --------------------------------------------- */
-
-/* Take back the first @npages counts, and what was reserved and not pinned. */
-static void undo(struct vd_domain *d, const struct vd_seg *segs, size_t n,
-		 uint64_t npages) MUST_HOLD(d->lock)
+/*
+ * It is true what its record says. The mark that it is owed goes: it is cached
+ * again.
+ */
+static void publish(struct vd_domain *d, uint64_t page, uint64_t flags)
+	MUST_HOLD(d->lock)
 {
-	struct walk w;
-	uint64_t i = npages;
+	struct pin_record *r = pintable_find(&d->pins, page);
+	uint64_t number = r->bus >> VD_PAGE_SHIFT;
 
-	for (start(&w, segs, n); more(&w) && i > 0; next(&w), i--)
-		word_add(&d->pins.word[w.page], UINT64_MAX); /* less 1 */
-	i = npages;
-	for (start(&w, segs, n); more(&w) && i > 0; next(&w), i--) {
-		struct pin_record *r = pintable_find(&d->pins, w.page);
-
-		if (r && r->state != PIN_PINNED)
-			release_page(d, w.page);
-	}
+	r->owed = 0;
+	word_or(&d->pins.word[page],
+		number << VD_HAL_WORD_PAGE_SHIFT | VD_HAL_WORD_PINNED | flags);
 }
 
-static int reserve_and_hold(struct vd_domain *d, const struct vd_seg *segs,
-			    size_t n, uint64_t *npages) MUST_HOLD(d->lock)
+/* --- all pages of a call --------------------------------------------- */
+
+static int hold_page(struct vd_domain *d, uint64_t page) MUST_HOLD(d->lock)
+{
+	int err = 0;
+
+	if (!pintable_find(&d->pins, page))
+		err = reserve_page(d, page);
+	else if (is_full(d, page))
+		err = -EBUSY;
+	if (!err)
+		pintable_set_busy(&d->pins, page, true);
+	return err;
+}
+
+/* Until let_go_all(), which is to be called whatever this returns. */
+static int hold_all(struct vd_domain *d, const struct vd_seg *segs, size_t n)
+	MUST_HOLD(d->lock)
 {
 	struct walk w;
 	int err = 0;
 
-	*npages = 0;
+	for (start(&w, segs, n); more(&w) && !err; next(&w))
+		err = hold_page(d, w.page);
+	return err;
+}
+
+/* Whatever became of the call, what it has pinned is cached; what it has only
+ * reserved is not. */
+static void let_go_all(struct vd_domain *d, const struct vd_seg *segs, size_t n)
+	MUST_HOLD(d->lock)
+{
+	struct walk w;
+
 	for (start(&w, segs, n); more(&w); next(&w)) {
-		if (!pintable_find(&d->pins, w.page))
-			err = reserve_page(d, w.page);
-		else if (is_full(d, w.page))
-			err = -EBUSY;
-		if (err) {
-			undo(d, segs, n, *npages);
-			return err;
-		}
-		word_add(&d->pins.word[w.page], 1);
-		++*npages;
+		if (!pintable_is_busy(&d->pins, w.page))
+			continue; /* seen before, or never held */
+		pintable_set_busy(&d->pins, w.page, false);
+		if (pintable_find(&d->pins, w.page)->state == PIN_PINNED)
+			publish(d, w.page, VD_HAL_WORD_USED);
+		else
+			release_page(d, w.page);
 	}
-	return 0;
 }
 
 /* Some of the reserved pages into the scratch. Return: how many. */
@@ -251,31 +271,6 @@ static int check_runs(struct vd_domain *d, const struct vd_seg *segs, size_t n,
 	return err;
 }
 
-static void publish(struct vd_domain *d, uint64_t page, uint64_t flags)
-	MUST_HOLD(d->lock)
-{
-	struct pin_record *r = pintable_find(&d->pins, page);
-	uint64_t number = r->bus >> VD_PAGE_SHIFT;
-
-	r->owed = 0;
-	word_or(&d->pins.word[page],
-		number << VD_HAL_WORD_PAGE_SHIFT | VD_HAL_WORD_PINNED | flags);
-}
-
-/* Whatever became of the call, what it has pinned is cached. */
-static void publish_all(struct vd_domain *d, const struct vd_seg *segs,
-			size_t n) MUST_HOLD(d->lock)
-{
-	struct walk w;
-
-	for (start(&w, segs, n); more(&w); next(&w)) {
-		struct pin_record *r = pintable_find(&d->pins, w.page);
-
-		if (r && r->state == PIN_PINNED)
-			publish(d, w.page, VD_HAL_WORD_USED);
-	}
-}
-
 static void commit(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 		   size_t n) MUST_HOLD(d->lock)
 {
@@ -284,6 +279,7 @@ static void commit(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	for (start(&w, segs, n); more(&w); next(&w)) {
 		struct pin_record *r = pintable_find(&d->pins, w.page);
 
+		word_add(&d->pins.word[w.page], 1); /* count */
 		r->device = guest_id;
 		r->asked++;
 		r->asked_ms = d->pins.now_ms;
@@ -348,10 +344,25 @@ static void pin_around(struct vd_domain *d, const struct vd_seg *segs, size_t n)
 
 /* --- calls ----------------------------------------------------------- */
 
+/* All that can fail. */
+static int prepare(struct vd_domain *d, const struct vd_seg *segs, size_t n,
+		   uint64_t mask) MUST_HOLD(d->lock)
+{
+	int err = hold_all(d, segs, n);
+
+	if (!err)
+		err = check_budget(d);
+	if (!err)
+		err = pin_reserved(d, segs, n);
+	if (!err)
+		err = check_runs(d, segs, n, mask);
+	return err;
+}
+
 int pin_make(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	     size_t nsegs, uint64_t mask)
 {
-	uint64_t npages, before = d->pins.pinned;
+	uint64_t before = d->pins.pinned;
 	int err;
 
 	if (!d->pins.word)
@@ -359,27 +370,14 @@ int pin_make(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	err = check_memory(d, segs, nsegs);
 	if (err)
 		return err;
-	err = reserve_and_hold(d, segs, nsegs, &npages);
-	if (err)
-		return err;
-	err = check_budget(d);
+	err = prepare(d, segs, nsegs, mask);
 	if (!err)
-		err = pin_reserved(d, segs, nsegs);
-	if (!err)
-		err = check_runs(d, segs, nsegs, mask);
-	publish_all(d, segs, nsegs);
-	if (err) {
-		undo(d, segs, nsegs, npages);
-		pages_commit(&d->pages);
-		return err;
-	}
-
-	/* Nothing below can fail. */
-	commit(d, guest_id, segs, nsegs);
-	if (d->pins.around && d->pins.pinned > before)
+		commit(d, guest_id, segs, nsegs);
+	let_go_all(d, segs, nsegs);
+	if (!err && d->pins.around && d->pins.pinned > before)
 		pin_around(d, segs, nsegs);
 	pages_commit(&d->pages);
-	return 0;
+	return err;
 }
 
 int vd_domain_share_pins(struct vd_domain *d, uint64_t *word, uint64_t nwords)

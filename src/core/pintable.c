@@ -3,6 +3,7 @@
  * Invariants:
  *  - a block exists if and only if it has a record;
  *  - its bits are the records in state pinned, ncached is how many there are;
+ *  - what is busy has a record;
  *  - forgetting needs no memory, so it cannot fail.
  */
 #include "pintable.h"
@@ -99,12 +100,28 @@ void pintable_record(struct pintable *t, uint64_t page, uint64_t handle,
 	t->pinned++;
 }
 
+void pintable_set_busy(struct pintable *t, uint64_t page, bool busy)
+{
+	struct pin_block *b = block_of(t, page);
+	uint64_t *bits = &b->busy[page % PIN_BLOCK / 64];
+
+	assert(b->record[page % PIN_BLOCK].state != PIN_NONE);
+	*bits = busy ? *bits | bit_of(page) : *bits & ~bit_of(page);
+}
+
+bool pintable_is_busy(const struct pintable *t, uint64_t page)
+{
+	const struct pin_block *b = block_of(t, page);
+
+	return b && (b->busy[page % PIN_BLOCK / 64] & bit_of(page)) != 0;
+}
+
 void pintable_forget(struct pintable *t, uint64_t page)
 {
 	struct pin_block *b = block_of(t, page);
 	struct pin_record *r = &b->record[page % PIN_BLOCK];
 
-	assert(r->state != PIN_NONE);
+	assert(r->state != PIN_NONE && !pintable_is_busy(t, page));
 	if (r->state == PIN_PINNED) {
 		b->pinned[page % PIN_BLOCK / 64] &= ~bit_of(page);
 		b->npinned--;

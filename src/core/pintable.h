@@ -15,6 +15,11 @@
  * Between two calls, that is while nobody has the domain's lock, a record is
  * none or pinned.
  *
+ * A record that a request needs is busy from the moment that the request has
+ * seen it until the request ends: nothing that makes room in between forgets it.
+ * The mark is here, and not a count in the word, because the guest may store
+ * into its words while the request runs. Between two calls none is busy.
+ *
  * The domain's lock guards all of it.
  */
 #ifndef CORE_PINTABLE_H
@@ -42,6 +47,7 @@ struct pin_record {
 
 struct pin_block {
 	uint64_t pinned[PIN_BLOCK / 64]; /* a bit per page in that state */
+	uint64_t busy[PIN_BLOCK / 64];	 /* a bit per record that is busy */
 	uint32_t npinned, nrecords;
 	struct pin_record record[PIN_BLOCK];
 };
@@ -75,7 +81,11 @@ struct pin_record *pintable_reserve(struct pintable *t, uint64_t page);
 void pintable_record(struct pintable *t, uint64_t page, uint64_t handle,
 		     uint64_t bus);
 
-/* Any state becomes none. */
+/* Its record, which is there, becomes busy, or is no longer. */
+void pintable_set_busy(struct pintable *t, uint64_t page, bool busy);
+bool pintable_is_busy(const struct pintable *t, uint64_t page);
+
+/* Any state becomes none; it is not busy. */
 void pintable_forget(struct pintable *t, uint64_t page);
 
 /*

@@ -5,8 +5,10 @@
  *
  *	guest_map, guest_unmap		kmod/hal/pinword.h
  *	guest_lie			any value, at any moment (LIES)
- *	reserve, hold, pin, publish	src/core/pin.c, under the domain's lock
+ *	reserve, hold, pin, count, publish
+ *					src/core/pin.c, under the domain's lock
  *	spare, evict, unpin		src/core/evict.c, under the domain's lock
+ *	make_room			the same, in the middle of a request
  *	revoke, quiesce, drop		X4: HAL OFF, reset, deny of the last device
  *
  * The word is {pinned, used, count}. The host's truth is `record`, which no
@@ -18,6 +20,11 @@
  * LIES the guest breaks it for itself only; then what is asserted is that the
  * host's books agree with its pins, that it ends, and that a drop clears all.
  *
+ * What a request has seen in the host's records is there until it ends, though
+ * it makes room meanwhile and the guest may store into the word: `busy`.
+ *
+ * WEAK_HOLD protects a page under a request by its count alone: must fail with
+ * LIES.
  * WEAK_EVICT takes the compare out of the compare-and-swap: must fail.
  * WEAK_DROP unpins before the device is quiesced: must fail.
  */
@@ -31,6 +38,7 @@ bool w_pinned, w_used;	/* the word */
 byte w_count;
 
 bool record;		/* the host's own: the page has a pin */
+bool busy;		/* and this too: a request needs it */
 byte pins;		/* of the real page */
 byte reach;		/* mappings that the device may be using */
 bool runs = true;	/* the device does DMA */
@@ -79,8 +87,24 @@ inline guest_unmap()
 	}
 }
 
+/* A request wants room for its other pages. */
+inline make_room()
+{
+	if
+	:: atomic {
+		record && !busy && w_count == 0 -> /* evict, unpin */
+		w_pinned = false;
+		w_used = false;
+		pins--;
+		record = false;
+		assert(X1)
+	   }
+	:: skip
+	fi
+}
+
 /* A request: the steps of pin_make(). */
-inline host_pin(ok)
+inline host_pin(ok, had)
 {
 	lock();
 	ok = false;
@@ -96,7 +120,14 @@ inline host_pin(ok)
 		};
 		if
 		:: w_count < MOST -> /* hold */
+			had = record;
+#ifdef WEAK_HOLD
 			w_count++;
+#else
+			busy = true;
+#endif
+			make_room();
+			assert(!had || record);
 			if
 			:: !record ->	/* pin: may fail */
 				if
@@ -106,8 +137,11 @@ inline host_pin(ok)
 			:: else
 			fi;
 			if
-			:: record ->	/* publish: one or */
-				atomic {
+			:: record ->
+#ifndef WEAK_HOLD
+				w_count++;	/* count */
+#endif
+				atomic {	/* publish: one or */
 					w_pinned = true;
 					w_used = true;
 					reach++; /* the request has mapped it */
@@ -119,7 +153,8 @@ inline host_pin(ok)
 					w_count = 0; w_used = false;
 					w_pinned = false
 				}
-			fi
+			fi;
+			busy = false
 		:: else
 		fi
 	fi;
@@ -130,14 +165,14 @@ inline host_pin(ok)
 proctype guest_cpu()
 {
 	byte n = 0;
-	bool ok;
+	bool ok, had;
 
 	do
 	:: n < ROUNDS ->
 		n++;
 		guest_map(ok);
 		if
-		:: !ok -> host_pin(ok)
+		:: !ok -> host_pin(ok, had)
 		:: else
 		fi;
 		if

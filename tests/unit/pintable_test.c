@@ -92,6 +92,26 @@ static void memory_follows(void **state)
 	assert_int_equal(mem_live(), 0);
 }
 
+/* What a request uses is marked by the host, for the host. */
+static void busy(void **state)
+{
+	struct pintable t;
+
+	(void)state;
+	share(&t);
+	assert_false(pintable_is_busy(&t, 70));
+	assert_non_null(pintable_reserve(&t, 70));
+	assert_non_null(pintable_reserve(&t, 71));
+	pintable_set_busy(&t, 70, true);
+	pintable_set_busy(&t, 70, true);
+	assert_true(pintable_is_busy(&t, 70));
+	assert_false(pintable_is_busy(&t, 71));
+	assert_false(pintable_is_busy(&t, PIN_BLOCK + 70));
+	pintable_set_busy(&t, 70, false);
+	assert_false(pintable_is_busy(&t, 70));
+	pintable_end(&t);
+}
+
 /* Against the plain way to find the next. */
 static void finds_the_next(void **state)
 {
@@ -128,9 +148,8 @@ static void finds_the_next(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(share_errors),
-		cmocka_unit_test(states),
-		cmocka_unit_test(memory_follows),
+		cmocka_unit_test(share_errors),	  cmocka_unit_test(states),
+		cmocka_unit_test(memory_follows), cmocka_unit_test(busy),
 		cmocka_unit_test(finds_the_next),
 	};
 
