@@ -11,6 +11,7 @@
 #include "ctl_window.h"
 #include "exit.h"
 #include "metrics.h"
+#include "rundir.h"
 #include "size.h"
 #include "snapshot.h"
 #include "verb.h"
@@ -620,5 +621,11 @@ int ctl_main(int argc, char **argv, const char *dir, FILE *out)
 
 int verb_ctl(int argc, char **argv)
 {
-	return ctl_main(argc, argv, CONTROL_DIR, stdout);
+	char dir[RUNDIR_LEN];
+
+	if (rundir(dir, sizeof(dir))) {
+		fputs("viaduct ctl: XDG_RUNTIME_DIR is too long\n", stderr);
+		return CLI_FAILED;
+	}
+	return ctl_main(argc, argv, dir, stdout);
 }

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* As verb_ctl(), with @dir instead of /run/viaduct and @out for answers. */
+/* As verb_ctl(), with @dir instead of rundir() and @out for answers. */
 int ctl_main(int argc, char **argv, const char *dir, FILE *out);
 
 #endif

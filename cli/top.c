@@ -10,6 +10,7 @@
 #include "control.h"
 #include "ctl_client.h"
 #include "exit.h"
+#include "rundir.h"
 #include "sample.h"
 #include "snapshot.h"
 #include "top_print.h"
@@ -327,5 +328,11 @@ int top_main(int argc, char **argv, const char *dir, FILE *out)
 
 int verb_top(int argc, char **argv)
 {
-	return top_main(argc, argv, CONTROL_DIR, stdout);
+	char dir[RUNDIR_LEN];
+
+	if (rundir(dir, sizeof(dir))) {
+		fputs("viaduct top: XDG_RUNTIME_DIR is too long\n", stderr);
+		return CLI_FAILED;
+	}
+	return top_main(argc, argv, dir, stdout);
 }

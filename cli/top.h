@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* As verb_top(), with @dir instead of /run/viaduct and @out for the view. */
+/* As verb_top(), with @dir instead of rundir() and @out for the view. */
 int top_main(int argc, char **argv, const char *dir, FILE *out);
 
 #endif

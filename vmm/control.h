@@ -18,7 +18,6 @@
 
 #include "control_proto.h"
 
-#define CONTROL_DIR	 "/run/viaduct"
 #define CONTROL_SUFFIX	 ".sock"
 #define CONTROL_CLIENTS	 16
 #define CONTROL_NAME_MAX 64

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dma.h"
+#include "nohost.h"
 #include "pciscan.h"
 #include "vm.h"
 #include <errno.h>
@@ -88,6 +89,12 @@ uint64_t dma_pool_len(const struct dma *d)
 	return (len + POOL_CHUNK - 1) & ~(POOL_CHUNK - 1);
 }
 
+/* Only what is pinned needs one that can: and the rights to be it. */
+static bool pins(const struct dma *d)
+{
+	return d->cfg.nassign || d->cfg.pin_all;
+}
+
 static int create_host(struct dma *d, char *why, size_t len)
 {
 	const struct vd_noiommu_cfg cfg = {
@@ -95,8 +102,12 @@ static int create_host(struct dma *d, char *why, size_t len)
 		.on_ring = d->has_keeper ? keeper_ring : NULL,
 		.opaque = &d->keeper,
 	};
-	int err = dma_host_create(&cfg, &d->host);
+	int err = 0;
 
+	if (pins(d))
+		err = dma_host_create(&cfg, &d->host);
+	else
+		d->host = nohost();
 	if (err == -ENOTSUP)
 		return say(why, len, err,
 			   "io_uring is refused on this host, "

@@ -4,7 +4,7 @@
  * assigned functions, and the keeper that outlives them.
  *
  * A machine without --assign has none of it but the domain, so that its status
- * reads the same.
+ * reads the same, over a host that never pins (nohost.h): it needs no rights.
  *
  * Order: dma_begin() before there are threads and guest memory; dma_create()
  * when the VM has its memory slots and its bus; dma_destroy() when no vCPU

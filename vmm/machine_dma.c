@@ -2,6 +2,7 @@
 #include "machine_dma.h"
 #include "machine.h"
 #include "machine_memory.h"
+#include "rundir.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -174,14 +175,19 @@ static void describe(struct machine *m)
 
 int machine_control_create(struct machine *m)
 {
-	char path[108];
+	char dir[RUNDIR_LEN], path[108];
 	struct control_cfg cfg;
 	const char *at = m->cfg.control;
 	int err;
 
 	if (!at) {
-		err = control_path(CONTROL_DIR, m->cfg.name, path,
-				   sizeof(path));
+		err = rundir(dir, sizeof(dir));
+		if (err)
+			return machine_fail(m, err,
+					    "the path of the runtime folder is "
+					    "too long; choose a control socket "
+					    "with --control");
+		err = control_path(dir, m->cfg.name, path, sizeof(path));
 		if (err)
 			return machine_fail(m, err,
 					    "impossible name: %s; use "

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "machine_memory.h"
 #include "machine.h"
+#include "rundir.h"
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -32,10 +34,19 @@ void machine_balloon_destroy(struct machine *m)
 
 int machine_share_create(struct machine *m)
 {
+	char dir[RUNDIR_LEN], path[RUNDIR_LEN + sizeof(SHARE_NAME) + 1];
+	int err;
+
 	if (!m->cfg.host_budget)
 		return 0;
-	mkdir(CONTROL_DIR, 0755); /* share_open() tells if this was in vain */
-	return share_open(&m->share, SHARE_PATH, m->cfg.host_budget, m->why,
+	err = rundir(dir, sizeof(dir));
+	if (err)
+		return machine_fail(m, err,
+				    "the path of the runtime folder is too "
+				    "long for a shared budget");
+	mkdir(dir, 0755); /* share_open() tells if this was in vain */
+	snprintf(path, sizeof(path), "%s/" SHARE_NAME, dir);
+	return share_open(&m->share, path, m->cfg.host_budget, m->why,
 			  sizeof(m->why));
 }
 

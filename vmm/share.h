@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <viaduct/domain.h>
 
-#define SHARE_PATH  "/run/viaduct/host-budget"
+#define SHARE_NAME  "host-budget" /* in rundir() */
 #define SHARE_SLOTS 64
 
 struct share_file;
