@@ -193,6 +193,7 @@ int haldev_create(struct haldev *h, const struct haldev_cfg *cfg)
 	err = pci_bus_add(h->bus, &h->func, SLOT);
 	if (err) {
 		vd_hal_destroy(h->hal);
+		h->hal = NULL; /* there is none to destroy */
 		return err;
 	}
 	pci_bus_show(h->bus, &h->func, true);
