@@ -117,13 +117,29 @@ void assign_charge(struct assign *a, bool charge)
 	pthread_mutex_unlock(&a->lock);
 }
 
+/*
+ * A change of state that waits for whoever is quiescing the function: a reset,
+ * or the HAL's going. They need nothing that we hold.
+ */
+static int settled(struct assign *a,
+		   int (*change)(struct vd_domain *d, uint32_t guest_id))
+{
+	int err;
+
+	do {
+		err = vd_device_settle(a->domain, assign_guest_id(a));
+		if (!err)
+			err = change(a->domain, assign_guest_id(a));
+	} while (err == -EBUSY);
+	return err;
+}
+
 int assign_permit(struct assign *a)
 {
 	int err;
 
 	pthread_mutex_lock(&a->lock);
-	err = a->dead ? -ENODEV :
-			vd_device_permit(a->domain, assign_guest_id(a));
+	err = a->dead ? -ENODEV : settled(a, vd_device_permit);
 	if (!err)
 		show(a);
 	pthread_mutex_unlock(&a->lock);
@@ -138,25 +154,45 @@ int assign_deny(struct assign *a)
 
 	pthread_mutex_lock(&a->lock);
 	hide(a);
-	err = a->dead ? -ENODEV : vd_device_deny(a->domain, assign_guest_id(a));
+	err = a->dead ? -ENODEV : settled(a, vd_device_deny);
 	pthread_mutex_unlock(&a->lock);
 	a->changed(a->opaque);
 	return err;
 }
 
+/* It stays attached, with its pins, where it cannot be quiesced. */
+static int detach(struct assign *a)
+{
+	int err = settled(a, vd_device_detach);
+
+	if (err && err != -ENODEV)
+		return err;
+	pthread_mutex_lock(&a->lock);
+	a->attached = false;
+	pthread_mutex_unlock(&a->lock);
+	return 0;
+}
+
+/*
+ * The first who sees it takes it away from guest and domain. Others wait until
+ * the guest cannot reach it any more, not for the domain: that may take the
+ * time of a reset, and they may be vCPUs.
+ */
 static void lose(struct assign *a)
 {
-	bool first;
+	bool first, attached;
 
 	pthread_mutex_lock(&a->lock);
 	first = !a->dead;
 	a->dead = true;
+	attached = a->attached;
 	hide(a);
-	if (first)
-		vd_device_detach(a->domain, assign_guest_id(a));
 	pthread_mutex_unlock(&a->lock);
-	if (first)
-		a->changed(a->opaque);
+	if (!first)
+		return;
+	if (attached)
+		detach(a);
+	a->changed(a->opaque);
 }
 
 static void on_gone(void *opaque)
@@ -164,18 +200,24 @@ static void on_gone(void *opaque)
 	lose(opaque);
 }
 
-bool assign_check(struct assign *a)
+static bool is_dead(struct assign *a)
 {
-	bool was;
+	bool dead;
 
-	if (!assign_host_gone(&a->host))
-		return false;
 	pthread_mutex_lock(&a->lock);
-	was = a->dead;
+	dead = a->dead;
 	pthread_mutex_unlock(&a->lock);
-	if (!was)
-		lose(a);
-	return !was;
+	return dead;
+}
+
+bool assign_is_lost(struct assign *a)
+{
+	if (is_dead(a))
+		return true;
+	if (!assign_host_gone(&a->host) && !assign_bars_gone(&a->bars))
+		return false;
+	lose(a);
+	return true;
 }
 
 static int on_quiesce(void *opaque)
@@ -206,7 +248,14 @@ static int attach(struct assign *a)
 		.opaque = a,
 	};
 
-	return vd_device_attach(a->domain, &cfg);
+	int err = -ENODEV;
+
+	pthread_mutex_lock(&a->lock);
+	if (!a->dead)
+		err = vd_device_attach(a->domain, &cfg);
+	a->attached = !err;
+	pthread_mutex_unlock(&a->lock);
+	return err;
 }
 
 static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
@@ -223,10 +272,66 @@ static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
 			 bdf, strerror(-err));
 		return err;
 	}
-	err = assign_bars_open(&a->bars, a->vm, bdf);
+	err = assign_bars_open(&a->bars, a->vm, bdf, on_gone, a);
 	if (err)
 		snprintf(why, len, "cannot map the BARs of %s: %s", bdf,
 			 strerror(-err));
+	return err;
+}
+
+/* What is not there is closed all the same. */
+static void close_host(struct assign *a)
+{
+	assign_bars_close(&a->bars);
+	assign_host_close(&a->host);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+static struct assign *new_assign(const struct assign_cfg *cfg)
+{
+	struct assign *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->vm = cfg->vm;
+	a->bus = cfg->bus;
+	a->domain = cfg->domain;
+	a->changed = cfg->changed;
+	a->opaque = cfg->opaque;
+	a->func.ops = &func_ops;
+	assign_bars_init(&a->bars);
+	pthread_mutex_init(&a->lock, NULL);
+	return a;
+}
+
+/* The last step is to attach: what the domain knows cannot be undone at will. */
+static int connect(struct assign *a, char *why, size_t len)
+{
+	const char *bdf = a->host.bdf;
+	int err = pci_bus_add(a->bus, &a->func, FIRST_SLOT);
+
+	if (err) {
+		snprintf(why, len, "no slot left on the guest's bus for %s",
+			 bdf);
+		return err;
+	}
+	err = assign_intx_start(&a->intx, a->vm, &a->host,
+				pci_intx_gsi(a->func.devfn, 0), on_gone, a);
+	if (err) {
+		snprintf(why, len, "cannot connect the interrupt of %s: %s",
+			 bdf, strerror(-err));
+		goto err_intx;
+	}
+	err = attach(a);
+	if (!err)
+		return 0;
+	snprintf(why, len, "cannot attach %s: %s", bdf,
+		 err == -EEXIST ? "it was named twice" : strerror(-err));
+
+err_intx:
+	assign_intx_stop(&a->intx);
+	pci_bus_remove(a->bus, &a->func);
 	return err;
 }
 
@@ -238,69 +343,31 @@ int assign_create(const struct assign_cfg *cfg, struct assign **out, char *why,
 
 	if (err)
 		return err;
-	a = calloc(1, sizeof(*a));
-	if (!a)
+	a = new_assign(cfg);
+	if (!a) {
+		snprintf(why, len, "no memory for %s", cfg->bdf);
 		return -ENOMEM;
-	a->vm = cfg->vm;
-	a->bus = cfg->bus;
-	a->domain = cfg->domain;
-	a->changed = cfg->changed;
-	a->opaque = cfg->opaque;
-	a->func.ops = &func_ops;
-	pthread_mutex_init(&a->lock, NULL);
+	}
 	err = open_host(a, cfg->bdf, why, len);
-	if (err)
-		goto err_host;
-	err = pci_bus_add(a->bus, &a->func, FIRST_SLOT);
+	if (!err)
+		err = connect(a, why, len);
 	if (err) {
-		snprintf(why, len, "no slot left on the guest's bus for %s",
-			 cfg->bdf);
-		goto err_host;
-	}
-	err = attach(a);
-	if (err) {
-		snprintf(why, len, "cannot attach %s: %s", cfg->bdf,
-			 err == -EEXIST ? "it was named twice" :
-					  strerror(-err));
-		goto err_bus;
-	}
-	err = assign_intx_start(&a->intx, a->vm, &a->host,
-				pci_intx_gsi(a->func.devfn, 0), on_gone, a);
-	if (err) {
-		snprintf(why, len, "cannot connect the interrupt of %s: %s",
-			 cfg->bdf, strerror(-err));
-		goto err_intx;
+		close_host(a);
+		return err;
 	}
 	*out = a;
 	return 0;
-
-err_intx:
-	assign_intx_stop(&a->intx);
-	vd_device_detach(a->domain, assign_guest_id(a));
-err_bus:
-	pci_bus_remove(a->bus, &a->func);
-err_host:
-	assign_bars_close(&a->bars);
-	assign_host_close(&a->host);
-	pthread_mutex_destroy(&a->lock);
-	free(a);
-	return err;
 }
 
-int assign_destroy(struct assign *a)
+int assign_stop(struct assign *a)
 {
-	int err = 0;
-
 	assign_intx_stop(&a->intx);
 	assign_charge(a, false);
-	if (!a->dead)
-		err = vd_device_detach(a->domain, assign_guest_id(a));
-	if (err)
-		return err; /* the domain still points here */
+	return a->attached ? detach(a) : 0;
+}
+
+void assign_free(struct assign *a)
+{
 	pci_bus_remove(a->bus, &a->func);
-	assign_bars_close(&a->bars);
-	assign_host_close(&a->host);
-	pthread_mutex_destroy(&a->lock);
-	free(a);
-	return 0;
+	close_host(a);
 }

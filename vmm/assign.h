@@ -48,10 +48,11 @@ struct assign {
 	void (*changed)(void *opaque);
 	void *opaque;
 
-	pthread_mutex_t lock; /* guards the next three */
+	pthread_mutex_t lock; /* guards the next four */
 	bool charge;	      /* the HAL is in charge */
-	bool dead;	      /* pulled */
+	bool dead;	      /* pulled, or taken from uio by somebody else */
 	bool shown;
+	bool attached; /* the domain knows it: it may call us */
 };
 
 /*
@@ -62,11 +63,13 @@ int assign_create(const struct assign_cfg *cfg, struct assign **out, char *why,
 		  size_t len);
 
 /*
- * The VM is over; no vCPU runs. Hides it and closes everything; the domain's
- * detach is done here, the giving back by the keeper. 0, or -EIO: it could not
- * be quiesced and is left to the keeper with its pins.
+ * The VM is over; no vCPU runs. Hides it, ends its interrupts, detaches it. 0,
+ * or -EIO: it could not be quiesced, so the domain still knows it and may call
+ * it, and it is left to the keeper with its pins. Free it when the domain is
+ * gone; the giving back is done by the keeper.
  */
-int assign_destroy(struct assign *a);
+int assign_stop(struct assign *a);
+void assign_free(struct assign *a);
 
 /* The name in the domain: its devfn on the guest's bus 0. */
 uint32_t assign_guest_id(const struct assign *a);
@@ -74,11 +77,17 @@ uint32_t assign_guest_id(const struct assign *a);
 /* The HAL came into charge, or left it. */
 void assign_charge(struct assign *a, bool charge);
 
-/* As vd_device_permit() and vd_device_deny(), and what the guest sees. */
+/*
+ * As vd_device_permit() and vd_device_deny(), and what the guest sees; but they
+ * wait for a reset that is under way, and a function that is lost is -ENODEV.
+ */
 int assign_permit(struct assign *a);
 int assign_deny(struct assign *a);
 
-/* Has it been pulled? Then this takes it off the bus; true once. */
-bool assign_check(struct assign *a);
+/*
+ * Is it gone for this machine? When this says so it is off the guest's bus and
+ * its BARs are nobody's, whichever thread has seen it first. Any thread.
+ */
+bool assign_is_lost(struct assign *a);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign_bars.h"
+#include "guarded.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,50 +23,40 @@ static bool is_aligned(struct assign_bar *bar, uint64_t off, unsigned int width)
 	return false;
 }
 
+/* The guest reads ones of what is gone; the owner learns of it. */
 static uint64_t mem_read(void *ctx, uint64_t off, unsigned int width)
 {
 	struct assign_bar *bar = ctx;
-	const volatile uint8_t *p = bar->regs + off;
+	uint64_t value;
 
 	if (!is_aligned(bar, off, width))
 		return ~0ull;
-	switch (width) {
-	case 1:
-		return *p;
-	case 2:
-		return *(const volatile uint16_t *)p;
-	case 4:
-		return *(const volatile uint32_t *)p;
-	default:
-		return *(const volatile uint64_t *)p;
-	}
+	if (guarded_load(bar->regs + off, width, &value))
+		return value;
+	bar->all->gone(bar->all->opaque);
+	return ~0ull;
 }
 
 static void mem_write(void *ctx, uint64_t off, unsigned int width,
 		      uint64_t value)
 {
 	struct assign_bar *bar = ctx;
-	volatile uint8_t *p = bar->regs + off;
 
-	if (!is_aligned(bar, off, width))
-		return;
-	switch (width) {
-	case 1:
-		*p = (uint8_t)value;
-		break;
-	case 2:
-		*(volatile uint16_t *)p = (uint16_t)value;
-		break;
-	case 4:
-		*(volatile uint32_t *)p = (uint32_t)value;
-		break;
-	default:
-		*(volatile uint64_t *)p = value;
-		break;
-	}
+	if (is_aligned(bar, off, width) &&
+	    !guarded_store(bar->regs + off, width, value))
+		bar->all->gone(bar->all->opaque);
 }
 
 static const struct region_ops mem_ops = { mem_read, mem_write };
+
+/* A port is read by the kernel, which says so when it is gone. */
+static void io_failed(struct assign_bar *bar)
+{
+	if (errno == ENODEV)
+		bar->all->gone(bar->all->opaque);
+	else
+		bar->bad++;
+}
 
 /* The kernel does the port access; it takes 1, 2 and 4 bytes. */
 static uint64_t io_read(void *ctx, uint64_t off, unsigned int width)
@@ -73,10 +64,12 @@ static uint64_t io_read(void *ctx, uint64_t off, unsigned int width)
 	struct assign_bar *bar = ctx;
 	uint64_t value = 0;
 
-	if (!is_aligned(bar, off, width) ||
-	    pread(bar->fd, &value, width, (off_t)off) != (ssize_t)width)
+	if (!is_aligned(bar, off, width))
 		return ~0ull;
-	return value;
+	if (pread(bar->fd, &value, width, (off_t)off) == (ssize_t)width)
+		return value;
+	io_failed(bar);
+	return ~0ull;
 }
 
 static void io_write(void *ctx, uint64_t off, unsigned int width,
@@ -84,10 +77,9 @@ static void io_write(void *ctx, uint64_t off, unsigned int width,
 {
 	struct assign_bar *bar = ctx;
 
-	if (!is_aligned(bar, off, width))
-		return;
-	if (pwrite(bar->fd, &value, width, (off_t)off) != (ssize_t)width)
-		bar->bad++;
+	if (is_aligned(bar, off, width) &&
+	    pwrite(bar->fd, &value, width, (off_t)off) != (ssize_t)width)
+		io_failed(bar);
 }
 
 static const struct region_ops io_ops = { io_read, io_write };
@@ -134,6 +126,7 @@ static int open_bar(struct assign_bars *b, const char *bdf, int n,
 	bar->len = end - start + 1;
 	bar->prefetch = flags & RES_PREFETCH;
 	bar->region.ctx = host;
+	host->all = b;
 	err = open_resource(host, bdf, n);
 	if (err)
 		return err;
@@ -148,15 +141,23 @@ static int open_bar(struct assign_bars *b, const char *bdf, int n,
 	return open_mem(host, bar, start);
 }
 
-int assign_bars_open(struct assign_bars *b, struct vm *vm, const char *bdf)
+void assign_bars_init(struct assign_bars *b)
 {
-	char path[80];
-	FILE *f;
-	int err = 0;
-
 	memset(b, 0, sizeof(*b));
 	for (int n = 0; n < 6; n++)
 		b->host[n].fd = -1;
+}
+
+int assign_bars_open(struct assign_bars *b, struct vm *vm, const char *bdf,
+		     void (*gone)(void *opaque), void *opaque)
+{
+	char path[80];
+	FILE *f;
+	int err = guarded_init();
+
+	assign_bars_init(b);
+	b->gone = gone;
+	b->opaque = opaque;
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource", bdf);
 	f = fopen(path, "re");
 	if (!f)
@@ -184,4 +185,22 @@ void assign_bars_close(struct assign_bars *b)
 		if (b->host[n].fd >= 0)
 			close(b->host[n].fd);
 	}
+}
+
+/*
+ * The kernel takes the files of the BARs away before all else of a function. A
+ * read of a memory BAR's file reaches no device: there is nothing to read it
+ * with, and the kernel says so, or that the file's owner is gone.
+ */
+bool assign_bars_gone(const struct assign_bars *b)
+{
+	uint8_t byte;
+
+	for (int n = 0; n < 6; n++) {
+		if (!b->host[n].map)
+			continue;
+		if (pread(b->host[n].fd, &byte, 1, 0) < 0 && errno == ENODEV)
+			return true;
+	}
+	return false;
 }

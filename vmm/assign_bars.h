@@ -12,7 +12,10 @@
 
 #include "pci.h"
 
+struct assign_bars;
+
 struct assign_bar {
+	struct assign_bars *all;
 	int fd;	   /* sysfs resource file, or -1 */
 	void *map; /* memory: whole pages from the BAR's first */
 	size_t map_len;
@@ -23,10 +26,21 @@ struct assign_bar {
 struct assign_bars {
 	struct pci_bars bars;	   /* the guest's side */
 	struct assign_bar host[6]; /* the host's */
+	void (*gone)(void *opaque);
+	void *opaque;
 };
 
-/* 0 or -errno; closing is fine after a failure. */
-int assign_bars_open(struct assign_bars *b, struct vm *vm, const char *bdf);
+/*
+ * 0 or -errno; closing is fine after a failure, and after init alone. @gone is called in a vCPU's
+ * thread, without locks, each time that a trapped access finds nothing there;
+ * the guest reads ones.
+ */
+void assign_bars_init(struct assign_bars *b);
+int assign_bars_open(struct assign_bars *b, struct vm *vm, const char *bdf,
+		     void (*gone)(void *opaque), void *opaque);
 void assign_bars_close(struct assign_bars *b);
+
+/* Has the kernel taken the memory BARs away? Touches no device. */
+bool assign_bars_gone(const struct assign_bars *b);
 
 #endif

@@ -279,12 +279,14 @@ int dma_destroy(struct dma *d)
 
 	haldev_destroy(&d->hal);
 	d->hal.hal = NULL;
-	while (d->nassigned)
-		if (assign_destroy(d->assigned[--d->nassigned]))
+	for (unsigned int i = 0; i < d->nassigned; i++)
+		if (assign_stop(d->assigned[i]))
 			err = -EIO;
 	pincache_destroy(&d->pins);
-	vd_domain_destroy(d->domain);
+	vd_domain_destroy(d->domain); /* tries once more what is not quiet */
 	d->domain = NULL;
+	while (d->nassigned)
+		assign_free(d->assigned[--d->nassigned]);
 	pincache_free(&d->pins);
 	pinall_destroy(&d->pinall);
 	vd_host_destroy(d->host);
@@ -314,11 +316,11 @@ struct assign *dma_find(struct dma *d, const char *name)
 	return NULL;
 }
 
-bool dma_check(struct dma *d)
+unsigned int dma_lost(struct dma *d)
 {
-	bool lost = false;
+	unsigned int lost = 0;
 
 	for (unsigned int i = 0; i < d->nassigned; i++)
-		lost |= assign_check(d->assigned[i]);
+		lost += assign_is_lost(d->assigned[i]);
 	return lost;
 }

@@ -74,8 +74,11 @@ int dma_destroy(struct dma *d);
 /* @name: "0000:03:00.0", "03:00.0" or the guest's id; NULL if none matches. */
 struct assign *dma_find(struct dma *d, const char *name);
 
-/* A vCPU could not reach guest memory: was a function pulled? Then retry. */
-bool dma_check(struct dma *d);
+/*
+ * How many functions are gone. Looks, and takes away from the guest what is;
+ * the number never falls. Any thread.
+ */
+unsigned int dma_lost(struct dma *d);
 
 /*
  * The host that pins for a machine. A seam for tests: the negative control of

@@ -218,7 +218,8 @@ static void *run_vcpu(void *arg)
 		} else if (errno == EINTR || errno == EAGAIN) {
 			count(v, VCPU_EXIT_KICK);
 			go = park(v);
-		} else if (errno == EFAULT && v->all->ops->fault(v->all->ctx)) {
+		} else if (errno == EFAULT &&
+			   v->all->ops->fault(v->all->ctx, &v->met)) {
 			count(v, VCPU_EXIT_OTHER);
 		} else {
 			die_of(v, (uint64_t)errno, "KVM refuses to run");

@@ -45,6 +45,7 @@ struct vcpu {
 	struct kvm_run *run;
 	size_t run_len;
 	struct vcpu_birth *birth; /* state as KVM made it */
+	unsigned int met;	  /* see vcpu_ops.fault */
 	_Atomic uint64_t exits[VCPU_EXITS];
 };
 
@@ -57,8 +58,9 @@ struct vcpu_ops {
 	/*
 	 * KVM could not reach memory that a slot names. Has that been dealt
 	 * with, so that the access may be tried again? On the vCPU's thread.
+	 * What @met points to is the vCPU's own, 0 at first, for @fault's use.
 	 */
-	bool (*fault)(void *ctx);
+	bool (*fault)(void *ctx, unsigned int *met);
 };
 
 enum vcpu_want { VCPU_RUN, VCPU_PARK, VCPU_END };
