@@ -11,6 +11,11 @@ export lab_dir lab_top lab_build lab_cache
 # The kernels that the lab knows, by name.
 lab_kernels=(6.1 6.1-cloud 6.12 6.12-cloud)
 
+# The release whose emulator the lab uses, and where that is.
+lab_emulator_release=trixie
+lab_emulator=$lab_cache/emulator/$lab_emulator_release
+export lab_emulator_release lab_emulator
+
 die() {
 	echo "${0##*/}: $*" >&2
 	exit 1
