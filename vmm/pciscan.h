@@ -90,7 +90,8 @@ bool pciscan_is_bridge(const struct pci_host_dev *d);
  *  -ENODEV      there is no such device
  *  -EBUSY       in use: by another virtual machine, by a mounted file system
  *               or swap, or a function of the same card is in use
- *  -EOPNOTSUPP  it is a bridge, it has no INTx, or an IOMMU translates its DMA
+ *  -EOPNOTSUPP  it is a bridge, it has no INTx, an IOMMU translates its DMA,
+ *               or it may use addresses that did not come from a map (X8)
  *  -ENOPKG      the module uio_pci_generic is not loaded
  */
 int pciscan_check(const struct sysfs *s, const char *bdf, char *why,

@@ -4,8 +4,10 @@
  * no says why. What is no obstacle but may surprise is a warning.
  */
 #include "modules.h"
+#include "pcideny.h"
 #include "pciscan.h"
 #include "pciuse.h"
+#include "virtio_offer.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +32,41 @@ static int check_bridge(struct check *c)
 		return 0;
 	snprintf(c->why, c->len,
 		 "%s is a bridge; only endpoints can be assigned", c->d->bdf);
+	return -EOPNOTSUPP;
+}
+
+/* X8, by kind. */
+static int check_kind(struct check *c)
+{
+	const char *clause = pcideny_find(c->d);
+
+	if (!clause)
+		return 0;
+	snprintf(c->why, c->len, "%s cannot be assigned: %s", c->d->bdf,
+		 clause);
+	return -EOPNOTSUPP;
+}
+
+/* X8, by what the function itself says. */
+static int check_virtio(struct check *c)
+{
+	int offers = virtio_offer_check(c->s, c->d);
+
+	if (offers > 0)
+		return 0;
+	if (offers == 0)
+		snprintf(c->why, c->len,
+			 "%s is a virtio device without "
+			 "VIRTIO_F_ACCESS_PLATFORM, so its driver would give "
+			 "it guest addresses; set iommu_platform=on on it "
+			 "where this host's devices are made",
+			 c->d->bdf);
+	else
+		snprintf(c->why, c->len,
+			 "cannot find out whether the virtio device %s has "
+			 "VIRTIO_F_ACCESS_PLATFORM (iommu_platform=on): %s",
+			 c->d->bdf,
+			 offers == -EACCES ? "run as root" : strerror(-offers));
 	return -EOPNOTSUPP;
 }
 
@@ -188,8 +225,9 @@ int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
 			 char *why, size_t len)
 {
 	static int (*const checks[])(struct check * c) = {
-		check_bridge, check_claim, check_disks, check_siblings,
-		check_iommu,  check_intx,  check_reset,
+		check_bridge, check_kind,     check_claim,
+		check_disks,  check_siblings, check_iommu,
+		check_intx,   check_reset,    check_virtio,
 	};
 	struct check c = { .s = s, .d = d, .why = why, .len = len };
 	int err;
