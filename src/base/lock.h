@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A lock that the compiler can reason about: clang checks at compile time that
- * a function marked MUST_HOLD(x) is called with x taken. gcc ignores it.
+ * A lock that is handed over: who drops it while others wait gives it to the
+ * one that has waited longest, so nobody's turn comes twice before another's
+ * comes once. How long a thread waits is then bounded by how many are before it
+ * and by how long each holds it, whatever they do in between.
  */
 #ifndef BASE_LOCK_H
 #define BASE_LOCK_H
 
-#include <pthread.h>
+#include "capability.h"
+#include "spin.h"
+#include <semaphore.h>
+#include <stdint.h>
 
-#ifdef __clang__
-#define LOCK_ATTR(x) __attribute__((x))
-#else
-#define LOCK_ATTR(x)
-#endif
-#define MUST_HOLD(l)	 LOCK_ATTR(requires_capability(l))
-#define MUST_NOT_HOLD(l) LOCK_ATTR(locks_excluded(l))
-#define TAKES(l)	 LOCK_ATTR(acquire_capability(l))
-#define DROPS(l)	 LOCK_ATTR(release_capability(l))
-#define LOCK_UNCHECKED	 LOCK_ATTR(no_thread_safety_analysis)
+/* A thread that waits, on its own stack. */
+struct lock_waiter {
+	struct lock_waiter *next;
+	uint32_t turn; /* 1: its turn has come, whether it sleeps or not */
+	sem_t wake;
+};
 
 struct LOCK_ATTR(capability("mutex")) lock {
-	pthread_mutex_t mutex;
+	uint32_t state;	   /* free, held, or held and waited for */
+	struct spin guard; /* of what follows, and of leaving "waited for" */
+	struct lock_waiter *first, *last;
 };
 
 void lock_init(struct lock *l);
-void lock_end(struct lock *l);
+void lock_end(struct lock *l); /* is free */
 void lock_take(struct lock *l) TAKES(*l);
 void lock_drop(struct lock *l) DROPS(*l);
 
-/* Something under a lock that others wait for. */
+/* Something under a lock that others wait for. The lock guards it. */
 struct lock_event {
-	pthread_cond_t cond;
+	struct lock_waiter *first;
 };
 
 void lock_event_init(struct lock_event *e);
@@ -38,6 +41,8 @@ void lock_event_end(struct lock_event *e);
 
 /* Drops the lock while it waits; may return for no reason. */
 void lock_wait(struct lock *l, struct lock_event *e) MUST_HOLD(*l);
+
+/* The event's lock is held. */
 void lock_wake_all(struct lock_event *e);
 
 #endif

@@ -7,7 +7,7 @@
 #ifndef BASE_SPIN_H
 #define BASE_SPIN_H
 
-#include "lock.h"
+#include "capability.h"
 #include <stdint.h>
 
 struct LOCK_ATTR(capability("mutex")) spin {
