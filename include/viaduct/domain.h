@@ -37,7 +37,7 @@ struct vd_domain;
  * @granule_shift: log2 of the granule in bytes: 12 or 21. Pins are counted in
  *                 granules, because pinning a part of a huge page pins all.
  * @budget:        bytes that may be pinned at once; rounded down to granules;
- *                 0 means no limit
+ *                 0 means no limit; less than a granule is refused
  * @max_devices:   0 means 64
  * @max_mappings:  mappings that one device may have at once; 0 means 1 << 20.
  *                 All together: VD_DOMAIN_SPARE_MAPPINGS.
@@ -165,7 +165,8 @@ int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
 		      struct vd_discard *how);
 
 /**
- * vd_domain_set_budget() - change the limit; 0 means none
+ * vd_domain_set_budget() - change the limit; 0 means none, and less than a
+ * granule that nothing more is pinned
  *
  * A budget below what is pinned now revokes nothing: it unpins what is only
  * cached and held by nobody, and refuses what is new.

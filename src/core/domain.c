@@ -30,6 +30,8 @@ static int check_cfg(const struct vd_domain_cfg *cfg)
 	if (!cfg || cfg->size != sizeof(*cfg) ||
 	    !is_granule(cfg->granule_shift) || cfg->max_devices > MOST_DEVICES)
 		return -EINVAL;
+	if (cfg->budget && !(cfg->budget >> cfg->granule_shift))
+		return -EINVAL; /* nothing could ever be pinned */
 	devices = cfg->max_devices ? cfg->max_devices : DEFAULT_DEVICES;
 	mappings = cfg->max_mappings ? cfg->max_mappings : DEFAULT_MAPPINGS;
 	/* Pin counts have 32 bits. */
