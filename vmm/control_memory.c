@@ -42,6 +42,11 @@ int control_run_balloon(void *ctx, const json_t *args, json_t **result,
 		return control_fail(e, CONTROL_BAD_ARGUMENTS,
 				    "\"bytes\" must not be negative");
 	target = (uint64_t)bytes;
+	if (sets && target && target < VD_PAGE_SIZE)
+		return control_fail(e, CONTROL_BAD_ARGUMENTS,
+				    "%" PRIu64 " bytes are less than a page; "
+				    "0 takes all again",
+				    target);
 	if (v->ops->balloon(v->opaque, sets ? &target : NULL, &s))
 		return control_fail(e, CONTROL_BAD_ARGUMENTS,
 				    "the guest cannot give so much; at most "
@@ -75,7 +80,10 @@ static json_t *budget_json(const struct vd_domain_stats *s)
 	return j;
 }
 
-/* Null means no limit; 0 would read as "nothing" and is refused. */
+/*
+ * Null means no limit; 0 would read as "nothing", and what is below a granule
+ * is nothing: both are refused.
+ */
 static int set_budget(struct control_vm *v, const json_t *bytes,
 		      struct control_error *e)
 {
@@ -85,6 +93,12 @@ static int set_budget(struct control_vm *v, const json_t *bytes,
 		return control_fail(e, CONTROL_BAD_ARGUMENTS,
 				    "\"bytes\" is a number above 0, or null "
 				    "for no limit");
+	if (n > 0 && (uint64_t)n < v->granule)
+		return control_fail(e, CONTROL_BAD_ARGUMENTS,
+				    "%" JSON_INTEGER_FORMAT
+				    " bytes are less than one granule of "
+				    "%" PRIu64 ", so nothing could be pinned",
+				    n, v->granule);
 	vd_domain_set_budget(v->domain, (uint64_t)n);
 	return 0;
 }

@@ -97,17 +97,12 @@ static json_t *why_json(struct vd_domain *d, uint64_t page,
 static bool read_address(const json_t *a, uint64_t *out)
 {
 	const char *text = json_string_value(a);
-	char *end;
 
 	if (json_is_integer(a) && json_integer_value(a) >= 0) {
 		*out = (uint64_t)json_integer_value(a);
 		return true;
 	}
-	if (!text || text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	*out = strtoull(text, &end, 0);
-	return !errno && !*end;
+	return text && control_number(text, out);
 }
 
 int control_run_why_pinned(void *ctx, const json_t *args, json_t **result,

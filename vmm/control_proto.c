@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "control_proto.h"
+#include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,24 @@ int control_args(const json_t *args, struct control_error *e, const char *fmt,
 		control_fail(e, CONTROL_BAD_ARGUMENTS, "bad arguments: %s",
 			     why.text);
 	return err;
+}
+
+bool control_number(const char *text, uint64_t *out)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	const char *first = hex ? text + 2 : text;
+	unsigned long long v;
+	char *end;
+
+	/* strtoull() takes blanks, signs and a second "0x" as well. */
+	if (!isxdigit((unsigned char)*first) || strpbrk(first, "xX"))
+		return false;
+	errno = 0;
+	v = strtoull(first, &end, hex ? 16 : 10);
+	if (errno || end == first || *end)
+		return false;
+	*out = v;
+	return true;
 }
 
 /* One line of JSON; takes the reference. */

@@ -12,7 +12,9 @@
 #define VMM_CONTROL_PROTO_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CONTROL_PROTOCOL      1
 #define CONTROL_LINE_MAX      65536 /* bytes of a request, newline included */
@@ -59,6 +61,13 @@ struct control_table {
 	size_t n;
 	void *ctx;
 };
+
+/*
+ * A number as a client writes it in a string: decimal, or hexadecimal behind
+ * "0x". A leading 0 does not make it octal. False: it is none, or too long for
+ * 64 bits; then *out is not written.
+ */
+bool control_number(const char *text, uint64_t *out);
 
 /*
  * What is sent to a new client, and the answer to one line of @len bytes

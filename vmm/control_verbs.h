@@ -51,6 +51,7 @@ struct control_vm_ops {
  * struct control_vm - what the commands know; all borrowed
  * @hal:     NULL: the machine has no HAL device
  * @ram_len: guest RAM in bytes
+ * @granule: in bytes: what is pinned at least
  * @area:    where guest memory (RAM, then the pool) lies in this process
  */
 struct control_vm {
@@ -61,6 +62,7 @@ struct control_vm {
 	void *opaque;
 	unsigned int nvcpus;
 	uint64_t ram_len;
+	uint64_t granule;
 	struct usage_area area[CONTROL_AREAS];
 	size_t narea;
 	/* Ours; only the server's thread changes them. */

@@ -422,18 +422,11 @@ static int run_faults(void *ctx, const json_t *args, json_t **result,
 static int parse_device(json_t *j, uint32_t *out, struct control_error *e)
 {
 	const char *text = json_string_value(j);
-	unsigned long long v = VD_EVERY_DEVICE;
-	char *end;
+	uint64_t v = VD_EVERY_DEVICE;
 
-	if (json_is_integer(j) && is_id(json_integer_value(j))) {
-		v = (unsigned long long)json_integer_value(j);
-	} else if (text && *text >= '0' && *text <= '9') {
-		errno = 0;
-		v = strtoull(text, &end, 0);
-		if (errno || *end)
-			v = VD_EVERY_DEVICE;
-	}
-	if (v >= VD_EVERY_DEVICE)
+	if (json_is_integer(j) && is_id(json_integer_value(j)))
+		v = (uint64_t)json_integer_value(j);
+	if ((text && !control_number(text, &v)) || v >= VD_EVERY_DEVICE)
 		return control_fail(e, CONTROL_NO_DEVICE,
 				    "a device of an adapter is a number");
 	*out = (uint32_t)v;

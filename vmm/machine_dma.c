@@ -165,6 +165,7 @@ static void describe(struct machine *m)
 		.opaque = m,
 		.nvcpus = m->cfg.ncpus,
 		.ram_len = m->vm.ram_len,
+		.granule = 1ull << m->cfg.granule_shift,
 		.area = {
 			{ .hva = m->vm.ram, .len = m->vm.ram_len },
 			{ .hva = m->dma.pool.hva, .len = m->dma.pool.len },

@@ -142,6 +142,46 @@ static void test_deep(void **state)
 	free(got);
 }
 
+static void test_numbers(void **state)
+{
+	static const struct {
+		const char *text;
+		bool fine;
+		uint64_t value;
+	} rows[] = {
+		{ "0", true, 0 },
+		{ "010", true, 10 }, /* not octal */
+		{ "0x10", true, 16 },
+		{ "0XfF", true, 255 },
+		{ "18446744073709551615", true, UINT64_MAX },
+		{ "0xffffffffffffffff", true, UINT64_MAX },
+		{ "18446744073709551616", false, 0 },
+		{ "0x10000000000000000", false, 0 },
+		{ "", false, 0 },
+		{ "0x", false, 0 },
+		{ "0x0x1", false, 0 },
+		{ "x1", false, 0 },
+		{ "1f", false, 0 },
+		{ "ff", false, 0 },
+		{ " 1", false, 0 },
+		{ "1 ", false, 0 },
+		{ "+1", false, 0 },
+		{ "-1", false, 0 },
+		{ "0x-1", false, 0 },
+		{ "1.5", false, 0 },
+		{ "1K", false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t v = 77;
+
+		if (control_number(rows[i].text, &v) != rows[i].fine ||
+		    v != (rows[i].fine ? rows[i].value : 77))
+			fail_msg("'%s'", rows[i].text);
+	}
+}
+
 static void test_greeting(void **state)
 {
 	char *got = control_greeting("1.2.3");
@@ -156,7 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),	  cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_malformed), cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_greeting),
+		cmocka_unit_test(test_numbers),	  cmocka_unit_test(test_greeting),
 	};
 
 	return cmocka_run_group_tests_name("control_proto", tests, NULL, NULL);

@@ -70,6 +70,7 @@ static int setup(void **state)
 		.ops = &ops,
 		.opaque = &f,
 		.nvcpus = 2,
+		.granule = 4096,
 		.ram_len = 1 << 30,
 	};
 	control_vm_cfg(&f.vm, "/x", &cfg);
@@ -389,6 +390,9 @@ static void test_budget(void **state)
 	is_number(j, "pinned_bytes", 8192);
 	json_decref(j);
 	ask_bad("budget", "{\"bytes\": 0}", "BadArguments");
+	ask_bad("budget", "{\"bytes\": 4095}", "BadArguments");
+	ask_bad("budget", "{\"bytes\": 8192.0}", "BadArguments");
+	ask_bad("budget", "{\"bytes\": 9223372036854775808}", "BadRequest");
 	ask_bad("budget", "{\"bytes\": -4096}", "BadArguments");
 	ask_bad("budget", "{\"bytes\": \"none\"}", "BadArguments");
 	j = ask_good("budget", "{}");
