@@ -11,12 +11,12 @@
 #include "ctl_window.h"
 #include "exit.h"
 #include "metrics.h"
+#include "options.h"
 #include "rundir.h"
 #include "size.h"
 #include "snapshot.h"
 #include "verb.h"
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -457,6 +457,7 @@ static int take_options(struct ctl *c, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	char text[128];
 	int val;
 
 	optind = 0; /* glibc: begin anew, forgetting an earlier argv */
@@ -479,8 +480,12 @@ static int take_options(struct ctl *c, int argc, char **argv)
 			return usage("option wants a value: %s",
 				     argv[optind - 1]);
 		else
-			return usage("no such option: %s", argv[optind - 1]);
+			return usage("no such option: %s",
+				     options_culprit(argv, options, text,
+						     sizeof(text)));
 	}
+	if (c->socket && !*c->socket)
+		return usage("impossible value: --socket ''");
 	return c->name && c->socket ?
 		       usage("--name and --socket exclude each other") :
 		       CLI_OK;
@@ -507,13 +512,9 @@ static bool is_size(const struct ctl_verb *v, const char *text)
 
 static bool is_address(const char *text)
 {
-	char *end;
+	uint64_t address;
 
-	if (!text || text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	strtoull(text, &end, 0);
-	return !errno && !*end;
+	return text && control_number(text, &address);
 }
 
 static int take_window(struct ctl *c, int argc, char **argv)
@@ -546,7 +547,11 @@ static int take_operand(struct ctl *c, int argc, char **argv)
 	if (v->device == MUST_ADDRESS && !is_address(c->device))
 		return usage("%s wants an ADDRESS", v->name);
 	if (v->device >= MAY_SIZE && c->device && !is_size(v, c->device))
-		return usage("%s is no size", c->device);
+		return usage("'%s' is no size for %s, which takes bytes%s, or "
+			     "a number with K, M, G or T%s",
+			     c->device, v->name,
+			     v->device == MAY_LIMIT ? " above 0" : "",
+			     v->device == MAY_LIMIT ? ", or none" : "");
 	return CLI_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ctl_window.h"
+#include "control_proto.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -57,14 +58,9 @@ static const struct row *find(const char *word)
 /* Numbers of JSON end at 2^63 - 1. */
 static bool take_number(const char *text, json_int_t *out)
 {
-	unsigned long long v;
-	char *end;
+	uint64_t v;
 
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	v = strtoull(text, &end, 0);
-	if (errno || *end || v > INT64_MAX)
+	if (!control_number(text, &v) || v > INT64_MAX)
 		return false;
 	*out = (json_int_t)v;
 	return true;

@@ -2,8 +2,8 @@
 #include "doctor.h"
 #include "doctor_print.h"
 #include "exit.h"
+#include "options.h"
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -121,6 +121,7 @@ static int parse(int argc, char **argv, bool *json, const char **bdf, FILE *out)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	char text[128];
 	int val;
 
 	optind = 0; /* glibc: begin anew, forgetting an earlier argv */
@@ -130,7 +131,9 @@ static int parse(int argc, char **argv, bool *json, const char **bdf, FILE *out)
 			return -1;
 		}
 		if (val != 'j')
-			return usage("no such option", argv[optind - 1]);
+			return usage("no such option",
+				     options_culprit(argv, options, text,
+						     sizeof(text)));
 		*json = true;
 	}
 	if (argc - optind > 1)

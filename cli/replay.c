@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "replay.h"
 #include "exit.h"
+#include "options.h"
 #include "verb.h"
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -68,6 +68,7 @@ int replay_main(int argc, char **argv, FILE *out, FILE *err)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	char text[128];
 	int val;
 
 	optind = 0; /* glibc: begin anew, forgetting an earlier argv */
@@ -77,7 +78,9 @@ int replay_main(int argc, char **argv, FILE *out, FILE *err)
 		return CLI_OK;
 	}
 	if (val >= 0)
-		return usage(err, "no such option: ", argv[optind - 1]);
+		return usage(
+			err, "no such option: ",
+			options_culprit(argv, options, text, sizeof(text)));
 	if (argc - optind < 1)
 		return usage(err, "what kind of recording?", "");
 	if (strcmp(argv[optind], "papr") != 0)

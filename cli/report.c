@@ -6,9 +6,9 @@
 #include "report.h"
 #include "chart.h"
 #include "exit.h"
+#include "options.h"
 #include "verb.h"
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -267,6 +267,7 @@ static int parse(struct options *o, int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	char text[128];
 	int val;
 
 	optind = 0;
@@ -279,7 +280,9 @@ static int parse(struct options *o, int argc, char **argv)
 			return usage("option wants a value: ",
 				     argv[optind - 1]);
 		else
-			return usage("no such option: ", argv[optind - 1]);
+			return usage("no such option: ",
+				     options_culprit(argv, options, text,
+						     sizeof(text)));
 	}
 	if (o->wants_help)
 		return CLI_OK;

@@ -10,13 +10,13 @@
 #include "control.h"
 #include "ctl_client.h"
 #include "exit.h"
+#include "options.h"
 #include "rundir.h"
 #include "sample.h"
 #include "snapshot.h"
 #include "top_print.h"
 #include "verb.h"
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -81,13 +81,20 @@ static int set_interval(struct top *t, const char *text)
 	char *end;
 
 	t->interval = strtod(text, &end);
-	if (end == text || *end || !(t->interval >= 0.1) || t->interval > 3600)
-		return usage("impossible value: --interval %s", text);
+	/* strtod() also takes blanks, signs, "inf" and "0x1p3". */
+	if (!*text || *end || text[strspn(text, "0123456789.")] ||
+	    !(t->interval >= 0.1) || t->interval > 3600)
+		return usage("impossible value: --interval '%s'; it must be "
+			     "seconds, 0.1 to 3600",
+			     text);
 	return CLI_OK;
 }
 
-static int take_option(struct top *t, int val, char **argv)
+static int take_option(struct top *t, int val, char **argv,
+		       const struct option *options)
 {
+	char text[128];
+
 	switch (val) {
 	case 'n':
 		t->name = optarg;
@@ -109,7 +116,9 @@ static int take_option(struct top *t, int val, char **argv)
 	case ':':
 		return usage("option wants a value: %s", argv[optind - 1]);
 	default:
-		return usage("no such option: %s", argv[optind - 1]);
+		return usage(
+			"no such option: %s",
+			options_culprit(argv, options, text, sizeof(text)));
 	}
 }
 
@@ -131,12 +140,14 @@ static int parse(struct top *t, int argc, char **argv)
 		val = getopt_long(argc, argv, ":h", options, NULL);
 		if (val < 0)
 			break;
-		status = take_option(t, val, argv);
+		status = take_option(t, val, argv, options);
 	}
 	if (status != CLI_OK || t->wants_help)
 		return status;
 	if (optind < argc)
 		return usage("unexpected argument: %s", argv[optind]);
+	if (t->socket && !*t->socket)
+		return usage("impossible value: --socket ''");
 	if (t->name && t->socket)
 		return usage("--name and --socket exclude each other");
 	return CLI_OK;

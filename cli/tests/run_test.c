@@ -478,11 +478,19 @@ static void test_messages(void **state)
 		  CLI_USAGE,
 		  "unexpected argument: b" },
 		{ { "run", "--no-reboot=1" }, CLI_USAGE, "--no-reboot=1" },
-		{ { "run", "--memory", "1X" }, CLI_USAGE, "--memory 1X" },
-		{ { "run", "--cpus", "0" }, CLI_USAGE, "--cpus 0" },
-		{ { "run", "--granule", "8K" }, CLI_USAGE, "--granule 8K" },
-		{ { "run", "--pin", "glue" }, CLI_USAGE, "--pin glue" },
-		{ { "run", "--console", "gui" }, CLI_USAGE, "--console gui" },
+		{ { "run", "--memory", "1X" }, CLI_USAGE, "--memory '1X'" },
+		{ { "run", "-kernel", "a" },
+		  CLI_USAGE,
+		  "no such option: -kernel (did you mean --kernel?)" },
+		{ { "run", "--kernel", "a", "-m" },
+		  CLI_USAGE,
+		  "no such option: -m;" },
+		{ { "run", "--kernel", "a", "-memory=1G" },
+		  CLI_USAGE,
+		  "no such option: -memory=1G (did you mean --memory?)" },
+		{ { "run", "--name=web", "-enable-kvm" },
+		  CLI_USAGE,
+		  "no such option: -enable-kvm" },
 		{ { "run", "--kernel", "/nowhere" },
 		  CLI_FAILED,
 		  "kernel cannot be opened: /nowhere" },
@@ -500,6 +508,92 @@ static void test_messages(void **state)
 					 text + strlen(text));
 		drop(&c);
 	}
+}
+
+/*
+ * Values that are nothing, tiny, huge, no number, or followed by something: for
+ * each option, those that it takes and those that it does not. The kernel is
+ * not there, so that what is taken ends with that sentence.
+ */
+static void test_values(void **state)
+{
+	static const struct {
+		const char *option, *good[6], *bad[18];
+	} rows[] = {
+		{ "--kernel", { "/nowhere" }, { "" } },
+		{ "--initrd", { "/nowhere" }, { "" } },
+		{ "--cmdline", { "", "a" }, { NULL } },
+		{ "--append", { "", "a" }, { NULL } },
+		{ "--memory",
+		  { "64M", "1g", "67108864" },
+		  { "", "0", "0K", "-1", "+1G", " 1G", "1G ", "1GB", "1.5G",
+		    "0x40000000", "1e9", "none", "16777216T", "8388608T",
+		    "99999999999999999999" } },
+		{ "--cpus",
+		  { "1", "01", "4096" },
+		  { "", "0", "-1", "+1", " 1", "1 ", "1K", "1.0", "0x1", "4097",
+		    "4294967297", "99999999999999999999", "all" } },
+		{ "--granule",
+		  { "4K", "4096", "2M" },
+		  { "", "0", "8K", "4k " } },
+		{ "--budget",
+		  { "none", "4K", "5000", "1G" },
+		  { "", "0", "0G", "1000", "4095", "-1", "None", "unlimited",
+		    "16777216T", "1M1" } },
+		{ "--host-budget",
+		  { "4K", "1G" },
+		  { "", "0", "1000", "none", "-4K", "9223372036854775808" } },
+		{ "--pin",
+		  { "io_uring", "all", "mlock" },
+		  { "", "glue", "ALL" } },
+		{ "--pool",
+		  { "1", "8M" },
+		  { "", "0", "none", "-1", "8388608T" } },
+		{ "--name",
+		  { "a", "a.b_c-d" },
+		  { "", ".", ".a", "a/b", "a b", "../a", "\xc3\xa4", "-\n" } },
+		{ "--control", { "/tmp/a" }, { "" } },
+		{ "--console", { "stdio", "none" }, { "", "gui", "0" } },
+		{ "--assign", { NULL }, { "" } },
+	};
+	char text[4096], want[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (int j = 0; j < 6 && rows[i].good[j]; j++) {
+			START(&c, "run", "--kernel", "/nowhere", rows[i].option,
+			      rows[i].good[j]);
+			assert_int_equal(finish(&c), CLI_FAILED);
+			take_errors(&c, text, sizeof(text));
+			if (!strstr(text, "kernel cannot be opened"))
+				fail_msg("%s %s: %s", rows[i].option,
+					 rows[i].good[j], text);
+			drop(&c);
+		}
+		for (int j = 0; j < 18 && rows[i].bad[j]; j++) {
+			START(&c, "run", "--kernel", "/nowhere", rows[i].option,
+			      rows[i].bad[j]);
+			assert_int_equal(finish(&c), CLI_USAGE);
+			take_errors(&c, text, sizeof(text));
+			snprintf(want, sizeof(want), "%s ", rows[i].option);
+			if (!strstr(text, want) ||
+			    !strstr(text, rows[i].bad[j]))
+				fail_msg("%s '%s': %s", rows[i].option,
+					 rows[i].bad[j], text);
+			drop(&c);
+		}
+	}
+	/* The last counts; a granule decides what is less than one. */
+	START(&c, "run", "--kernel", "/nowhere", "--budget", "4K", "--granule",
+	      "2M");
+	assert_int_equal(finish(&c), CLI_USAGE);
+	take_errors(&c, text, sizeof(text));
+	assert_non_null(strstr(text, "less than one granule of 2097152"));
+	drop(&c);
+	START(&c, "run", "--kernel", "/nowhere", "--budget", "4K", "--granule",
+	      "2M", "--granule=4K", "--budget=none");
+	assert_int_equal(finish(&c), CLI_FAILED);
+	drop(&c);
 }
 
 static void test_help(void **state)
@@ -562,6 +656,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_reboots),

@@ -125,8 +125,20 @@ static void says(const char *part)
 static void test_usage(void **state)
 {
 	static const char *const bad[] = {
-		"now",		 "--frob",	   "--interval",	  "--interval 0",
-		"--interval 1x", "--interval nan", "--name a --socket b", "--interval 1e9",
+		"now",
+		"--frob",
+		"--interval",
+		"--interval 0",
+		"--interval 1x",
+		"--interval nan",
+		"--name a --socket b",
+		"--interval 1e9",
+		"--interval inf",
+		"--interval 0x1p3",
+		"--interval +1",
+		"--interval 1e1",
+		"--interval 0.09",
+		"-once",
 	};
 
 	(void)state;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What all verbs do with their options, besides getopt_long(). */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What getopt_long() has just not taken ('?'), in words for a message: the word
+ * of @argv, and for "-kernel" that "--kernel" was meant. In @text.
+ */
+const char *options_culprit(char **argv, const struct option *options,
+			    char *text, size_t len);
+
+/*
+ * A whole number: decimal digits and nothing else, @least to @most. 0, -EINVAL
+ * (no number), -ERANGE. *out is written on success only.
+ */
+int options_number(const char *text, uint64_t least, uint64_t most,
+		   uint64_t *out);
+
+#endif
