@@ -161,8 +161,9 @@ struct vd_owner_ops {
  * @ops:      borrowed, or NULL: nothing needs to be held
  * @opaque:   passed to @ops
  *
- * Two owners have the same memory if they have the same domain or, without
- * one, the same @ops, @opaque and @memory (by content).
+ * An owner has the memory of another if they have the same domain and it reaches
+ * all that the other reaches (vd_owner_reach()), whenever either has looked at
+ * it; or, without a domain, the same @ops, @opaque and @memory (by content).
  */
 struct vd_owner_cfg {
 	size_t size;

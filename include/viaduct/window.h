@@ -116,8 +116,8 @@ int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg);
 enum vd_live {
 	VD_LIVE_REFUSE,	  /* -EBUSY if there are any */
 	VD_LIVE_REVOKE,	  /* they become invalid and their pins drop */
-	VD_LIVE_TRANSFER, /* they stay, bit for bit; -EXDEV unless both owners
-			   * have the same memory */
+	VD_LIVE_TRANSFER, /* they stay, bit for bit; -EXDEV unless the new owner
+			   * has the old one's memory (struct vd_owner_cfg) */
 };
 
 /**
@@ -191,7 +191,7 @@ struct vd_split {
  *  -EEXIST  @newid is taken, or the new owner has something at these bus
  *           addresses
  *  -ENOSPC  no free register
- *  -EXDEV   VD_LIVE_TRANSFER between different memories
+ *  -EXDEV   VD_LIVE_TRANSFER and the new owner has not that memory
  *  -EIO     not drained
  *  -ENOMEM
  */
@@ -219,7 +219,7 @@ struct vd_merge {
  *           where the adapter wants these; @live
  *  -EBUSY   one is a loan; part of one is lent; valid entries and VD_LIVE_REFUSE
  *  -EEXIST  the owner has something at these bus addresses
- *  -EXDEV   VD_LIVE_TRANSFER between different memories
+ *  -EXDEV   VD_LIVE_TRANSFER and the new owner has not that memory
  *  -EIO     not drained
  */
 int vd_window_merge(struct vd_adapter *a, const struct vd_merge *m);
@@ -255,7 +255,7 @@ struct vd_loan {
  *  -EEXIST  @newid is taken, or part of it is lent already
  *  -EBUSY   valid entries and VD_LIVE_REFUSE
  *  -ENOSPC  no free register
- *  -EXDEV   VD_LIVE_TRANSFER between different memories
+ *  -EXDEV   VD_LIVE_TRANSFER and the new owner has not that memory
  *  -EIO     not drained
  */
 int vd_window_lend(struct vd_adapter *a, const struct vd_loan *l);

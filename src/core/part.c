@@ -28,7 +28,7 @@ static int check_live(const struct part *p, enum vd_live live)
 	case VD_LIVE_REVOKE:
 		return 0;
 	case VD_LIVE_TRANSFER:
-		if (p->to && ram_is_same(&p->w->owner->ram, &p->to->ram))
+		if (p->to && ram_can_take(&p->to->ram, &p->w->owner->ram))
 			return 0;
 		return -EXDEV;
 	}

@@ -5,6 +5,7 @@
  */
 #include "ram.h"
 
+#include <assert.h>
 #include <checked.h>
 #include <errno.h>
 #include <string.h>
@@ -165,16 +166,22 @@ int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
 	return 0;
 }
 
-bool ram_is_same(const struct ram *a, const struct ram *b)
+/*
+ * An owner that has never been asked for what its domain got later does not
+ * have it yet. What it cannot get, because something else is there that it
+ * reaches, it cannot take.
+ */
+bool ram_can_take(struct ram *to, const struct ram *from)
 {
-	if (a->domain != b->domain)
+	if (to->domain != from->domain || to->ops != from->ops ||
+	    to->opaque != from->opaque)
 		return false;
-	if (a->domain && a->n == a->nown && b->n == b->nown)
-		return true;
-	if (a->ops != b->ops || a->opaque != b->opaque || a->n != b->n)
+	if (to->domain)
+		(void)catch_up(to);
+	else if (to->n != from->n)
 		return false;
-	for (uint64_t i = 0; i < a->n; i++) {
-		if (!is_same_span(&a->at[i], &b->at[i]))
+	for (uint64_t i = 0; i < from->n; i++) {
+		if (!has_span(to, &from->at[i]))
 			return false;
 	}
 	return true;
@@ -212,6 +219,7 @@ static struct vd_domain *run_of(const struct ram *r, uint64_t entry,
 	uint64_t gpa = align_down(entry, shift), len = (uint64_t)1 << shift;
 	const struct ram_span *s = ram_find(r, gpa, len);
 
+	assert(s);
 	*run = run_in(s, gpa, len);
 	return s->domain;
 }
@@ -280,6 +288,7 @@ static void fill_runs(const struct ram *r, const struct ram_pages *p,
 			continue;
 		if (!ram_span_has(s, gpa, len))
 			s = ram_find(r, gpa, len);
+		assert(s);
 		if (n && s->domain != x->d)
 			break;
 		x->d = s->domain;
@@ -358,6 +367,7 @@ static size_t fill_spans(const struct ram *r, const struct ram_pages *p,
 		if (!is_valid(e))
 			continue;
 		s = ram_find(r, gpa, len);
+		assert(s);
 		span[n++] = (struct vd_span){ { gpa },
 					      s->hva + (gpa - s->gpa),
 					      len };

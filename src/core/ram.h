@@ -37,8 +37,11 @@ int ram_init(struct ram *r, const struct vd_owner_cfg *cfg);
  * stays. As vd_owner_reach(). */
 int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base);
 
-/* Do entries of the one mean the same as entries of the other? */
-bool ram_is_same(const struct ram *a, const struct ram *b);
+/*
+ * Do all entries that @from may have mean the same for @to, which looks at what
+ * its domain has got since? So they can change hands as they are.
+ */
+bool ram_can_take(struct ram *to, const struct ram *from);
 
 /* Is all of @gpa .. @gpa + @len - 1 in the span? */
 static inline bool ram_span_has(const struct ram_span *s, uint64_t gpa,
@@ -47,7 +50,8 @@ static inline bool ram_span_has(const struct ram_span *s, uint64_t gpa,
 	return gpa - s->gpa < s->len && len <= s->len - (gpa - s->gpa);
 }
 
-/* The span that has all of it, or NULL. */
+/* The span that has all of it, or NULL. A valid entry's page has one: what is
+ * put is looked up first, and what changes hands can be taken. */
 static inline const struct ram_span *ram_find(const struct ram *r, uint64_t gpa,
 					      uint64_t len)
 {

@@ -159,6 +159,8 @@ int reader_look_up(struct vd_reader *r, uint64_t bus, unsigned int prot,
 			     entry & ENTRY_RIGHTS ? -EACCES : -ENOENT);
 	gpa = entry_gpa(entry, bus & run->mask);
 	s = ram_find(run->ram, gpa, 1);
+	if (UNLIKELY(!s)) /* never: a device that meets it gets nothing */
+		return fault(r, bus, prot, -ENOENT);
 	out->hva = s->hva + (gpa - s->gpa);
 	answer(run, entry, bus & run->mask, out);
 	return 0;
