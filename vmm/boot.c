@@ -35,6 +35,7 @@ struct loader {
 	uint64_t low_end; /* of RAM below 3 GiB */
 	uint64_t initrd, initrd_len;
 	uint64_t rsdp;
+	const char *at_fault; /* file that is worked on; NULL: none */
 	char *why;
 	size_t why_len;
 };
@@ -44,10 +45,14 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct loader *l,
 							const char *fmt, ...)
 {
 	va_list ap;
+	size_t len;
 
 	va_start(ap, fmt);
 	vsnprintf(l->why, l->why_len, fmt, ap);
 	va_end(ap);
+	len = strlen(l->why);
+	if (l->at_fault)
+		snprintf(l->why + len, l->why_len - len, ": %s", l->at_fault);
 	return err;
 }
 
@@ -109,8 +114,8 @@ static int load_kernel(struct loader *l)
 
 	if (!to || bz->load + bz->run_len > l->low_end)
 		return refuse(l, -E2BIG,
-			      "memory is too small: this kernel "
-			      "needs %llu MiB to start",
+			      "memory is too small: at least %llu MiB are "
+			      "needed to start this kernel",
 			      (unsigned long long)((bz->load + bz->run_len +
 						    0xfffff) >>
 						   20));
@@ -161,8 +166,8 @@ static int load_cmdline(struct loader *l)
 		room = l->bz.cmdline_max;
 	if (len > room)
 		return refuse(l, -E2BIG,
-			      "command line is too long: %zu "
-			      "bytes, this kernel takes %llu",
+			      "command line is too long: %zu bytes with what "
+			      "--append adds; this kernel takes %llu",
 			      len, (unsigned long long)room);
 	memcpy(vm_ram(l->vm, BOOT_CMDLINE, len + 1), l->img->cmdline, len + 1);
 	return 0;
@@ -261,6 +266,21 @@ static void fill_gdt(struct vm *vm)
 	memcpy(vm_ram(vm, BOOT_GDT, sizeof(gdt)), gdt, sizeof(gdt));
 }
 
+static int load_files(struct loader *l)
+{
+	int err;
+
+	l->at_fault = l->img->kernel_name;
+	err = parse_kernel(l);
+	if (!err)
+		err = load_kernel(l);
+	l->at_fault = l->img->initrd_name;
+	if (!err)
+		err = load_initrd(l);
+	l->at_fault = NULL;
+	return err;
+}
+
 int boot_load(struct vm *vm, const struct boot_images *img,
 	      struct boot_entry *out, char *why, size_t why_len)
 {
@@ -272,11 +292,7 @@ int boot_load(struct vm *vm, const struct boot_images *img,
 	l.low_end = vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
 	if (l.low_end < ISA_END)
 		return refuse(&l, -E2BIG, "memory is too small");
-	err = parse_kernel(&l);
-	if (!err)
-		err = load_kernel(&l);
-	if (!err)
-		err = load_initrd(&l);
+	err = load_files(&l);
 	if (!err)
 		err = load_cmdline(&l);
 	if (!err)

@@ -31,6 +31,7 @@
 struct boot_images {
 	int kernel; /* borrowed, seekable */
 	int initrd; /* or -1 */
+	const char *kernel_name, *initrd_name; /* for sentences */
 	const char *cmdline;
 };
 
@@ -43,7 +44,8 @@ struct boot_entry {
 
 /*
  * Load everything. May be called again for a reset: the same images from the
- * start. 0, or -errno and a sentence in @why, which holds @why_len bytes:
+ * start. 0, or -errno and a sentence in @why, which holds @why_len bytes and
+ * names the file that is at fault:
  *  -ENOEXEC, -EINVAL  the kernel file is not what it should be
  *  -E2BIG             something does not fit in memory, or the command line
  *                     is too long for this kernel

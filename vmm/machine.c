@@ -120,7 +120,8 @@ static void loop_destroy(struct machine *m)
 static int open_image(struct machine *m, const char *what, const char *path,
 		      int *fd)
 {
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A pipe without a writer must not stop us; a file is as always. */
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*fd >= 0)
 		return 0;
 	return machine_fail(m, -errno, "%s cannot be opened: %s: %s", what,
@@ -140,6 +141,8 @@ static int images_create(struct machine *m)
 	int err;
 
 	m->images.cmdline = m->cfg.cmdline;
+	m->images.kernel_name = m->cfg.kernel;
+	m->images.initrd_name = m->cfg.initrd;
 	m->images.initrd = -1;
 	err = open_image(m, "kernel", m->cfg.kernel, &m->images.kernel);
 	if (err || !m->cfg.initrd)
@@ -166,6 +169,8 @@ static int kvm_create(struct machine *m)
 	if (err == -E2BIG)
 		return machine_fail(m, err, "too many vCPUs: %u; %s",
 				    m->cfg.ncpus, why);
+	if (err && !strchr(why, ':')) /* it says not why */
+		return machine_fail(m, err, "%s: %s", why, strerror(-err));
 	return err ? machine_fail(m, err, "%s", why) : 0;
 }
 
@@ -194,8 +199,8 @@ static int check_memory(struct machine *m)
 	if (len < MACHINE_MEMORY_MIN)
 		return machine_fail(m, -EINVAL,
 				    "memory is too small: %llu "
-				    "MiB; give at least 64M",
-				    (unsigned long long)(len >> 20));
+				    "bytes; give at least 64M",
+				    (unsigned long long)len);
 	if (len % granule)
 		return machine_fail(m, -EINVAL,
 				    "memory is not a multiple of "
@@ -243,8 +248,10 @@ static int ram_create(struct machine *m)
 	m->vm.ram = ram_map(m->vm.ram_len, m->cfg.granule_shift);
 	if (!m->vm.ram)
 		return machine_fail(m, -errno,
-				    "guest memory cannot be mapped: "
-				    "%s",
+				    "guest memory of %llu MiB cannot be "
+				    "mapped: %s; see ulimit -v and sysctl "
+				    "vm.overcommit_memory",
+				    (unsigned long long)(m->vm.ram_len >> 20),
 				    strerror(errno));
 	err = add_ram(m);
 	if (err) {
@@ -261,10 +268,10 @@ static int ram_create(struct machine *m)
 
 static int boot_create(struct machine *m)
 {
-	char why[160];
+	char why[sizeof(m->why)];
 	int err = boot_load(&m->vm, &m->images, &m->entry, why, sizeof(why));
 
-	return err ? machine_fail(m, err, "%s: %s", why, m->cfg.kernel) : 0;
+	return err ? machine_fail(m, err, "%s", why) : 0;
 }
 
 static void boot_destroy(struct machine *m)

@@ -79,7 +79,7 @@ struct machine {
 	unsigned int nparts;	  /* created so far */
 	pthread_mutex_t why_lock; /* guards the next while there are
 					 * other threads */
-	char why[320];		  /* what went wrong, a sentence */
+	char why[512];		  /* what went wrong, a sentence */
 
 	struct vm vm;
 	struct loop loop;

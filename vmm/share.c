@@ -132,7 +132,7 @@ static int say(int err, const char *path, const struct share *s, char *why,
 	if (err == -EBUSY)
 		snprintf(why, len,
 			 "the machines that share %s have another limit: %llu "
-			 "bytes",
+			 "bytes; say the same --host-budget",
 			 path, (unsigned long long)s->file->limit);
 	else if (err == -ENOSPC)
 		snprintf(why, len, "%d machines share %s already", SHARE_SLOTS,

@@ -14,12 +14,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char *viaduct, *tiny;
+static char name[32]; /* of all machines here, and of nobody else's */
 
 #define MAX_ARGS 24
 
@@ -85,8 +87,9 @@ static void start(struct child *c, const char *const *args)
 }
 
 #define START(c, ...) start(c, (const char *const[]){ __VA_ARGS__, NULL })
-#define GUEST(cmdline) \
-	"run", "--kernel", tiny, "--memory", "64M", "--cmdline", cmdline
+#define GUEST(cmdline)                                              \
+	"run", "--name", name, "--kernel", tiny, "--memory", "64M", \
+		"--cmdline", cmdline
 
 /* Read more of its output; false: end of file or nothing for @ms. */
 static bool more(struct child *c, int ms)
@@ -301,8 +304,9 @@ static void test_descriptors(void **state)
 	NEED_KVM();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		snprintf(command, sizeof(command),
-			 "%s run --kernel %s --memory 64M --cmdline wo %s >%s",
-			 viaduct, tiny, rows[i].redirect,
+			 "%s run --name %s --kernel %s --memory 64M --cmdline "
+			 "wo %s >%s",
+			 viaduct, name, tiny, rows[i].redirect,
 			 strchr(rows[i].redirect, '>') ? "&1" : "/dev/null");
 		assert_int_equal(WEXITSTATUS(system(command)), rows[i].status);
 	}
@@ -616,6 +620,7 @@ static void test_help(void **state)
 
 static void test_refusals(void **state)
 {
+	static char pipe[64], long_text[300];
 	static const struct {
 		const char *args[8];
 		const char *says;
@@ -625,19 +630,35 @@ static void test_refusals(void **state)
 		  "not a multiple of the granule" },
 		{ { "--memory", "4000T" }, "memory is too large" },
 		{ { "--cpus", "4096" }, "too many vCPUs" },
-		{ { "--kernel", "/etc/passwd" }, "not a bzImage" },
-		{ { "--kernel", "/" }, "not a bzImage" },
-		{ { "--initrd", "/nowhere" }, "initrd cannot be opened" },
+		{ { "--memory", "1000" }, "memory is too small: 1000 bytes" },
+		{ { "--kernel", "/etc/passwd" }, "not a bzImage: /etc/passwd" },
+		{ { "--kernel", "/" }, "not a regular file: /" },
+		{ { "--kernel", pipe }, "not a regular file: /tmp/viaduct-" },
+		{ { "--initrd", "/nowhere" },
+		  "initrd cannot be opened: /nowhere: No such file" },
+		{ { "--initrd", "/" }, "initrd is not a regular file: /" },
+		{ { "--initrd", pipe }, "not a regular file: /tmp/viaduct-" },
+		/* Says that it has 4096 bytes, and has fewer. */
+		{ { "--initrd", "/sys/kernel/uevent_seqnum" },
+		  "initrd cannot be read: Input/output error: /sys/kernel/" },
+		{ { "--append", long_text },
+		  "command line is too long: 314 bytes with what --append" },
 	};
+	char dir[] = "/tmp/viaduct-run-XXXXXX", text[4096];
 	const char *args[16];
-	char text[4096];
 
 	(void)state;
 	NEED_KVM();
+	memset(long_text, 'a', sizeof(long_text) - 1);
+	assert_non_null(mkdtemp(dir));
+	snprintf(pipe, sizeof(pipe), "%s/pipe", dir);
+	assert_int_equal(mkfifo(pipe, 0600), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		int n = 0;
 
 		args[n++] = "run";
+		args[n++] = "--name";
+		args[n++] = name;
 		args[n++] = "--kernel";
 		args[n++] = tiny;
 		for (int j = 0; j < 8 && rows[i].args[j]; j++)
@@ -646,9 +667,12 @@ static void test_refusals(void **state)
 		start(&c, args);
 		assert_int_equal(finish(&c), CLI_FAILED);
 		take_errors(&c, text, sizeof(text));
-		assert_non_null(strstr(text, rows[i].says));
+		if (!strstr(text, rows[i].says))
+			fail_msg("not '%s': %s", rows[i].says, text);
 		drop(&c);
 	}
+	unlink(pipe);
+	rmdir(dir);
 }
 
 int main(int argc, char **argv)
@@ -673,6 +697,7 @@ int main(int argc, char **argv)
 		return 2;
 	viaduct = argv[1];
 	tiny = argv[2];
+	snprintf(name, sizeof(name), "run-test-%d", (int)getpid());
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
