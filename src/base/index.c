@@ -8,11 +8,14 @@
  * A range that reaches into a page began in it or before. How far before is
  * bounded by the longest range there is, of which the number of ranges in each
  * power of two of lengths is kept. So a look-up scans the slots that are in use
- * from there on; with ranges of one page that is one slot.
+ * from there on; with ranges of one page that is one slot. Ranges of more than
+ * 2^NEAR_MOST pages are kept apart, in one treap of their own: one of them would
+ * otherwise let every look-up scan thousands of slots. So whatever ranges there
+ * are a look-up costs a few slots and the logarithm of their number.
  *
  * Invariants:
  *  - a node's bit is set if and only if its slot is not empty;
- *  - no node is empty; an index without ranges has no nodes.
+ *  - no node is empty; an index without near ranges has no nodes.
  */
 #include "index.h"
 
@@ -22,6 +25,7 @@
 #define PAGE_BITS  12u
 #define LEVELS_MAX 9u /* of 6 bits, for 52 */
 #define NO_PAGE	   UINT64_MAX
+#define NEAR_MOST  (INDEX_CLASSES - 1) /* the highest that is found by page */
 
 struct index_node {
 	uint64_t used;
@@ -51,11 +55,16 @@ static bool fits(uint64_t page, unsigned int height)
 }
 
 /* log2 of the pages that a range touches, rounded up. */
-static unsigned int class_of(const struct tree_node *n)
+static unsigned int class_of(uint64_t first, uint64_t last)
 {
-	uint64_t more = (n->last >> PAGE_BITS) - page_of(n);
+	uint64_t more = (last >> PAGE_BITS) - (first >> PAGE_BITS);
 
 	return more ? 64 - (unsigned int)__builtin_clzll(more) : 0;
+}
+
+static bool is_far(uint64_t first, uint64_t last)
+{
+	return class_of(first, last) > NEAR_MOST;
 }
 
 static void set_slot(struct index_node *node, unsigned int i, void *to)
@@ -170,11 +179,16 @@ static struct index_node *leaf_of(struct index *x, uint64_t page)
 
 int index_insert(struct index *x, struct tree_node *n)
 {
+	unsigned int class = class_of(n->first, n->last);
 	uint64_t page = page_of(n);
-	struct index_node *leaf = reach(x, page);
-	unsigned int class = class_of(n);
+	struct index_node *leaf;
 	struct tree t;
 
+	if (class > NEAR_MOST) {
+		tree_insert(&x->far, n);
+		return 0;
+	}
+	leaf = reach(x, page);
 	if (!leaf) {
 		if (x->root)
 			prune(x, page);
@@ -184,23 +198,29 @@ int index_insert(struct index *x, struct tree_node *n)
 	tree_insert(&t, n);
 	set_slot(leaf, slot_of(page, 0), t.root);
 	x->live[class]++;
-	x->classes |= (uint64_t)1 << class;
+	x->classes |= 1u << class;
 	return 0;
 }
 
 void index_remove(struct index *x, struct tree_node *n)
 {
+	unsigned int class = class_of(n->first, n->last);
 	uint64_t page = page_of(n);
-	struct index_node *leaf = leaf_of(x, page);
-	unsigned int class = class_of(n);
-	struct tree t = { leaf->slot[slot_of(page, 0)] };
+	struct index_node *leaf;
+	struct tree t;
 
+	if (class > NEAR_MOST) {
+		tree_remove(&x->far, n);
+		return;
+	}
+	leaf = leaf_of(x, page);
+	t.root = leaf->slot[slot_of(page, 0)];
 	tree_remove(&t, n);
 	set_slot(leaf, slot_of(page, 0), t.root);
 	if (leaf->used == 0)
 		prune(x, page);
 	if (--x->live[class] == 0)
-		x->classes &= ~((uint64_t)1 << class);
+		x->classes &= ~(1u << class);
 }
 
 /*
@@ -242,9 +262,19 @@ static struct tree tree_at(struct index *x, uint64_t page)
 
 struct tree_node *index_find(struct index *x, uint64_t first, uint64_t last)
 {
-	const struct tree t = tree_at(x, first >> PAGE_BITS);
+	struct tree t = x->far;
 
+	if (!is_far(first, last))
+		t = tree_at(x, first >> PAGE_BITS);
 	return tree_find(&t, first, last);
+}
+
+/* The lower of a near one and a far one, of which either may be NULL. */
+static struct tree_node *lower(struct tree_node *near, struct tree_node *far)
+{
+	if (!near || !far)
+		return near ? near : far;
+	return tree_is_before(far, near) ? far : near;
 }
 
 /* The first page in which a range may begin that reaches into @page. */
@@ -253,11 +283,12 @@ static uint64_t first_page(struct index *x, uint64_t page)
 	uint64_t back = 0;
 
 	if (x->classes > 1)
-		back = ((uint64_t)1 << (63 - __builtin_clzll(x->classes))) - 1;
+		back = (1u << (31 - __builtin_clz(x->classes))) - 1;
 	return page > back ? page - back : 0;
 }
 
-struct tree_node *index_overlap(struct index *x, uint64_t first, uint64_t last)
+static struct tree_node *near_overlap(struct index *x, uint64_t first,
+				      uint64_t last)
 {
 	uint64_t page = first_page(x, first >> PAGE_BITS);
 	uint64_t end = last >> PAGE_BITS;
@@ -276,14 +307,20 @@ struct tree_node *index_overlap(struct index *x, uint64_t first, uint64_t last)
 	return n;
 }
 
+struct tree_node *index_overlap(struct index *x, uint64_t first, uint64_t last)
+{
+	return lower(near_overlap(x, first, last),
+		     tree_overlap(&x->far, first, last));
+}
+
 struct tree_node *index_first(struct index *x)
 {
 	const struct tree t = tree_at(x, next_page(x, 0));
 
-	return tree_first(&t);
+	return lower(tree_first(&t), tree_first(&x->far));
 }
 
-struct tree_node *index_next(struct index *x, const struct tree_node *n)
+static struct tree_node *near_next(struct index *x, const struct tree_node *n)
 {
 	struct tree t = tree_at(x, page_of(n));
 	struct tree_node *next = tree_next(&t, n);
@@ -292,4 +329,10 @@ struct tree_node *index_next(struct index *x, const struct tree_node *n)
 		return next;
 	t = tree_at(x, next_page(x, page_of(n) + 1));
 	return tree_first(&t);
+}
+
+/* @n is in one of the two; what comes after it in the other is found as well. */
+struct tree_node *index_next(struct index *x, const struct tree_node *n)
+{
+	return lower(near_next(x, n), tree_next(&x->far, n));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Many ranges of addresses, found by address: what tree.h does, at the price of
- * an array look-up while few ranges begin in the same page.
+ * an array look-up while few ranges begin in the same page and none is long.
  *
  * Insertion may need memory. Removal does not, so it cannot fail. The caller
  * locks, for looking too: it remembers where it was.
@@ -14,7 +14,7 @@
 
 #define INDEX_BITS    6u
 #define INDEX_SLOTS   (1u << INDEX_BITS)
-#define INDEX_CLASSES 54u
+#define INDEX_CLASSES 4u
 
 struct index_node;
 
@@ -26,9 +26,10 @@ struct index {
 	 * who looks mostly changes next, and neighbours come together. */
 	struct index_node *leaf;
 	uint64_t leaf_key;
+	struct tree far; /* ranges of more pages than any class */
 	/* How many ranges touch at most 2^class pages, and more than half. */
 	uint64_t live[INDEX_CLASSES];
-	uint64_t classes; /* a bit for each that is not 0 */
+	uint32_t classes; /* a bit for each that is not 0 */
 };
 
 extern const size_t index_node_size;

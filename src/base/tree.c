@@ -11,7 +11,6 @@
  */
 #include "tree.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 static uint64_t priority(const struct tree_node *n)
@@ -24,7 +23,7 @@ static uint64_t priority(const struct tree_node *n)
 	return x ^ (x >> 31);
 }
 
-static bool is_before(const struct tree_node *a, const struct tree_node *b)
+bool tree_is_before(const struct tree_node *a, const struct tree_node *b)
 {
 	if (a->first != b->first)
 		return a->first < b->first;
@@ -56,7 +55,7 @@ static void split(struct tree_node *t, const struct tree_node *at,
 		*after = NULL;
 		return;
 	}
-	if (is_before(t, at)) {
+	if (tree_is_before(t, at)) {
 		*before = t;
 		split(t->right, at, &t->right, after);
 	} else {
@@ -100,7 +99,7 @@ void tree_insert(struct tree *t, struct tree_node *n)
 		struct tree_node *at = *link;
 
 		at->max_last = higher(at->max_last, n->last);
-		link = is_before(at, n) ? &at->right : &at->left;
+		link = tree_is_before(at, n) ? &at->right : &at->left;
 	}
 	split(*link, n, &n->left, &n->right);
 	update_max(n);
@@ -115,7 +114,7 @@ static void remove_below(struct tree_node **link, struct tree_node *n)
 		*link = join(n->left, n->right);
 		return;
 	}
-	remove_below(is_before(at, n) ? &at->right : &at->left, n);
+	remove_below(tree_is_before(at, n) ? &at->right : &at->left, n);
 	update_max(at);
 }
 
@@ -173,7 +172,7 @@ struct tree_node *tree_next(const struct tree *t, const struct tree_node *n)
 	struct tree_node *best = NULL;
 
 	while (at) {
-		if (is_before(n, at)) {
+		if (tree_is_before(n, at)) {
 			best = at;
 			at = at->left;
 		} else {

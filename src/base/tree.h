@@ -11,6 +11,7 @@
 #ifndef BASE_TREE_H
 #define BASE_TREE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct tree_node {
@@ -34,7 +35,11 @@ struct tree_node *tree_find(const struct tree *t, uint64_t first,
 struct tree_node *tree_overlap(const struct tree *t, uint64_t first,
 			       uint64_t last);
 
-/* In order: the lowest node, and the one after @n, which is in @t; or NULL. */
+/* Does @a come before @b in the order of a tree? Not of equal nodes. */
+bool tree_is_before(const struct tree_node *a, const struct tree_node *b);
+
+/* In order: the lowest node, and the one after @n, which need not be in @t; or
+ * NULL. */
 struct tree_node *tree_first(const struct tree *t);
 struct tree_node *tree_next(const struct tree *t, const struct tree_node *n);
 

@@ -103,6 +103,7 @@ static void random_against_rival(void **state)
 			index_remove(&x, &range[i].in_index);
 	}
 	assert_null(x.root);
+	assert_null(x.far.root);
 	assert_int_equal(x.height + x.classes, 0);
 	assert_null(index_first(&x));
 	pool_end(&pool);
@@ -148,11 +149,45 @@ static void fault_sweep(void **state)
 	pool_end(&pool);
 }
 
+struct reach_row {
+	uint64_t npages;
+	unsigned int classes; /* that look-ups go back for */
+};
+
+static const struct reach_row reach_rows[] = {
+	{ 1, 1 }, { 2, 2 }, { 4, 4 }, { 8, 8 }, { 9, 0 }, { 4096, 0 }, { 1ull << 51, 0 },
+};
+
+/* How far a look-up goes back is bounded, whatever ranges there are. */
+static void long_ranges_lengthen_no_look_up(void **state)
+{
+	struct pool pool;
+	struct index x;
+
+	(void)state;
+	pool_init(&pool, index_node_size, 0);
+	index_init(&x, &pool);
+	for (size_t i = 0; i < ARRAY_LEN(reach_rows); i++) {
+		struct tree_node n = { .first = 7 * PAGE };
+
+		n.last = n.first + reach_rows[i].npages * PAGE - 1;
+		assert_int_equal(index_insert(&x, &n), 0);
+		assert_int_equal(x.classes, reach_rows[i].classes);
+		assert_ptr_equal(index_overlap(&x, n.last, n.last), &n);
+		assert_ptr_equal(index_first(&x), &n);
+		assert_null(index_next(&x, &n));
+		index_remove(&x, &n);
+		assert_int_equal(x.classes, 0);
+	}
+	pool_end(&pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_against_rival),
 		cmocka_unit_test(fault_sweep),
+		cmocka_unit_test(long_ranges_lengthen_no_look_up),
 	};
 
 	return run_all(tests);
