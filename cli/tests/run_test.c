@@ -642,7 +642,7 @@ static void test_refusals(void **state)
 		{ { "--initrd", "/sys/kernel/uevent_seqnum" },
 		  "initrd cannot be read: Input/output error: /sys/kernel/" },
 		{ { "--append", long_text },
-		  "command line is too long: 314 bytes with what --append" },
+		  "command line is too long: 313 bytes with what --append" },
 	};
 	char dir[] = "/tmp/viaduct-run-XXXXXX", text[4096];
 	const char *args[16];
