@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign.h"
 #include "keeper.h"
+#include "pciscan.h"
 #include "vm.h"
 #include <errno.h>
 #include <stdio.h>
@@ -258,6 +259,27 @@ static int attach(struct assign *a)
 	return err;
 }
 
+/* As uio shows it now: the plan of its BARs, and what only shows here. */
+static int open_bars(struct assign *a, const char *bdf, char *why, size_t len)
+{
+	static const struct sysfs sys = { .root = "/sys" };
+	struct pci_host_dev d;
+	int err = pciscan_read(&sys, bdf, &d);
+
+	if (err) {
+		snprintf(why, len, "%s has gone away", bdf);
+		return err;
+	}
+	err = pciscan_check_taken(&sys, &d, why, len);
+	if (err)
+		return err;
+	err = assign_bars_open(&a->bars, a->vm, &d, on_gone, a);
+	if (err)
+		snprintf(why, len, "cannot map the BARs of %s: %s", bdf,
+			 strerror(-err));
+	return err;
+}
+
 static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
 {
 	int err = assign_host_open(&a->host, bdf);
@@ -272,11 +294,7 @@ static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
 			 bdf, strerror(-err));
 		return err;
 	}
-	err = assign_bars_open(&a->bars, a->vm, bdf, on_gone, a);
-	if (err)
-		snprintf(why, len, "cannot map the BARs of %s: %s", bdf,
-			 strerror(-err));
-	return err;
+	return open_bars(a, bdf, why, len);
 }
 
 /* What is not there is closed all the same. */

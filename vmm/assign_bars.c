@@ -3,21 +3,18 @@
 #include "guarded.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE	     4096ull
-#define RES_IO	     0x00000100 /* linux/ioport.h */
-#define RES_MEM	     0x00000200
-#define RES_PREFETCH 0x00002000
-#define RES_MEM_64   0x00100000
+#define PAGE 4096ull
 
-static bool is_aligned(struct assign_bar *bar, uint64_t off, unsigned int width)
+/* Aligned, and not behind the end of a BAR that was rounded up. */
+static bool is_sound(struct assign_bar *bar, uint64_t off, unsigned int width)
 {
-	if ((off & (width - 1)) == 0)
+	if ((off & (width - 1)) == 0 && off < bar->len &&
+	    width <= bar->len - off)
 		return true;
 	bar->bad++;
 	return false;
@@ -29,7 +26,7 @@ static uint64_t mem_read(void *ctx, uint64_t off, unsigned int width)
 	struct assign_bar *bar = ctx;
 	uint64_t value;
 
-	if (!is_aligned(bar, off, width))
+	if (!is_sound(bar, off, width))
 		return ~0ull;
 	if (guarded_load(bar->regs + off, width, &value))
 		return value;
@@ -42,7 +39,7 @@ static void mem_write(void *ctx, uint64_t off, unsigned int width,
 {
 	struct assign_bar *bar = ctx;
 
-	if (is_aligned(bar, off, width) &&
+	if (is_sound(bar, off, width) &&
 	    !guarded_store(bar->regs + off, width, value))
 		bar->all->gone(bar->all->opaque);
 }
@@ -64,7 +61,7 @@ static uint64_t io_read(void *ctx, uint64_t off, unsigned int width)
 	struct assign_bar *bar = ctx;
 	uint64_t value = 0;
 
-	if (!is_aligned(bar, off, width))
+	if (!is_sound(bar, off, width))
 		return ~0ull;
 	if (pread(bar->fd, &value, width, (off_t)off) == (ssize_t)width)
 		return value;
@@ -77,7 +74,7 @@ static void io_write(void *ctx, uint64_t off, unsigned int width,
 {
 	struct assign_bar *bar = ctx;
 
-	if (is_aligned(bar, off, width) &&
+	if (is_sound(bar, off, width) &&
 	    pwrite(bar->fd, &value, width, (off_t)off) != (ssize_t)width)
 		io_failed(bar);
 }
@@ -94,51 +91,75 @@ static int open_resource(struct assign_bar *host, const char *bdf, int n)
 	return host->fd < 0 ? -errno : 0;
 }
 
-static int open_mem(struct assign_bar *host, struct pci_bar *bar,
-		    uint64_t start)
+static int open_mem(struct assign_bar *host, const struct pci_host_bar *plan,
+		    struct pci_bar *bar)
 {
-	uint64_t into = start & (PAGE - 1);
+	uint64_t into = plan->start & (PAGE - 1);
 
-	host->map_len = (into + bar->len + PAGE - 1) & ~(PAGE - 1);
+	host->map_len = (into + plan->len + PAGE - 1) & ~(PAGE - 1);
 	host->map = mmap(NULL, host->map_len, PROT_READ | PROT_WRITE,
 			 MAP_SHARED, host->fd, 0);
 	if (host->map == MAP_FAILED) {
 		host->map = NULL;
 		return -errno;
 	}
-	if (into == 0 && (bar->len & (PAGE - 1)) == 0) {
-		bar->hva = host->map;
-		bar->direct_len = bar->len;
-		return 0;
-	}
 	host->regs = (uint8_t *)host->map + into;
-	bar->region.ops = &mem_ops;
+	if (!plan->direct_len)
+		return 0;
+	bar->hva = host->map;
+	bar->direct_len = plan->direct_len;
+	bar->trap = plan->trap;
+	bar->trap_len = plan->trap_len;
 	return 0;
 }
 
 static int open_bar(struct assign_bars *b, const char *bdf, int n,
-		    uint64_t start, uint64_t end, uint64_t flags)
+		    const struct pci_host_bar *plan)
 {
 	struct assign_bar *host = &b->host[n];
 	struct pci_bar *bar = &b->bars.bar[n];
 	int err;
 
-	bar->len = end - start + 1;
-	bar->prefetch = flags & RES_PREFETCH;
-	bar->region.ctx = host;
 	host->all = b;
+	host->len = plan->len;
+	bar->len = plan->guest_len;
+	bar->prefetch = plan->flags & PCI_BAR_F_PREFETCH;
+	bar->region.ctx = host;
 	err = open_resource(host, bdf, n);
 	if (err)
 		return err;
-	if (flags & RES_IO) {
+	if (plan->flags & PCI_BAR_F_IO) {
 		bar->kind = PCI_BAR_IO;
 		bar->region.ops = &io_ops;
 		bar->region.cause = "bar-io";
 		return 0;
 	}
-	bar->kind = flags & RES_MEM_64 ? PCI_BAR_MEM64 : PCI_BAR_MEM32;
+	bar->kind = plan->guest_64 ? PCI_BAR_MEM64 : PCI_BAR_MEM32;
+	bar->region.ops = &mem_ops;
 	bar->region.cause = "bar-trapped";
-	return open_mem(host, bar, start);
+	return open_mem(host, plan, bar);
+}
+
+uint64_t assign_bar_read(struct assign_bar *bar, uint64_t off,
+			 unsigned int width)
+{
+	return bar->regs ? mem_read(bar, off, width) : io_read(bar, off, width);
+}
+
+void assign_bar_write(struct assign_bar *bar, uint64_t off, unsigned int width,
+		      uint64_t value)
+{
+	if (bar->regs)
+		mem_write(bar, off, width, value);
+	else
+		io_write(bar, off, width, value);
+}
+
+void assign_bars_watch(struct assign_bars *b, unsigned int n,
+		       const struct region_ops *ops, void *ctx)
+{
+	b->bars.bar[n].region.ops = ops;
+	b->bars.bar[n].region.ctx = ctx;
 }
 
 void assign_bars_init(struct assign_bars *b)
@@ -148,30 +169,22 @@ void assign_bars_init(struct assign_bars *b)
 		b->host[n].fd = -1;
 }
 
-int assign_bars_open(struct assign_bars *b, struct vm *vm, const char *bdf,
-		     void (*gone)(void *opaque), void *opaque)
+int assign_bars_open(struct assign_bars *b, struct vm *vm,
+		     const struct pci_host_dev *d, void (*gone)(void *opaque),
+		     void *opaque)
 {
-	char path[80];
-	FILE *f;
 	int err = guarded_init();
 
 	assign_bars_init(b);
 	b->gone = gone;
 	b->opaque = opaque;
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource", bdf);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	for (int n = 0; n < 6 && !err; n++) {
-		uint64_t start, end, flags;
+	for (int n = 0; n < PCI_HOST_BARS && !err; n++) {
+		enum pci_how how = d->bar[n].how;
 
-		if (fscanf(f, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &end,
-			   &flags) != 3)
-			err = -EIO;
-		else if (start && flags & (RES_IO | RES_MEM))
-			err = open_bar(b, bdf, n, start, end, flags);
+		if (how == PCI_HOW_DIRECT || how == PCI_HOW_SPLIT ||
+		    how == PCI_HOW_TRAPPED)
+			err = open_bar(b, d->bdf, n, &d->bar[n]);
 	}
-	fclose(f);
 	return err ? err : pci_bars_init(&b->bars, vm);
 }
 

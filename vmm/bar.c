@@ -4,8 +4,8 @@
  *
  * A BAR is placed (live) or not. Placing has two steps, either of which may be
  * refused: its region goes into the map, which also keeps live BARs disjoint,
- * direct ones included; then its direct part becomes a memory slot, which hides
- * that part of the region from exits. Windows are checked first, so a BAR never
+ * direct ones included; then its direct part becomes one memory slot or two,
+ * which hide that part of the region from exits. Windows are checked first, so a BAR never
  * lies over RAM, the interrupt controllers or another part of the machine.
  */
 #include "pci.h"
@@ -62,14 +62,42 @@ static bool fits(const struct pci_bars *b, const struct pci_bar *bar)
 	       is_within(bar->addr, bar->len, b->vm->mmio64, b->vm->mmio64_len);
 }
 
+static void remove_slots(struct pci_bars *b, struct pci_bar *bar)
+{
+	for (int i = 0; i < 2; i++) {
+		vm_slot_remove(b->vm, bar->slot[i]);
+		bar->slot[i] = -1;
+	}
+}
+
 static void unplace(struct pci_bars *b, struct pci_bar *bar)
 {
 	if (!bar->live)
 		return;
-	vm_slot_remove(b->vm, bar->slot);
-	bar->slot = -1;
+	remove_slots(b, bar);
 	region_unlink(map_of(b, bar), &bar->region);
 	bar->live = false;
+}
+
+static bool add_slot(struct pci_bars *b, struct pci_bar *bar, int i,
+		     uint64_t first, uint64_t end)
+{
+	if (first == end)
+		return true;
+	bar->slot[i] = vm_slot_add(b->vm, bar->addr + first,
+				   (uint8_t *)bar->hva + first, end - first);
+	if (bar->slot[i] >= 0)
+		return true;
+	bar->slot[i] = -1;
+	return false;
+}
+
+static bool add_slots(struct pci_bars *b, struct pci_bar *bar)
+{
+	uint64_t hole = bar->trap_len ? bar->trap : bar->direct_len;
+
+	return add_slot(b, bar, 0, 0, hole) &&
+	       add_slot(b, bar, 1, hole + bar->trap_len, bar->direct_len);
 }
 
 static void place(struct pci_bars *b, struct pci_bar *bar)
@@ -81,15 +109,11 @@ static void place(struct pci_bars *b, struct pci_bar *bar)
 		b->misplaced++;
 		return;
 	}
-	if (bar->direct_len) {
-		bar->slot = vm_slot_add(b->vm, bar->addr, bar->hva,
-					bar->direct_len);
-		if (bar->slot < 0) {
-			bar->slot = -1;
-			region_unlink(map_of(b, bar), &bar->region);
-			b->misplaced++;
-			return;
-		}
+	if (!add_slots(b, bar)) {
+		remove_slots(b, bar);
+		region_unlink(map_of(b, bar), &bar->region);
+		b->misplaced++;
+		return;
 	}
 	bar->live = true;
 }
@@ -199,7 +223,12 @@ static bool is_valid(const struct pci_bars *b, unsigned int i)
 	if (bar->direct_len % PAGE || bar->direct_len > bar->len ||
 	    !bar->hva != !bar->direct_len)
 		return false;
-	return bar->region.ops || bar->direct_len == bar->len;
+	if (bar->trap % PAGE || bar->trap_len % PAGE ||
+	    bar->trap_len > bar->direct_len ||
+	    bar->trap > bar->direct_len - bar->trap_len)
+		return false;
+	return bar->region.ops ||
+	       (bar->direct_len == bar->len && !bar->trap_len);
 }
 
 int pci_bars_init(struct pci_bars *b, struct vm *vm)
@@ -214,7 +243,7 @@ int pci_bars_init(struct pci_bars *b, struct vm *vm)
 			return -EINVAL;
 		bar->addr = 0;
 		bar->live = false;
-		bar->slot = -1;
+		bar->slot[0] = bar->slot[1] = -1;
 		bar->region.len = bar->len;
 		if (!bar->region.ops)
 			bar->region.ops = &direct_ops;

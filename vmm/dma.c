@@ -15,52 +15,7 @@ static int say(char *why, size_t len, int err, const char *what)
 	return err;
 }
 
-/* "03:00.0" and "0000:03:00.0" are the same function. */
-static int full_bdf(const char *name, char bdf[ASSIGN_BDF_LEN])
-{
-	unsigned int dom = 0, bus, dev, fn;
-	int end = 0;
-
-	if (sscanf(name, "%4x:%2x:%2x.%1x%n", &dom, &bus, &dev, &fn, &end) !=
-		    4 ||
-	    name[end]) {
-		dom = 0;
-		if (sscanf(name, "%2x:%2x.%1x%n", &bus, &dev, &fn, &end) != 3 ||
-		    name[end])
-			return -EINVAL;
-	}
-	if (dev > 31 || fn > 7)
-		return -EINVAL;
-	snprintf(bdf, ASSIGN_BDF_LEN, "%04x:%02x:%02x.%u", dom & 0xffff,
-		 bus & 0xff, dev & 0x1f, fn & 7);
-	return 0;
-}
-
-static int check_devices(const struct dma_cfg *cfg, char *why, size_t len)
-{
-	static const struct sysfs host = { .root = "/sys" };
-	char bdf[ASSIGN_BDF_LEN];
-	int err;
-
-	if (cfg->nassign > DMA_MAX_ASSIGNED) {
-		snprintf(why, len, "at most %d devices can be assigned",
-			 DMA_MAX_ASSIGNED);
-		return -EINVAL;
-	}
-	for (unsigned int i = 0; i < cfg->nassign; i++) {
-		if (full_bdf(cfg->assign[i], bdf)) {
-			snprintf(why, len,
-				 "'%s' is no PCI address; write it "
-				 "like 0000:03:00.0",
-				 cfg->assign[i]);
-			return -EINVAL;
-		}
-		err = pciscan_check(&host, bdf, why, len);
-		if (err)
-			return err;
-	}
-	return 0;
-}
+static const struct sysfs sys = { .root = "/sys" };
 
 int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 {
@@ -70,7 +25,8 @@ int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 	d->cfg = *cfg;
 	if (!cfg->nassign)
 		return 0;
-	err = check_devices(cfg, why, len);
+	err = pciscan_check_all(&sys, cfg->assign, cfg->nassign, &d->set, why,
+				len);
 	if (err)
 		return err;
 	err = keeper_start(&d->keeper);
@@ -223,20 +179,18 @@ static void on_changed(void *opaque)
 static int assign_all(struct dma *d, struct vm *vm, struct pci_bus *bus,
 		      char *why, size_t len)
 {
-	char bdf[ASSIGN_BDF_LEN];
-	const struct assign_cfg cfg = {
+	struct assign_cfg cfg = {
 		.vm = vm,
 		.bus = bus,
 		.domain = d->domain,
 		.keeper = &d->keeper,
-		.bdf = bdf,
 		.changed = on_changed,
 		.opaque = d,
 	};
 	int err = 0;
 
-	for (unsigned int i = 0; i < d->cfg.nassign && !err; i++) {
-		full_bdf(d->cfg.assign[i], bdf);
+	for (unsigned int i = 0; i < d->set.n && !err; i++) {
+		cfg.bdf = d->set.bdf[i];
 		err = assign_create(&cfg, &d->assigned[i], why, len);
 		if (!err)
 			d->nassigned++;
@@ -300,11 +254,11 @@ int dma_destroy(struct dma *d)
 
 struct assign *dma_find(struct dma *d, const char *name)
 {
-	char bdf[ASSIGN_BDF_LEN];
+	char bdf[PCI_BDF_LEN];
 	char *end;
 	unsigned long id = strtoul(name, &end, 0);
 
-	if (full_bdf(name, bdf))
+	if (pci_bdf_parse(name, bdf))
 		bdf[0] = '\0';
 	for (unsigned int i = 0; i < d->nassigned; i++) {
 		struct assign *a = d->assigned[i];

@@ -17,11 +17,12 @@
 #include "haldev.h"
 #include "keeper.h"
 #include "pinall.h"
+#include "pciscan.h"
 #include "pincache.h"
 #include "pool.h"
 #include <viaduct/viaduct.h>
 
-#define DMA_MAX_ASSIGNED 16
+#define DMA_MAX_ASSIGNED PCISCAN_SET_MAX
 
 struct dma_cfg {
 	const char *const *assign; /* BDFs as the user wrote them */
@@ -41,6 +42,7 @@ struct dma {
 	struct dma_cfg cfg;
 	struct keeper keeper;
 	bool has_keeper;
+	struct pciscan_set set; /* what is to be assigned */
 	struct vd_host *host;
 	struct vd_domain *domain;
 	struct pool pool;

@@ -92,16 +92,17 @@ struct pci_bar {
 	/*
 	 * A BAR is covered by one or both of these. @hva not NULL: its first
 	 * @direct_len bytes (a multiple of the page size) are mapped straight
-	 * in. What is left, if anything, traps to @region.ops with offsets from
-	 * the start of the BAR (set ops, ctx and cause; base and len are ours).
+	 * in, but for @trap_len bytes at @trap (whole pages too). What is left,
+	 * if anything, traps to @region.ops with offsets from the start of the
+	 * BAR (set ops, ctx and cause; base and len are ours).
 	 */
 	void *hva;
-	uint64_t direct_len;
+	uint64_t direct_len, trap, trap_len;
 	struct region region;
 	/* Ours: */
 	uint64_t addr; /* as the guest wrote it */
 	bool live;     /* decoded now */
-	int slot;      /* memory slot, or -1 */
+	int slot[2];   /* memory slots before and behind what traps, or -1 */
 };
 
 struct pci_bars {
@@ -132,7 +133,8 @@ void pci_bars_decode(struct pci_bars *b, uint16_t command);
 
 /*
  * Before the first access: check kinds and lengths, everything not live.
- * 0 or -EINVAL. Kind, len, hva, direct_len, region.{ops,ctx,cause} are set.
+ * 0 or -EINVAL. Kind, len, hva, direct_len, trap, trap_len and
+ * region.{ops,ctx,cause} are set.
  */
 int pci_bars_init(struct pci_bars *b, struct vm *vm);
 void pci_bars_reset(struct pci_bars *b); /* decode off, addresses 0 */

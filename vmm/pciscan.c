@@ -9,20 +9,6 @@
 #define CFG_PIN	     0x3d
 #define HEADER_MULTI 0x80
 #define CLASS_BRIDGE 0x06
-#define PAGE	     4096u
-
-const char *pci_how_name(enum pci_how how)
-{
-	static const char *const name[PCI_HOWS] = {
-		[PCI_HOW_NONE] = "none",
-		[PCI_HOW_DIRECT] = "direct",
-		[PCI_HOW_SPLIT] = "split",
-		[PCI_HOW_TRAPPED] = "trapped",
-		[PCI_HOW_UNASSIGNED] = "unassigned",
-	};
-
-	return (unsigned int)how < PCI_HOWS ? name[how] : "unknown";
-}
 
 static int parse_parts(const char *text, unsigned int part[4])
 {
@@ -56,22 +42,6 @@ int pci_bdf_parse(const char *text, char bdf[PCI_BDF_LEN])
 	return 0;
 }
 
-static void decide_how(struct pci_host_bar *b)
-{
-	b->direct_len = 0;
-	if (!b->len)
-		b->how = PCI_HOW_NONE;
-	else if ((b->flags & PCI_BAR_F_UNSET) || !b->start)
-		b->how = PCI_HOW_UNASSIGNED;
-	else if (!(b->flags & PCI_BAR_F_MEM) || b->start % PAGE ||
-		 b->len < PAGE)
-		b->how = PCI_HOW_TRAPPED;
-	else
-		b->how = b->len % PAGE ? PCI_HOW_SPLIT : PCI_HOW_DIRECT;
-	if (b->how == PCI_HOW_SPLIT || b->how == PCI_HOW_DIRECT)
-		b->direct_len = b->len - b->len % PAGE;
-}
-
 struct bars {
 	struct pci_host_bar *bar;
 	int n;
@@ -93,7 +63,6 @@ static int parse_bar(void *ctx, char *line)
 	b->flags = flags;
 	/* An empty one is 0 0 0; no BAR is all of the address space. */
 	b->len = last > start && flags ? last - start + 1 : 0;
-	decide_how(b);
 	return 0;
 }
 
@@ -113,18 +82,47 @@ static uint64_t read_id(const struct sysfs *s, const struct pci_host_dev *d,
 	return sysfs_read_hex(s, attr(d, name, path, sizeof(path)), &v) ? 0 : v;
 }
 
+static bool is_ones(const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] != 0xff)
+			return false;
+	return true;
+}
+
 static void read_config(const struct sysfs *s, struct pci_host_dev *d)
 {
-	uint8_t config[64];
+	uint8_t config[VIRTIO_CFG_LEN];
+	unsigned int len = sizeof(config);
 	char path[128];
 
-	/* The first 64 bytes are everyone's to read. */
-	if (sysfs_read_bytes(s, attr(d, "config", path, sizeof(path)), config,
-			     sizeof(config)))
+	attr(d, "config", path, sizeof(path));
+	d->all_config = !sysfs_read_bytes(s, path, config, len);
+	if (!d->all_config)
+		len = 64; /* these are everyone's to read */
+	if ((!d->all_config && sysfs_read_bytes(s, path, config, len)) ||
+	    is_ones(config, 64)) {
+		d->silent = true;
 		return;
+	}
 	d->header = config[CFG_HEADER] & (uint8_t)~HEADER_MULTI;
 	d->multifunction = config[CFG_HEADER] & HEADER_MULTI;
 	d->pin = config[CFG_PIN];
+	virtio_caps_read(config, len, d->vendor, d->device, &d->virtio);
+}
+
+static void read_irq(const struct sysfs *s, struct pci_host_dev *d)
+{
+	char path[128];
+	uint64_t v;
+
+	d->has_irq = !sysfs_read_u64(s, attr(d, "irq", path, sizeof(path)), &v);
+	if (d->has_irq)
+		d->irq = (uint32_t)v;
+	/* How often it was enabled: a driver's start finds out the interrupt. */
+	d->idle =
+		!sysfs_read_u64(s, attr(d, "enable", path, sizeof(path)), &v) &&
+		v == 0;
 }
 
 static void read_group(const struct sysfs *s, struct pci_host_dev *d)
@@ -153,6 +151,7 @@ static void read_rest(const struct sysfs *s, struct pci_host_dev *d)
 	d->device = (uint16_t)read_id(s, d, "device");
 	d->class = (uint32_t)read_id(s, d, "class") & 0xffffff;
 	read_config(s, d);
+	read_irq(s, d);
 	read_group(s, d);
 	if (sysfs_link_name(s, attr(d, "driver", path, sizeof(path)), d->driver,
 			    sizeof(d->driver)))
@@ -160,6 +159,7 @@ static void read_rest(const struct sysfs *s, struct pci_host_dev *d)
 	d->can_reset = sysfs_exists(s, attr(d, "reset", path, sizeof(path)));
 	sysfs_lines(s, attr(d, "resource", path, sizeof(path)), parse_bar,
 		    &bars);
+	pci_plan_bars(&d->virtio, d->bar);
 }
 
 int pciscan_read(const struct sysfs *s, const char *bdf,

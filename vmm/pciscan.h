@@ -6,22 +6,27 @@
  * How a BAR reaches the guest:
  *	direct      memory, and start and length are multiples of 4096: mapped
  *	            straight in, an access costs no exit
- *	split       memory that starts on a page but ends inside one: the whole
- *	            pages are mapped, the rest traps
+ *	split       memory of which some pages are mapped and others trap: it
+ *	            ends inside a page, is no power of two, or has registers
+ *	            that are watched (virtio_guard.h)
  *	trapped     I/O ports, or memory smaller than a page or beside another
  *	            device's registers: each access is an exit
- *	unassigned  the host gave it no address: it cannot be used
+ *	unassigned  the host gave it no address: the guest does not see it
+ *	hidden      virtio's legacy interface: the guest does not see it
+ *	unusable    the guest's bus has no room for it: the function is refused
  */
 #ifndef VMM_PCISCAN_H
 #define VMM_PCISCAN_H
 
 #include "sysfs.h"
+#include "virtio_caps.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define PCI_BDF_LEN   16 /* "0000:03:00.0" and room */
 #define PCI_HOST_BARS 6
+#define PCI_NO_IRQ    0x80000000u /* the kernel's IRQ_NOTCONNECTED */
 
 enum pci_how {
 	PCI_HOW_NONE, /* there is no such BAR */
@@ -29,6 +34,8 @@ enum pci_how {
 	PCI_HOW_SPLIT,
 	PCI_HOW_TRAPPED,
 	PCI_HOW_UNASSIGNED,
+	PCI_HOW_HIDDEN,
+	PCI_HOW_UNUSABLE,
 	PCI_HOWS,
 };
 
@@ -45,18 +52,33 @@ struct pci_host_bar {
 	uint64_t start;	     /* host-physical, or a port */
 	uint64_t len;	     /* bytes; 0: there is no such BAR */
 	uint64_t flags;	     /* PCI_BAR_F_* and more */
-	uint64_t direct_len; /* bytes from the start mapped straight in */
+	uint64_t guest_len;  /* a power of two, not below @len */
+	bool guest_64;	     /* it takes two registers of the guest's */
+	uint64_t direct_len; /* bytes from the start mapped straight in... */
+	uint64_t trap, trap_len; /* ...but for these whole pages of them */
 	enum pci_how how;
 };
+
+/*
+ * Decide how the six BARs of a function reach the guest: fills all fields but
+ * @start, @len and @flags.
+ */
+void pci_plan_bars(const struct virtio_caps *v, struct pci_host_bar *bar);
 
 struct pci_host_dev {
 	char bdf[PCI_BDF_LEN];
 	unsigned int domain, bus, dev, fn;
 	uint16_t vendor, device;
 	uint32_t class; /* 24 bits: 0x010802 is NVMe */
+	bool silent; /* its configuration space reads as ones, or not at all */
 	uint8_t header; /* type; 0: an endpoint */
 	bool multifunction;
 	uint8_t pin;	 /* 0: no INTx; 1..4: A..D */
+	bool has_irq;	 /* the host says which interrupt that is: */
+	uint32_t irq;	 /* 0 or PCI_NO_IRQ: none */
+	bool idle;	 /* never enabled, so @irq may still change */
+	bool all_config; /* all of its configuration space could be read */
+	struct virtio_caps virtio;
 	char driver[64]; /* "" if none */
 	bool has_group;	 /* is behind an IOMMU: */
 	uint32_t group;
@@ -81,24 +103,51 @@ int pciscan_each(const struct sysfs *s,
 
 bool pciscan_is_bridge(const struct pci_host_dev *d);
 
+/* Functions that are to go to one machine, each once. */
+#define PCISCAN_SET_MAX 16
+
+struct pciscan_set {
+	size_t n;
+	char bdf[PCISCAN_SET_MAX][PCI_BDF_LEN];
+};
+
 /*
- * Can @bdf be assigned on this host, now?
+ * Can the functions named @name be assigned on this host, now, together? This
+ * is what viaduct run and viaduct doctor both ask.
  *
- * On success @why is "" or one sentence of warning. On error it is one
- * sentence that says why not and, where there is a way, what to do:
- *  -EINVAL      @bdf is no PCI address
- *  -ENODEV      there is no such device
+ * On success @set holds their addresses in full and @why is "" or one sentence
+ * of warning, about the last. On error it is one sentence that says which and
+ * why not and, where there is a way, what to do:
+ *  -EINVAL      no PCI address
+ *  -EEXIST      named twice
+ *  -E2BIG       more than PCISCAN_SET_MAX
+ *  -ENODEV      there is no such device, or it does not answer
  *  -EBUSY       in use: by another virtual machine, by a mounted file system
- *               or swap, or a function of the same card is in use
+ *               or swap, or a function of the same card that is not named is
  *  -EOPNOTSUPP  it is a bridge, it has no INTx, an IOMMU translates its DMA,
- *               or it may use addresses that did not come from a map (X8)
+ *               a BAR has no room, it cannot be reset by itself, or it may use
+ *               addresses that did not come from a map (X8)
  *  -ENOPKG      the module uio_pci_generic is not loaded
  */
+int pciscan_check_all(const struct sysfs *s, const char *const *name, size_t n,
+		      struct pciscan_set *set, char *why, size_t len);
+
+/* One alone. */
 int pciscan_check(const struct sysfs *s, const char *bdf, char *why,
 		  size_t len);
 
-/* The same but for the module, which is the host's matter. */
+/*
+ * The same but for the module, which is the host's matter. @with: what goes to
+ * the same machine; NULL: nothing.
+ */
 int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
-			 char *why, size_t len);
+			 const struct pciscan_set *with, char *why, size_t len);
+
+/*
+ * Once more what shows for certain only when uio has it: is there an interrupt,
+ * what does a virtio device offer?
+ */
+int pciscan_check_taken(const struct sysfs *s, const struct pci_host_dev *d,
+			char *why, size_t len);
 
 #endif

@@ -2,6 +2,10 @@
 /*
  * Can a function be assigned? One check after the other; the first that says
  * no says why. What is no obstacle but may surprise is a warning.
+ *
+ * All functions of one card that anybody uses go to one machine together: what
+ * the card shares (its power, its firmware) ends at no function's border. So a
+ * function is looked at with those that were named beside it.
  */
 #include "modules.h"
 #include "pcideny.h"
@@ -10,6 +14,7 @@
 #include "virtio_offer.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -21,10 +26,22 @@
 struct check {
 	const struct sysfs *s;
 	const struct pci_host_dev *d;
+	const struct pciscan_set *with;
 	char dir[64];
 	char *why;
 	size_t len;
 };
+
+static int check_silent(struct check *c)
+{
+	if (!c->d->silent)
+		return 0;
+	snprintf(c->why, c->len,
+		 "%s does not answer: its configuration space reads as ones; "
+		 "it was pulled, or it is switched off",
+		 c->d->bdf);
+	return -ENODEV;
+}
 
 static int check_bridge(struct check *c)
 {
@@ -71,20 +88,26 @@ static int check_virtio(struct check *c)
 }
 
 /* A claim is a file that its keeper has locked. */
-static int check_claim(struct check *c)
+static bool is_claimed(const struct sysfs *s, const char *bdf)
 {
 	char path[64], full[SYSFS_PATH_LEN];
-	int fd, busy;
+	int fd;
+	bool busy;
 
-	snprintf(path, sizeof(path), CLAIMS "/%s", c->d->bdf);
-	if (sysfs_path(c->s, path, full, sizeof(full)))
-		return 0;
+	snprintf(path, sizeof(path), CLAIMS "/%s", bdf);
+	if (sysfs_path(s, path, full, sizeof(full)))
+		return false;
 	fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return 0;
+		return false;
 	busy = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 	close(fd);
-	if (!busy)
+	return busy;
+}
+
+static int check_claim(struct check *c)
+{
+	if (!is_claimed(c->s, c->d->bdf))
 		return 0;
 	snprintf(c->why, c->len, "%s is in use by another virtual machine",
 		 c->d->bdf);
@@ -118,26 +141,50 @@ static bool is_idle_driver(const char *name)
 	       !strcmp(name, "pci-stub");
 }
 
+static bool is_named(const struct check *c, const char *bdf)
+{
+	for (size_t i = 0; c->with && i < c->with->n; i++)
+		if (!strcmp(c->with->bdf[i], bdf))
+			return true;
+	return false;
+}
+
+/* Whoever uses @other, a function of the same card, is in the way. */
+static int check_sibling(struct check *c, const struct pci_host_dev *other)
+{
+	if (pciscan_is_bridge(other) || is_named(c, other->bdf))
+		return 0;
+	if (is_claimed(c->s, other->bdf)) {
+		snprintf(c->why, c->len,
+			 "%s shares its card with %s, which another virtual "
+			 "machine uses",
+			 c->d->bdf, other->bdf);
+		return -EBUSY;
+	}
+	if (is_idle_driver(other->driver))
+		return 0;
+	snprintf(c->why, c->len,
+		 "%s shares its card with %s, which this host uses (driver "
+		 "%s); assign %s too, or unbind it first",
+		 c->d->bdf, other->bdf, other->driver, other->bdf);
+	return -EBUSY;
+}
+
 static int check_siblings(struct check *c)
 {
 	const struct pci_host_dev *d = c->d;
 	struct pci_host_dev other;
 	char bdf[PCI_BDF_LEN];
+	int err = 0;
 
-	for (unsigned int fn = 0; fn < 8; fn++) {
+	for (unsigned int fn = 0; fn < 8 && !err; fn++) {
 		snprintf(bdf, sizeof(bdf), "%04x:%02x:%02x.%x",
 			 d->domain & 0xffffff, d->bus & 0xff, d->dev & 0x1f,
 			 fn);
-		if (fn == d->fn || pciscan_read(c->s, bdf, &other) ||
-		    pciscan_is_bridge(&other) || is_idle_driver(other.driver))
-			continue;
-		snprintf(c->why, c->len,
-			 "%s shares its card with %s, which this host uses "
-			 "(driver %s); unbind that first",
-			 d->bdf, other.bdf, other.driver);
-		return -EBUSY;
+		if (fn != d->fn && !pciscan_read(c->s, bdf, &other))
+			err = check_sibling(c, &other);
 	}
-	return 0;
+	return err;
 }
 
 /*
@@ -155,14 +202,54 @@ static int check_iommu(struct check *c)
 	return -EOPNOTSUPP;
 }
 
+static bool has_irq(const struct pci_host_dev *d)
+{
+	return !d->has_irq || (d->irq && d->irq != PCI_NO_IRQ);
+}
+
+/* A domain of VMD's, which routes no INTx. */
+static bool is_behind_vmd(const struct pci_host_dev *d)
+{
+	return d->domain > 0xffff;
+}
+
 static int check_intx(struct check *c)
 {
-	if (c->d->pin)
+	const struct pci_host_dev *d = c->d;
+
+	if (!d->pin) {
+		snprintf(c->why, c->len,
+			 "%s has no INTx interrupt, and " UIO
+			 " passes no other",
+			 d->bdf);
+		return -EOPNOTSUPP;
+	}
+	if (has_irq(d) || (d->idle && !is_behind_vmd(d)))
 		return 0;
 	snprintf(c->why, c->len,
-		 "%s has no INTx interrupt, and " UIO " passes no other",
-		 c->d->bdf);
+		 "this host routes no INTx interrupt of %s%s, and " UIO
+		 " passes no other",
+		 d->bdf,
+		 is_behind_vmd(d) ? " (it is behind VMD, which can be turned "
+				    "off in the firmware's setup)" :
+				    "");
 	return -EOPNOTSUPP;
+}
+
+static int check_bars(struct check *c)
+{
+	const struct pci_host_dev *d = c->d;
+
+	for (int i = 0; i < PCI_HOST_BARS; i++) {
+		if (d->bar[i].how != PCI_HOW_UNUSABLE)
+			continue;
+		snprintf(c->why, c->len,
+			 "BAR %d of %s, %" PRIu64
+			 " bytes, has no room on a guest's bus",
+			 i, d->bdf, d->bar[i].len);
+		return -EOPNOTSUPP;
+	}
+	return 0;
 }
 
 /* The keeper's condition: what it could not stop it does not take. */
@@ -219,47 +306,122 @@ static void warn(struct check *c)
 			 "a BAR of %s has no address on this "
 			 "host and will be missing",
 			 c->d->bdf);
+	else if (!has_irq(c->d))
+		snprintf(c->why, c->len,
+			 "the host has not routed the interrupt of %s yet; "
+			 "if it cannot, viaduct run gives it back",
+			 c->d->bdf);
+}
+
+typedef int check_fn(struct check *c);
+
+static int run_checks(struct check *c, check_fn *const *checks, size_t n)
+{
+	int err = 0;
+
+	c->why[0] = '\0';
+	snprintf(c->dir, sizeof(c->dir), "bus/pci/devices/%s", c->d->bdf);
+	for (size_t i = 0; i < n && !err; i++)
+		err = checks[i](c);
+	return err;
 }
 
 int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
-			 char *why, size_t len)
+			 const struct pciscan_set *with, char *why, size_t len)
 {
-	static int (*const checks[])(struct check * c) = {
-		check_bridge, check_kind,     check_claim,
-		check_disks,  check_siblings, check_iommu,
-		check_intx,   check_reset,    check_virtio,
+	static check_fn *const checks[] = {
+		check_silent, check_bridge,   check_kind,   check_claim,
+		check_disks,  check_siblings, check_iommu,  check_intx,
+		check_bars,   check_reset,    check_virtio,
 	};
-	struct check c = { .s = s, .d = d, .why = why, .len = len };
-	int err;
+	struct check c = {
+		.s = s, .d = d, .with = with, .why = why, .len = len
+	};
+	int err = run_checks(&c, checks, sizeof(checks) / sizeof(checks[0]));
 
-	why[0] = '\0';
-	snprintf(c.dir, sizeof(c.dir), "bus/pci/devices/%s", d->bdf);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		err = checks[i](&c);
-		if (err)
-			return err;
-	}
-	warn(&c);
-	return 0;
+	if (!err)
+		warn(&c);
+	return err;
 }
 
-int pciscan_check(const struct sysfs *s, const char *bdf, char *why, size_t len)
+int pciscan_check_taken(const struct sysfs *s, const struct pci_host_dev *d,
+			char *why, size_t len)
 {
-	struct pci_host_dev d;
-	int err = pciscan_read(s, bdf, &d);
+	static check_fn *const checks[] = {
+		check_silent,
+		check_intx,
+		check_bars,
+		check_virtio,
+	};
+	struct check c = { .s = s, .d = d, .why = why, .len = len };
+
+	return run_checks(&c, checks, sizeof(checks) / sizeof(checks[0]));
+}
+
+/* Its address, and that it is there. */
+static int find(const struct sysfs *s, const char *name, struct pci_host_dev *d,
+		char *why, size_t len)
+{
+	int err = pciscan_read(s, name, d);
 
 	if (err == -EINVAL)
 		snprintf(why, len,
 			 "%s is no PCI address; they look like "
 			 "0000:03:00.0 (lspci -D lists them)",
-			 bdf);
+			 name);
 	else if (err)
 		snprintf(why, len,
 			 "there is no PCI device %s; lspci -D "
 			 "lists them",
-			 bdf);
+			 name);
+	return !err || err == -EINVAL ? err : -ENODEV;
+}
+
+static int add_to_set(const struct sysfs *s, const char *name,
+		      struct pciscan_set *set, char *why, size_t len)
+{
+	struct pci_host_dev d;
+	int err = find(s, name, &d, why, len);
+
 	if (err)
-		return err == -EINVAL ? err : -ENODEV;
-	err = pciscan_check_device(s, &d, why, len);
-	return err ? err : check_module(s, d.bdf, why, len);
+		return err;
+	for (size_t i = 0; i < set->n; i++) {
+		if (strcmp(set->bdf[i], d.bdf))
+			continue;
+		snprintf(why, len, "%s was named twice", d.bdf);
+		return -EEXIST;
+	}
+	memcpy(set->bdf[set->n++], d.bdf, sizeof(d.bdf));
+	return 0;
+}
+
+int pciscan_check_all(const struct sysfs *s, const char *const *name, size_t n,
+		      struct pciscan_set *set, char *why, size_t len)
+{
+	struct pci_host_dev d;
+	int err = 0;
+
+	memset(set, 0, sizeof(*set));
+	if (n > PCISCAN_SET_MAX) {
+		snprintf(why, len, "at most %d devices can be assigned",
+			 PCISCAN_SET_MAX);
+		return -E2BIG;
+	}
+	for (size_t i = 0; i < n && !err; i++)
+		err = add_to_set(s, name[i], set, why, len);
+	for (size_t i = 0; i < n && !err; i++) {
+		err = find(s, set->bdf[i], &d, why, len);
+		if (!err)
+			err = pciscan_check_device(s, &d, set, why, len);
+		if (!err)
+			err = check_module(s, d.bdf, why, len);
+	}
+	return err;
+}
+
+int pciscan_check(const struct sysfs *s, const char *bdf, char *why, size_t len)
+{
+	struct pciscan_set set;
+
+	return pciscan_check_all(s, &bdf, 1, &set, why, len);
 }

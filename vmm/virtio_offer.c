@@ -94,9 +94,9 @@ static int open_attr(const struct sysfs *s, const char *bdf, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-static int ask_window(const struct sysfs *s, const struct pci_host_dev *d,
-		      const struct virtio_caps *caps)
+static int ask_window(const struct sysfs *s, const struct pci_host_dev *d)
 {
+	const struct virtio_caps *caps = &d->virtio;
 	struct window w = { .at = caps->window, .place = &caps->common[0] };
 	const struct virtio_io io = { window_read, window_write, &w };
 	int err;
@@ -141,15 +141,24 @@ static int ask_map(int fd, uint64_t off)
 	return err;
 }
 
-static int ask_bar(const struct sysfs *s, const struct pci_host_dev *d,
-		   const struct virtio_caps *caps, const uint8_t *config)
+static bool decodes_memory(const struct sysfs *s, const struct pci_host_dev *d)
 {
-	const struct virtio_place *p = &caps->common[0];
+	uint8_t config[COMMAND + 1];
+	char path[64];
+
+	snprintf(path, sizeof(path), "bus/pci/devices/%s/config", d->bdf);
+	return !sysfs_read_bytes(s, path, config, sizeof(config)) &&
+	       config[COMMAND] & COMMAND_MEM;
+}
+
+static int ask_bar(const struct sysfs *s, const struct pci_host_dev *d)
+{
+	const struct virtio_place *p = &d->virtio.common[0];
 	const struct pci_host_bar *bar = &d->bar[p->bar];
 	char name[16];
 	int fd, err;
 
-	if (!(config[COMMAND] & COMMAND_MEM) || bar->flags & PCI_BAR_F_IO ||
+	if (!decodes_memory(s, d) || bar->flags & PCI_BAR_F_IO ||
 	    bar->how == PCI_HOW_NONE || bar->how == PCI_HOW_UNASSIGNED ||
 	    p->off % 4 || p->off > bar->len ||
 	    VIRTIO_COMMON_LEN > bar->len - p->off)
@@ -201,40 +210,21 @@ static int ask_driver(const struct sysfs *s, const char *bdf)
 	return said == 1 ? 1 : said == 2 ? 0 : -ENXIO;
 }
 
-static int read_caps(const struct sysfs *s, const struct pci_host_dev *d,
-		     uint8_t config[VIRTIO_CFG_LEN], struct virtio_caps *caps)
-{
-	unsigned int len = VIRTIO_CFG_LEN;
-	char path[64];
-
-	snprintf(path, sizeof(path), "bus/pci/devices/%s/config", d->bdf);
-	memset(config, 0, VIRTIO_CFG_LEN);
-	if (sysfs_read_bytes(s, path, config, len)) {
-		len = 64; /* everyone's to read */
-		if (sysfs_read_bytes(s, path, config, len))
-			memset(config, 0, VIRTIO_CFG_LEN);
-	}
-	virtio_caps_read(config, len, d->vendor, d->device, caps);
-	return len < VIRTIO_CFG_LEN ? -EACCES : 0;
-}
-
 int virtio_offer_check(const struct sysfs *s, const struct pci_host_dev *d)
 {
-	uint8_t config[VIRTIO_CFG_LEN];
-	struct virtio_caps caps;
-	int err = read_caps(s, d, config, &caps), said;
+	int said;
 
-	if (!caps.is_virtio)
+	if (!d->virtio.is_virtio)
 		return 1;
+	if (d->virtio.too_many)
+		return -E2BIG;
 	said = ask_driver(s, d->bdf);
 	if (said >= 0)
 		return said;
-	if (err)
-		return err;
-	if (!caps.ncommons)
+	if (!d->all_config)
+		return -EACCES;
+	if (!d->virtio.ncommons)
 		return 0; /* the legacy interface only: it has no bit 33 */
-	said = ask_window(s, d, &caps);
-	if (said < 0)
-		said = ask_bar(s, d, &caps, config);
-	return said;
+	said = ask_window(s, d);
+	return said < 0 ? ask_bar(s, d) : said;
 }

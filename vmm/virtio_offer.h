@@ -35,7 +35,7 @@ int virtio_offer_ask(const struct virtio_io *io);
 /*
  * Is @d a virtio function, and does it offer the bit? 1: yes, or it is none;
  * 0: it does not; -errno: that cannot be found out (-EACCES: only root can;
- * -ENXIO: nothing answers).
+ * -ENXIO: nothing answers; -E2BIG: more places than we can watch).
  */
 int virtio_offer_check(const struct sysfs *s, const struct pci_host_dev *d);
 

@@ -5,6 +5,7 @@
  * where they say, and every slot belongs to a live direct BAR.
  */
 #include "pci.h"
+#include "pciscan.h"
 #include "unit.h"
 #include "vm.h"
 #include <errno.h>
@@ -45,7 +46,7 @@ static void fini_vm(struct vm *vm)
 	region_map_fini(&vm->mmio);
 }
 
-/* 0: direct 16 KiB; 1: I/O 32; 2+3: 64-bit, 8 KiB, half direct; 5: 256 bytes */
+/* 0: 16 KiB, direct but for the second page; 1: I/O 32; 2+3: 64-bit, 8 KiB, half direct; 5: 256 bytes */
 static void init_bars(struct pci_bars *b, struct vm *vm)
 {
 	const struct region trap = { .ops = &trap_ops,
@@ -56,7 +57,10 @@ static void init_bars(struct pci_bars *b, struct vm *vm)
 	b->bar[0] = (struct pci_bar){ .kind = PCI_BAR_MEM32,
 				      .len = 4 * PAGE,
 				      .hva = host,
-				      .direct_len = 4 * PAGE };
+				      .direct_len = 4 * PAGE,
+				      .trap = PAGE,
+				      .trap_len = PAGE,
+				      .region = trap };
 	b->bar[1] = (struct pci_bar){ .kind = PCI_BAR_IO,
 				      .len = 32,
 				      .region = trap };
@@ -109,9 +113,13 @@ static void test_move(void **state)
 	assert_int_equal(b.misplaced, 4); /* all of them at 0 */
 	pci_bars_write(&b, 0x10, 4, 0xc0000000);
 	assert_true(b.bar[0].live);
-	assert_int_equal(vm.slot[b.bar[0].slot].gpa, 0xc0000000);
+	assert_int_equal(vm.slot[b.bar[0].slot[0]].gpa, 0xc0000000);
 	pci_bars_write(&b, 0x10, 4, 0xc0010000);
-	assert_int_equal(vm.slot[b.bar[0].slot].gpa, 0xc0010000);
+	assert_int_equal(vm.slot[b.bar[0].slot[0]].gpa, 0xc0010000);
+	assert_int_equal(vm.slot[b.bar[0].slot[0]].len, PAGE);
+	assert_int_equal(vm.slot[b.bar[0].slot[1]].gpa, 0xc0012000);
+	assert_int_equal(vm.slot[b.bar[0].slot[1]].len, 2 * PAGE);
+	assert_int_equal(region_read(&vm.mmio, 0xc0011010, 4), 0x2010);
 
 	/* Byte by byte, as some firmware does. */
 	pci_bars_write(&b, 0x25, 1, 0x12);
@@ -123,8 +131,8 @@ static void test_move(void **state)
 	/* 64-bit: half direct; the other half traps with BAR offsets. */
 	pci_bars_write(&b, 0x1c, 4, 0x80);
 	pci_bars_write(&b, 0x18, 4, 0x10000);
-	assert_int_equal(vm.slot[b.bar[2].slot].gpa, 0x8000010000);
-	assert_int_equal(vm.slot[b.bar[2].slot].len, PAGE);
+	assert_int_equal(vm.slot[b.bar[2].slot[0]].gpa, 0x8000010000);
+	assert_int_equal(vm.slot[b.bar[2].slot[0]].len, PAGE);
 	assert_int_equal(region_read(&vm.mmio, 0x8000011010, 4), 0x2010);
 
 	pci_bars_write(&b, 0x14, 4, 0x2000);
@@ -186,6 +194,25 @@ static void test_init_refuses(void **state)
 		  .hva = host,
 		  .direct_len = 100 },
 		{ .kind = PCI_BAR_MEM32, .len = PAGE, .direct_len = PAGE },
+		{ .kind = PCI_BAR_MEM32, /* traps, but to nobody */
+		  .len = PAGE,
+		  .hva = host,
+		  .direct_len = PAGE,
+		  .trap_len = PAGE },
+		{ .kind = PCI_BAR_MEM32,
+		  .len = 2 * PAGE,
+		  .hva = host,
+		  .direct_len = PAGE,
+		  .trap = PAGE,
+		  .trap_len = PAGE,
+		  .region = { .ops = &trap_ops } },
+		{ .kind = PCI_BAR_MEM32,
+		  .len = PAGE,
+		  .hva = host,
+		  .direct_len = PAGE,
+		  .trap = 16,
+		  .trap_len = 16,
+		  .region = { .ops = &trap_ops } },
 	};
 	struct pci_bars b;
 	struct vm vm;
@@ -216,6 +243,25 @@ static int is_in_window(const struct vm *vm, const struct pci_bar *r)
 	       (r->addr >= vm->mmio64 && r->addr - vm->mmio64 < vm->mmio64_len);
 }
 
+/* One slot, before or behind what traps; how many there are. */
+static unsigned int check_slot(const struct vm *vm, const struct pci_bar *r,
+			       int i)
+{
+	uint64_t hole = r->trap_len ? r->trap : r->direct_len;
+	uint64_t first = i ? hole + r->trap_len : 0;
+	uint64_t end = i ? r->direct_len : hole;
+
+	if (!r->live || first == end) {
+		assert_int_equal(r->slot[i], -1);
+		return 0;
+	}
+	assert_int_equal(vm->slot[r->slot[i]].gpa, r->addr + first);
+	assert_int_equal(vm->slot[r->slot[i]].len, end - first);
+	assert_ptr_equal(vm->slot[r->slot[i]].hva,
+			 (const uint8_t *)r->hva + first);
+	return 1;
+}
+
 static void check(const struct vm *vm, const struct pci_bars *b, int n)
 {
 	unsigned int slots = 0, live_slots = 0, live = 0;
@@ -225,19 +271,14 @@ static void check(const struct vm *vm, const struct pci_bars *b, int n)
 	for (int i = 0; i < n * 6; i++) {
 		const struct pci_bar *r = &b[i / 6].bar[i % 6];
 
-		if (!r->live) {
-			assert_int_equal(r->kind != PCI_BAR_NONE ? r->slot : -1,
-					 -1);
+		if (r->kind == PCI_BAR_NONE)
 			continue;
-		}
+		live_slots += check_slot(vm, r, 0) + check_slot(vm, r, 1);
+		if (!r->live)
+			continue;
 		live++;
 		assert_true(is_in_window(vm, r));
 		assert_int_equal(r->region.base, r->addr);
-		if (r->direct_len) {
-			live_slots++;
-			assert_int_equal(vm->slot[r->slot].gpa, r->addr);
-			assert_ptr_equal(vm->slot[r->slot].hva, r->hva);
-		}
 	}
 	assert_int_equal(live, vm->mmio.n + vm->pio.n);
 	assert_int_equal(slots, live_slots);
@@ -293,6 +334,70 @@ static void test_random(void **state)
 	fini_vm(&vm);
 }
 
+/* As assign_bars.c does it. */
+static void carry_out(const struct pci_host_bar *plan, struct pci_bar *bar)
+{
+	bar->len = plan->guest_len;
+	bar->kind = plan->flags & PCI_BAR_F_IO ? PCI_BAR_IO :
+		    plan->guest_64	       ? PCI_BAR_MEM64 :
+						 PCI_BAR_MEM32;
+	bar->region.ops = &trap_ops;
+	bar->hva = plan->direct_len ? host : NULL;
+	bar->direct_len = plan->direct_len;
+	bar->trap = plan->trap;
+	bar->trap_len = plan->trap_len;
+}
+
+static void random_host_bar(uint64_t *s, struct pci_host_bar *bar)
+{
+	uint64_t r = next_random(s);
+
+	memset(bar, 0, sizeof(*bar));
+	if (r % 3 == 0)
+		return;
+	bar->len = next_random(s) >> (r >> 8 & 63);
+	if (r >> 16 & 1)
+		bar->len &= ~(uint64_t)(PAGE - 1);
+	bar->start = next_random(s) >> (r >> 24 & 63);
+	if (r >> 32 & 1)
+		bar->start &= ~(uint64_t)(PAGE - 1);
+	bar->flags = r >> 40 & 3 ? PCI_BAR_F_MEM : PCI_BAR_F_IO;
+	if (r >> 48 & 1)
+		bar->flags |= PCI_BAR_F_64;
+}
+
+/* Whatever the host shows: what is planned can be carried out. */
+static void test_plan(void **state)
+{
+	struct pci_host_bar plan[PCI_HOST_BARS];
+	struct virtio_caps v = { .is_virtio = true, .ncommons = 2 };
+	uint64_t s = 7;
+	struct pci_bars b;
+	struct vm vm;
+
+	(void)state;
+	init_vm(&vm);
+	for (int i = 0; i < 200000; i++) {
+		memset(&b, 0, sizeof(b));
+		for (int n = 0; n < PCI_HOST_BARS; n++)
+			random_host_bar(&s, &plan[n]);
+		for (int n = 0; n < 2; n++)
+			v.common[n] = (struct virtio_place){
+				.bar = (unsigned int)(next_random(&s) % 6),
+				.off = (uint32_t)next_random(&s) >> (i & 31),
+				.len = 56,
+			};
+		pci_plan_bars(&v, plan);
+		for (int n = 0; n < PCI_HOST_BARS; n++)
+			if (plan[n].how == PCI_HOW_DIRECT ||
+			    plan[n].how == PCI_HOW_SPLIT ||
+			    plan[n].how == PCI_HOW_TRAPPED)
+				carry_out(&plan[n], &b.bar[n]);
+		assert_int_equal(pci_bars_init(&b, &vm), 0);
+	}
+	fini_vm(&vm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_misplaced),
 		cmocka_unit_test(test_init_refuses),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_plan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
