@@ -230,13 +230,13 @@ static int on_quiesce(void *opaque)
 
 static const struct vd_device_ops device_ops = { on_quiesce };
 
-static uint32_t host_id(const char *bdf)
+static uint64_t host_id(const char *bdf)
 {
 	unsigned int dom, bus, dev, fn;
 
 	if (sscanf(bdf, "%x:%x:%x.%x", &dom, &bus, &dev, &fn) != 4)
 		return 0;
-	return dom << 16 | bus << 8 | dev << 3 | fn;
+	return (uint64_t)dom << 16 | bus << 8 | dev << 3 | fn;
 }
 
 static int attach(struct assign *a)

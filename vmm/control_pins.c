@@ -35,12 +35,11 @@ json_t *control_pins_json(struct vd_domain *d)
 static json_t *host_name(struct vd_domain *d, uint32_t guest_id)
 {
 	struct vd_device_info i;
-	char bdf[24];
+	char bdf[CONTROL_HOST_LEN];
 
 	if (vd_device_info(d, guest_id, &i))
 		return json_string(""); /* gone by now */
-	snprintf(bdf, sizeof(bdf), "%04x:%02x:%02x.%x", i.host_id >> 16,
-		 i.host_id >> 8 & 0xff, i.host_id >> 3 & 0x1f, i.host_id & 7);
+	control_host_name(i.host_id, bdf, sizeof(bdf));
 	return json_string(bdf);
 }
 

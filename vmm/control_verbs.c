@@ -65,18 +65,20 @@ static int give(json_t *j, json_t **result, struct control_error *e)
 	return 0;
 }
 
-static void host_name(uint32_t id, char *text, size_t len)
+void control_host_name(uint64_t id, char *text, size_t len)
 {
-	snprintf(text, len, "%04x:%02x:%02x.%x", id >> 16, id >> 8 & 0xff,
-		 id >> 3 & 0x1f, id & 7);
+	unsigned int fn = (unsigned int)id & 0xffff;
+
+	snprintf(text, len, "%04" PRIx64 ":%02x:%02x.%x", id >> 16, fn >> 8,
+		 fn >> 3 & 0x1f, fn & 7);
 }
 
 static json_t *device_json(struct control_vm *v, const struct vd_device_info *i)
 {
 	json_t *j = json_object();
-	char bdf[24];
+	char bdf[CONTROL_HOST_LEN];
 
-	host_name(i->host_id, bdf, sizeof(bdf));
+	control_host_name(i->host_id, bdf, sizeof(bdf));
 	set(j, "guest_id", i->guest_id);
 	say(j, "host", bdf);
 	say(j, "state", vd_device_state_name(i->state));
@@ -126,10 +128,10 @@ static json_t *devices_json(struct control_vm *v, const struct devices *l)
 /* "0000:03:00.0", "03:00.0", or the guest id as a number in a string. */
 static bool is_called(const struct vd_device_info *i, const char *name)
 {
-	char bdf[24], *end;
+	char bdf[CONTROL_HOST_LEN], *end;
 	unsigned long id;
 
-	host_name(i->host_id, bdf, sizeof(bdf));
+	control_host_name(i->host_id, bdf, sizeof(bdf));
 	if (strcasecmp(bdf, name) == 0 ||
 	    (i->host_id >> 16 == 0 && strcasecmp(bdf + 5, name) == 0))
 		return true;
@@ -343,7 +345,7 @@ static int run_mappings(void *ctx, const json_t *args, json_t **result,
 	struct control_vm *v = ctx;
 	json_int_t from = 0, max = LIST_DEFAULT;
 	json_t *name, *list, *j;
-	char bdf[24];
+	char bdf[CONTROL_HOST_LEN];
 
 	if (control_args(args, e, "{s:o,s?I,s?I}", "device", &name, "from",
 			 &from, "max", &max) ||
@@ -352,7 +354,7 @@ static int run_mappings(void *ctx, const json_t *args, json_t **result,
 	if (list_mappings(v, info.guest_id, (size_t)from, (size_t)max, &list))
 		return control_fail(e, CONTROL_FAILED,
 				    "the device went away or no memory");
-	host_name(info.host_id, bdf, sizeof(bdf));
+	control_host_name(info.host_id, bdf, sizeof(bdf));
 	j = json_object();
 	say(j, "host", bdf);
 	set(j, "guest_id", info.guest_id);
@@ -448,11 +450,11 @@ static json_t *fault_json(struct control_vm *v, const struct vd_fault *f)
 {
 	json_t *j = json_object();
 	struct vd_device_info info;
-	char bdf[24] = "";
+	char bdf[CONTROL_HOST_LEN] = "";
 
 	/* It may be gone by now. */
 	if (!vd_device_info(v->domain, f->guest_id, &info))
-		host_name(info.host_id, bdf, sizeof(bdf));
+		control_host_name(info.host_id, bdf, sizeof(bdf));
 	set(j, "guest_id", f->guest_id);
 	say(j, "host", bdf);
 	set_address(j, "bus", f->iova.v);
@@ -486,9 +488,9 @@ static int run_faults(void *ctx, const json_t *args, json_t **result,
 static int explain(int err, const struct vd_device_info *i,
 		   struct control_error *e)
 {
-	char bdf[24];
+	char bdf[CONTROL_HOST_LEN];
 
-	host_name(i->host_id, bdf, sizeof(bdf));
+	control_host_name(i->host_id, bdf, sizeof(bdf));
 	switch (err) {
 	case -ENODEV:
 		return control_fail(e, CONTROL_NO_DEVICE,

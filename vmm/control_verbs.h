@@ -77,6 +77,10 @@ struct control_vm {
 void control_vm_cfg(struct control_vm *v, const char *path,
 		    struct control_cfg *cfg);
 
+/* A library's host id of a PCI function in words: "10000:e1:00.0". */
+#define CONTROL_HOST_LEN 24
+void control_host_name(uint64_t id, char *text, size_t len);
+
 /* Commands with a file of their own. */
 int control_run_balloon(void *ctx, const json_t *args, json_t **result,
 			struct control_error *e);

@@ -35,14 +35,15 @@ struct vd_device_ops {
  * struct vd_device_cfg - a device to attach
  * @size:     sizeof(struct vd_device_cfg)
  * @guest_id: what the guest calls it (PCI: bus << 8 | device << 3 | function)
- * @host_id:  what the host calls it (PCI: domain << 16 | bus << 8 | ...)
+ * @host_id:  what the host calls it (PCI: domain << 16 | bus << 8 | ...; a
+ *            domain has up to 32 bits)
  * @ops:      borrowed until detached
  * @opaque:   passed to @ops
  */
 struct vd_device_cfg {
 	size_t size;
 	uint32_t guest_id;
-	uint32_t host_id;
+	uint64_t host_id;
 	const struct vd_device_ops *ops;
 	void *opaque;
 };
@@ -237,7 +238,7 @@ const char *vd_device_state_name(enum vd_device_state s);
 
 struct vd_device_info {
 	uint32_t guest_id;
-	uint32_t host_id;
+	uint64_t host_id;
 	enum vd_device_state state;
 	uint64_t nmappings;
 	uint64_t mapped;       /* bytes */

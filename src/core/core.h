@@ -32,7 +32,8 @@ struct mapping {
 };
 
 struct device {
-	uint32_t guest_id, host_id;
+	uint32_t guest_id;
+	uint64_t host_id;
 	const struct vd_device_ops *ops; /* borrowed */
 	void *opaque;
 	enum vd_device_state state;

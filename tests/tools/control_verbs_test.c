@@ -176,7 +176,7 @@ static void test_devices(void **state)
 	is_text(d, "state", "permitted");
 	is_number(d, "mapped_bytes", 4096);
 	d = json_array_get(j, 1);
-	is_text(d, "host", "0001:04:00.1");
+	is_text(d, "host", "10001:04:00.1");
 	is_text(d, "state", "denied");
 	is_number(d, "denies", 1);
 	json_decref(j);
@@ -197,7 +197,7 @@ static void test_names(void **state)
 		{ "{\"device\":\"8\"}", 8 },
 		{ "{\"device\":\"0x8\"}", 8 },
 		{ "{\"device\":8}", 8 },
-		{ "{\"device\":\"0001:04:00.1\"}", 16 },
+		{ "{\"device\":\"10001:04:00.1\"}", 16 },
 		{ "{\"device\":\"16\"}", 16 },
 	};
 	static const char *const none[] = {
@@ -429,7 +429,7 @@ static void test_why_pinned(void **state)
 	is_number(j, "mappings", 2);
 	assert_int_equal(json_array_size(json_object_get(j, "mapped_by")), 1);
 	cached = json_object_get(j, "cached");
-	is_text(cached, "host", "0001:04:00.1");
+	is_text(cached, "host", "10001:04:00.1");
 	is_number(cached, "asked", 3);
 	is_number(cached, "held", 1);
 	json_decref(j);

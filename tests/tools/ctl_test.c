@@ -234,7 +234,7 @@ static void test_why_pinned(void **state)
 	(void)state;
 	good("why-pinned 0x1fff", "page           0x1000\npinned         yes\n"
 				  "mappings       2 by 0000:03:00.0\n");
-	says(f.out, "asked for 3 times, last by 0001:04:00.1");
+	says(f.out, "asked for 3 times, last by 10001:04:00.1");
 	says(f.out, "held 1 times and used lately, says the guest");
 	good("why-pinned 0x2000", "pinned         no\n");
 	fails("why-pinned 0x40000000", CLI_FAILED, "not guest memory");
@@ -277,7 +277,7 @@ static void test_devices(void **state)
 {
 	(void)state;
 	good("devices", "0000:03:00.0      8 permitted");
-	says(f.out, "0001:04:00.1     16 denied");
+	says(f.out, "10001:04:00.1    16 denied");
 	STUB_SET(&f.domain, ndevs = 0);
 	good("devices", "no device is assigned");
 	good("mappings", "no device is assigned");
@@ -305,7 +305,7 @@ static void test_mappings(void **state)
 	(void)state;
 	good("mappings 03:00.0", "0000:03:00.0: 2 mappings, 4.0 KiB");
 	says(f.out, "0xffffffff00001000 0x1000                 4096 w");
-	good("mappings --count", "0001:04:00.1: 0 mappings, 0 B");
+	good("mappings --count", "10001:04:00.1: 0 mappings, 0 B");
 	assert_null(strstr(f.out, "0xffffffff"));
 	STUB_SET(&f.domain, nmappings = STUB_MAPPINGS); /* more than one answer holds */
 	STUB_SET(&f.domain, dev[0].nmappings = STUB_MAPPINGS);
@@ -335,7 +335,7 @@ static void test_others(void **state)
 	good("faults", "7 faults since the start");
 	good("deny 0000:03:00.0", "0000:03:00.0 is denied");
 	assert_int_equal(f.denied, 8);
-	good("permit 16", "0001:04:00.1 is denied"); /* the stub does nothing */
+	good("permit 16", "10001:04:00.1 is denied"); /* the stub does nothing */
 	good("quit", "");
 	assert_int_equal(f.quits, 1);
 }

@@ -18,7 +18,7 @@ void stub_domain_init(struct vd_domain *d, struct vd_hal *h)
 		.dev = {
 			{ .guest_id = 8, .host_id = 0x300, .nmappings = 2,
 			  .mapped = 4096, .maps = 100, .unmaps = 98 },
-			{ .guest_id = 16, .host_id = 0x10401,
+			{ .guest_id = 16, .host_id = 0x100010401,
 			  .state = VD_DEVICE_DENIED, .denies = 1 },
 		},
 		.ndevs = 2,

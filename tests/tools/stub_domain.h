@@ -31,7 +31,7 @@ struct vd_hal {
 		pthread_mutex_unlock(&(d)->lock); \
 	} while (0)
 
-/* Two devices, 0000:03:00.0 as guest id 8 and 0001:04:00.1 as 16. */
+/* Two devices, 0000:03:00.0 as guest id 8 and 10001:04:00.1 as 16. */
 void stub_domain_init(struct vd_domain *d, struct vd_hal *h);
 
 #endif
