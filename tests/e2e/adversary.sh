@@ -45,7 +45,7 @@ vm_status vm
 wait
 exit 0
 E2
-	host --device nvme --iops 60 --timeout 120 --memory "${2:-1536M}" \
+	host --device nvme --iops 60 --timeout 400 --memory "${2:-1536M}" \
 		--program "$lab_build/tests/e2e/prog/viaduct-nopin"
 }
 

@@ -23,9 +23,10 @@ run_vm() {
 	) &
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: until the command succeeds. SECONDS is what an
+# idle machine needs, and more; a busy one gets four times as long.
 wait_for() {
-	left=$(($1 * 5))
+	left=$(($1 * 20))
 	shift
 	until "$@"; do
 		left=$((left - 1))
