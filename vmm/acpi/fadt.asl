@@ -2,7 +2,8 @@
 /*
  * Fixed hardware: the ports of pm.h, the SCI on GSI 9, reset by 0xcf9. No VGA,
  * no keyboard controller, no CMOS clock. The SCI is enabled from the start (no
- * SMI command port). acpi.c fills in the addresses of the FACS and the DSDT.
+ * SMI command port). acpi.c fills in the addresses of the FACS and the DSDT: the 1
+ * stands for the latter's, because iasl refuses a table without one.
   */
                           Signature : "FACP"
                        Table Length : 00000000
@@ -15,7 +16,7 @@
               Asl Compiler Revision : 00000001
 
                        FACS Address : 00000000
-                       DSDT Address : 00000000
+                       DSDT Address : 00000001
                               Model : 00
                          PM Profile : 00 [Unspecified]
                       SCI Interrupt : 0009
@@ -95,7 +96,7 @@
 
                 FADT Minor Revision : 00
                        FACS Address : 0000000000000000
-                       DSDT Address : 0000000000000000
+                       DSDT Address : 0000000000000001
                    PM1A Event Block : [Generic Address Structure]
                            Space ID : 01 [SystemIO]
                           Bit Width : 20
