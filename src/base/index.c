@@ -320,19 +320,27 @@ struct tree_node *index_first(struct index *x)
 	return lower(tree_first(&t), tree_first(&x->far));
 }
 
-static struct tree_node *near_next(struct index *x, const struct tree_node *n)
+static struct tree_node *near_after(struct index *x,
+				    const struct tree_place *place)
 {
-	struct tree t = tree_at(x, page_of(n));
-	struct tree_node *next = tree_next(&t, n);
+	uint64_t page = place->first >> PAGE_BITS;
+	struct tree t = tree_at(x, page);
+	struct tree_node *next = tree_after(&t, place);
 
 	if (next)
 		return next;
-	t = tree_at(x, next_page(x, page_of(n) + 1));
+	t = tree_at(x, next_page(x, page + 1));
 	return tree_first(&t);
 }
 
-/* @n is in one of the two; what comes after it in the other is found as well. */
+struct tree_node *index_after(struct index *x, const struct tree_place *place)
+{
+	return lower(near_after(x, place), tree_after(&x->far, place));
+}
+
 struct tree_node *index_next(struct index *x, const struct tree_node *n)
 {
-	return lower(near_next(x, n), tree_next(&x->far, n));
+	const struct tree_place place = tree_place_of(n);
+
+	return index_after(x, &place);
 }

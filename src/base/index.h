@@ -44,6 +44,7 @@ void index_remove(struct index *x, struct tree_node *n);
 struct tree_node *index_find(struct index *x, uint64_t first, uint64_t last);
 struct tree_node *index_overlap(struct index *x, uint64_t first, uint64_t last);
 struct tree_node *index_first(struct index *x);
+struct tree_node *index_after(struct index *x, const struct tree_place *place);
 struct tree_node *index_next(struct index *x, const struct tree_node *n);
 
 #endif

@@ -23,13 +23,20 @@ static uint64_t priority(const struct tree_node *n)
 	return x ^ (x >> 31);
 }
 
+static bool is_after(const struct tree_node *n, const struct tree_place *place)
+{
+	if (n->first != place->first)
+		return n->first > place->first;
+	if (n->last != place->last)
+		return n->last > place->last;
+	return (uintptr_t)n > place->node;
+}
+
 bool tree_is_before(const struct tree_node *a, const struct tree_node *b)
 {
-	if (a->first != b->first)
-		return a->first < b->first;
-	if (a->last != b->last)
-		return a->last < b->last;
-	return (uintptr_t)a < (uintptr_t)b;
+	const struct tree_place place = tree_place_of(a);
+
+	return is_after(b, &place);
 }
 
 static uint64_t higher(uint64_t a, uint64_t b)
@@ -166,13 +173,14 @@ struct tree_node *tree_first(const struct tree *t)
 	return n;
 }
 
-struct tree_node *tree_next(const struct tree *t, const struct tree_node *n)
+struct tree_node *tree_after(const struct tree *t,
+			     const struct tree_place *place)
 {
 	struct tree_node *at = t->root;
 	struct tree_node *best = NULL;
 
 	while (at) {
-		if (tree_is_before(n, at)) {
+		if (is_after(at, place)) {
 			best = at;
 			at = at->left;
 		} else {

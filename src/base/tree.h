@@ -35,12 +35,34 @@ struct tree_node *tree_find(const struct tree *t, uint64_t first,
 struct tree_node *tree_overlap(const struct tree *t, uint64_t first,
 			       uint64_t last);
 
+/*
+ * Where a node is in the order of a tree: what a walk keeps that stops in
+ * between. It is of use when the node is gone, too.
+ */
+struct tree_place {
+	uint64_t first, last;
+	uintptr_t node;
+};
+
+static inline struct tree_place tree_place_of(const struct tree_node *n)
+{
+	return (struct tree_place){ n->first, n->last, (uintptr_t)n };
+}
+
 /* Does @a come before @b in the order of a tree? Not of equal nodes. */
 bool tree_is_before(const struct tree_node *a, const struct tree_node *b);
 
-/* In order: the lowest node, and the one after @n, which need not be in @t; or
- * NULL. */
+/* In order: the lowest node, and the first after a place; or NULL. */
 struct tree_node *tree_first(const struct tree *t);
-struct tree_node *tree_next(const struct tree *t, const struct tree_node *n);
+struct tree_node *tree_after(const struct tree *t,
+			     const struct tree_place *place);
+
+static inline struct tree_node *tree_next(const struct tree *t,
+					  const struct tree_node *n)
+{
+	const struct tree_place place = tree_place_of(n);
+
+	return tree_after(t, &place);
+}
 
 #endif
