@@ -188,7 +188,8 @@ int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
  * What a device model or translation hardware asks. A refusal is recorded as
  * a fault (vd_domain_next_fault()). What the pin table has pinned is reached by
  * every permitted device, in either direction; it is looked for last and one by
- * one, so that this takes the longer the more is cached.
+ * one, so that this takes the longer the more is cached. The domain's lock is
+ * dropped now and then meanwhile.
  *
  * Return: 0, -EINVAL (@prot), -ENODEV, -EPERM (denied), -ENOENT, -EACCES
  */
@@ -218,7 +219,8 @@ struct vd_mapping {
  * @out:  room for @max; may be NULL if @max is 0
  * @n:    out: how many were written
  *
- * A page of a listing is consistent in itself; the next may see changes.
+ * The domain's lock is dropped after every 256 mappings, those that are left out
+ * included: what follows may see changes.
  *
  * Return: 0, -ENODEV
  */

@@ -126,7 +126,8 @@ int vd_domain_drop_pins(struct vd_domain *d);
  * @pinned:   it is; with neither of the next two it is because another page of
  *            its granule is, or because of a mapping that ended while its
  *            device could not be stopped
- * @mappings: mappings by vd_device_map() that touch the page; exact
+ * @mappings: mappings by vd_device_map() that touch the page; exact, unless they
+ *            change while they are counted: the lock is dropped every 256
  * @by, @nby: guest ids of the devices that have them, ascending; @nby is how
  *            many, of which at most VD_WHY_DEVICES are listed
  * @cached:   it is pinned by the table; what follows is 0 otherwise
@@ -181,7 +182,8 @@ struct vd_pins_stats {
 /**
  * vd_domain_pins_stats() - how the table is used
  *
- * Looks at every cached page's word: its cost grows with what is pinned.
+ * Looks at every cached page's word: its cost grows with what is pinned. The
+ * domain's lock is dropped now and then meanwhile, so @held is of some moments.
  */
 void vd_domain_pins_stats(struct vd_domain *d, struct vd_pins_stats *out);
 

@@ -108,6 +108,10 @@ int pin_make(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 struct device *device_find(struct vd_domain *d, uint32_t guest_id)
 	MUST_HOLD(d->lock);
 
+/* The device with the lowest guest id not below @guest_id, or NULL. */
+struct device *device_from(struct vd_domain *d, uint64_t guest_id)
+	MUST_HOLD(d->lock);
+
 /* No other call on @d may run. */
 void device_destroy_all(struct vd_domain *d);
 

@@ -40,6 +40,16 @@ static uint32_t find_place(struct vd_domain *d, uint32_t guest_id)
 	return low;
 }
 
+struct device *device_from(struct vd_domain *d, uint64_t guest_id)
+{
+	uint32_t i;
+
+	if (guest_id > UINT32_MAX)
+		return NULL;
+	i = find_place(d, (uint32_t)guest_id);
+	return i < d->ndevices ? d->device[i] : NULL;
+}
+
 struct device *device_find(struct vd_domain *d, uint32_t guest_id)
 {
 	uint32_t i = find_place(d, guest_id);
@@ -326,19 +336,14 @@ int vd_device_info(struct vd_domain *d, uint32_t guest_id,
 int vd_device_next(struct vd_domain *d, uint64_t guest_id,
 		   struct vd_device_info *out)
 {
-	int err = -ENOENT;
-	uint32_t i;
+	struct device *dev;
 
-	if (guest_id > UINT32_MAX)
-		return -ENOENT;
 	lock_take(&d->lock);
-	i = find_place(d, (uint32_t)guest_id);
-	if (i < d->ndevices) {
-		fill_info(out, d->device[i]);
-		err = 0;
-	}
+	dev = device_from(d, guest_id);
+	if (dev)
+		fill_info(out, dev);
 	lock_drop(&d->lock);
-	return err;
+	return dev ? 0 : -ENOENT;
 }
 
 const char *vd_device_state_name(enum vd_device_state s)

@@ -106,20 +106,39 @@ int vd_device_pin(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	return err;
 }
 
+/*
+ * How many of the first segments to end under one hold of the lock: a mapping
+ * can be as long as all of a map, and here are many.
+ */
+static size_t piece_of(const struct vd_seg *segs, size_t nsegs)
+{
+	uint64_t room = (uint64_t)VD_MAP_MAX_PAGES << VD_PAGE_SHIFT;
+	size_t n;
+
+	for (n = 0; n < nsegs && segs[n].len <= room; n++)
+		room -= segs[n].len;
+	return n ? n : 1; /* of a longer one there is no mapping */
+}
+
 int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
 			 const struct vd_seg *segs, size_t nsegs, size_t *done)
 {
-	struct device *dev;
-	int err = -ENODEV;
+	int err = 0;
 
 	*done = 0;
 	if (!segs || nsegs == 0 || nsegs > VD_MAP_MAX_SEGS)
 		return -EINVAL;
-	lock_take(&d->lock);
-	dev = device_find(d, guest_id);
-	if (dev)
-		err = mapping_unmake(d, dev, segs, nsegs, done);
-	lock_drop(&d->lock);
+	while (!err && *done < nsegs) {
+		size_t n = piece_of(&segs[*done], nsegs - *done), ended = 0;
+		struct device *dev;
+
+		lock_take(&d->lock);
+		dev = device_find(d, guest_id);
+		err = dev ? mapping_unmake(d, dev, &segs[*done], n, &ended) :
+			    -ENODEV;
+		lock_drop(&d->lock);
+		*done += ended;
+	}
 	return err;
 }
 
@@ -133,39 +152,62 @@ int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
 }
 
 /*
+ * A search that may be long: it stops after a piece, so that others get the
+ * lock in between, and goes on from where it was. What has come or gone
+ * meanwhile it sees or not, as if it had begun a moment later or earlier.
+ */
+#define PIECE_MAPPINGS 256u
+#define PIECE_PAGES    ((uint64_t)64 * PIN_BLOCK)
+
+struct search {
+	struct tree_place at; /* the last mapping that was looked at */
+	bool begun, denies;   /* some do hold the byte, without the right */
+	bool cached;	      /* the mappings are done */
+	uint64_t page;	      /* the next of the cached ones */
+};
+
+/*
  * The mapping that lets the device do @prot at @iova. Several may hold that
  * byte, all for the same guest byte (X3), but with different rights.
  */
 static int find_allowed(struct device *dev, uint64_t iova, unsigned int prot,
-			vd_gpa *out)
+			struct search *s, vd_gpa *out)
 {
-	const struct tree_node *n = index_overlap(&dev->by_bus, iova, iova);
+	const struct tree_node *n =
+		s->begun ? index_after(&dev->by_bus, &s->at) :
+			   index_overlap(&dev->by_bus, iova, iova);
 
-	if (!n)
-		return -ENOENT;
-	for (; n && n->first <= iova; n = index_next(&dev->by_bus, n)) {
+	for (unsigned int i = 0; n && n->first <= iova; i++) {
 		const struct mapping *m =
 			container_of(n, const struct mapping, bus);
 
+		if (i == PIECE_MAPPINGS)
+			return -EAGAIN;
 		if (n->last >= iova && (m->prot & prot)) {
 			out->v = m->mem.first + (iova - n->first);
 			return 0;
 		}
+		s->denies |= n->last >= iova;
+		s->at = tree_place_of(n);
+		s->begun = true;
+		n = index_next(&dev->by_bus, n);
 	}
-	return -EACCES;
+	return s->denies ? -EACCES : -ENOENT;
 }
 
 /*
  * A page that is cached is within reach of the device, for all that the host
  * knows. There is no index by bus address, since no device that exists asks.
  */
-static int find_cached_bus(struct vd_domain *d, uint64_t iova, vd_gpa *out)
-	MUST_HOLD(d->lock)
+static int find_cached_bus(struct vd_domain *d, uint64_t iova, struct search *s,
+			   vd_gpa *out) MUST_HOLD(d->lock)
 {
 	struct pintable *t = &d->pins;
-	uint64_t page = 0;
+	uint64_t end = s->page + PIECE_PAGES, page = s->page;
 
-	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++) {
+	s->cached = true;
+	s->page = end;
+	for (; (page = pintable_next(t, page, end)) != PIN_NOT; page++) {
 		uint64_t off = iova - pintable_find(t, page)->bus;
 
 		if (off >= VD_PAGE_SIZE)
@@ -173,7 +215,7 @@ static int find_cached_bus(struct vd_domain *d, uint64_t iova, vd_gpa *out)
 		out->v = (page << VD_PAGE_SHIFT) + off;
 		return 0;
 	}
-	return -ENOENT;
+	return end < t->nwords ? -EAGAIN : -ENOENT;
 }
 
 static void record_fault(struct vd_domain *d, struct device *dev, vd_iova iova,
@@ -192,27 +234,41 @@ static void record_fault(struct vd_domain *d, struct device *dev, vd_iova iova,
 	faults_put(&d->faults, &fault);
 }
 
+static int look(struct vd_domain *d, struct device *dev, uint64_t iova,
+		unsigned int prot, struct search *s, vd_gpa *out)
+	MUST_HOLD(d->lock)
+{
+	int err = -ENOENT;
+
+	if (dev->state != VD_DEVICE_PERMITTED)
+		return -EPERM;
+	if (!s->cached)
+		err = find_allowed(dev, iova, prot, s, out);
+	return err == -ENOENT ? find_cached_bus(d, iova, s, out) : err;
+}
+
 int vd_device_translate(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
 			unsigned int prot, vd_gpa *out)
 {
+	struct search s = { .page = 0 };
 	struct device *dev;
-	int err = -ENODEV;
+	int err;
 
 	if (prot != VD_READ && prot != VD_WRITE)
 		return -EINVAL;
-	lock_take(&d->lock);
-	dev = device_find(d, guest_id);
-	if (dev) {
-		err = dev->state == VD_DEVICE_PERMITTED ?
-			      find_allowed(dev, iova.v, prot, out) :
-			      -EPERM;
-		if (err == -ENOENT)
-			err = find_cached_bus(d, iova.v, out);
-		dev->count.translations++;
-		if (err)
-			record_fault(d, dev, iova, prot, err);
-	}
-	lock_drop(&d->lock);
+	do {
+		err = -ENODEV;
+		lock_take(&d->lock);
+		dev = device_find(d, guest_id); /* it may be gone */
+		if (dev)
+			err = look(d, dev, iova.v, prot, &s, out);
+		if (dev && err != -EAGAIN) {
+			dev->count.translations++;
+			if (err)
+				record_fault(d, dev, iova, prot, err);
+		}
+		lock_drop(&d->lock);
+	} while (err == -EAGAIN);
 	return err;
 }
 
@@ -250,37 +306,63 @@ int vd_device_reverse(struct vd_domain *d, uint32_t guest_id, vd_gpa gpa,
 	return err;
 }
 
-static size_t list_mappings(struct device *dev, size_t from,
-			    struct vd_mapping *out, size_t max)
+/* A listing under way: what is left to skip and to write. */
+struct listing {
+	struct tree_place at;
+	bool begun;
+	size_t from, n, max;
+	struct vd_mapping *out;
+};
+
+static void list_one(struct listing *l, const struct tree_node *n)
 {
-	const struct tree_node *n = index_first(&dev->by_bus);
-	size_t i = 0;
+	const struct mapping *m = container_of(n, const struct mapping, bus);
 
-	for (; n && from > 0; from--)
-		n = index_next(&dev->by_bus, n);
-	for (; n && i < max; n = index_next(&dev->by_bus, n)) {
-		const struct mapping *m =
-			container_of(n, const struct mapping, bus);
-
-		out[i++] = (struct vd_mapping){
-			.iova = { n->first },
-			.gpa = { m->mem.first },
-			.len = n->last - n->first + 1,
-			.prot = m->prot,
-		};
+	l->at = tree_place_of(n);
+	l->begun = true;
+	if (l->from > 0) {
+		l->from--;
+		return;
 	}
-	return i;
+	l->out[l->n++] = (struct vd_mapping){
+		.iova = { n->first },
+		.gpa = { m->mem.first },
+		.len = n->last - n->first + 1,
+		.prot = m->prot,
+	};
+}
+
+/* Some more of it; false: that was all. */
+static bool list_some(struct device *dev, struct listing *l)
+{
+	const struct tree_node *n = l->begun ?
+					    index_after(&dev->by_bus, &l->at) :
+					    index_first(&dev->by_bus);
+
+	for (unsigned int i = 0; n && l->n < l->max; i++) {
+		if (i == PIECE_MAPPINGS)
+			return true;
+		list_one(l, n);
+		n = index_next(&dev->by_bus, n);
+	}
+	return false;
 }
 
 int vd_device_mappings(struct vd_domain *d, uint32_t guest_id, size_t from,
 		       struct vd_mapping *out, size_t max, size_t *n)
 {
+	struct listing l = { .from = from, .max = max, .out = out };
 	struct device *dev;
+	bool more;
 
-	lock_take(&d->lock);
-	dev = device_find(d, guest_id);
-	if (dev)
-		*n = list_mappings(dev, from, out, max);
-	lock_drop(&d->lock);
-	return dev ? 0 : -ENODEV;
+	do {
+		lock_take(&d->lock);
+		dev = device_find(d, guest_id);
+		more = dev && list_some(dev, &l);
+		lock_drop(&d->lock);
+	} while (more);
+	if (!dev)
+		return -ENODEV;
+	*n = l.n;
+	return 0;
 }

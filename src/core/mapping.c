@@ -408,14 +408,17 @@ static struct mapping *take_any(struct vd_domain *d, struct device *dev)
 
 bool mapping_drop_some(struct vd_domain *d, struct device *dev)
 {
+	uint64_t npages = 0;
 	size_t n = 0;
 
-	while (n < VD_MAP_MAX_SEGS) {
+	while (n < VD_MAP_MAX_SEGS && npages < VD_MAP_MAX_PAGES) {
 		struct mapping *m = take_any(d, dev);
 
 		if (!m)
 			break;
 		d->scratch->mapping[n++] = m;
+		npages +=
+			units_touched(m->mem.first, m->mem.last, VD_PAGE_SHIFT);
 	}
 	unpin_segs(d, n);
 	return n != 0;

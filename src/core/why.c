@@ -11,32 +11,83 @@
 #include <viaduct/pins.h>
 #include <word.h>
 
-static uint64_t count_of_device(struct device *dev, uint64_t first,
-				uint64_t last)
-{
-	const struct tree_node *n = index_overlap(&dev->by_mem, first, last);
-	uint64_t count = 0;
+#define PIECE_MAPPINGS 256u
+#define PIECE_PAGES    ((uint64_t)64 * PIN_BLOCK)
 
-	for (; n && n->first <= last; n = index_next(&dev->by_mem, n))
-		count += n->last >= first;
-	return count;
+/* A count of the mappings that touch first..last, device by device, in pieces:
+ * others get the lock in between. */
+struct count {
+	uint64_t first, last;
+	uint64_t guest_id; /* not below this one */
+	bool begun;	   /* with it */
+	struct tree_place at;
+	uint64_t n; /* of it */
+};
+
+/* The same count, at the beginning of a device. */
+static struct count count_of(const struct count *c, uint64_t guest_id)
+{
+	return (struct count){ .first = c->first,
+			       .last = c->last,
+			       .guest_id = guest_id };
 }
 
-static void fill_mappings(struct vd_domain *d, uint64_t first,
-			  struct vd_why *out) MUST_HOLD(d->lock)
+/* Some of a device's; false: that was all. */
+static bool count_some(struct device *dev, struct count *c)
 {
-	for (uint32_t i = 0; i < d->ndevices; i++) {
-		struct device *dev = d->device[i];
-		uint64_t n =
-			count_of_device(dev, first, first + VD_PAGE_SIZE - 1);
+	const struct tree_node *n =
+		c->begun ? index_after(&dev->by_mem, &c->at) :
+			   index_overlap(&dev->by_mem, c->first, c->last);
 
-		out->mappings += n;
-		if (n == 0)
-			continue;
-		if (out->nby < VD_WHY_DEVICES)
-			out->by[out->nby] = dev->guest_id;
-		out->nby++;
+	for (unsigned int i = 0; n && n->first <= c->last; i++) {
+		if (i == PIECE_MAPPINGS)
+			return true;
+		c->n += n->last >= c->first;
+		c->at = tree_place_of(n);
+		c->begun = true;
+		n = index_next(&dev->by_mem, n);
 	}
+	return false;
+}
+
+static void add_device(struct vd_why *why, uint32_t guest_id, uint64_t n)
+{
+	why->mappings += n;
+	if (n == 0)
+		return;
+	if (why->nby < VD_WHY_DEVICES)
+		why->by[why->nby] = guest_id;
+	why->nby++;
+}
+
+/* One piece more; false: all devices are done. */
+static bool count_piece(struct vd_domain *d, struct count *c,
+			struct vd_why *why) MUST_HOLD(d->lock)
+{
+	struct device *dev = device_from(d, c->guest_id);
+
+	if (!dev)
+		return false;
+	if (dev->guest_id != c->guest_id) /* another than the last piece's */
+		*c = count_of(c, dev->guest_id);
+	if (count_some(dev, c))
+		return true;
+	add_device(why, dev->guest_id, c->n);
+	*c = count_of(c, c->guest_id + 1);
+	return true;
+}
+
+static void count_mappings(struct vd_domain *d, uint64_t first,
+			   struct vd_why *why)
+{
+	struct count c = { .first = first, .last = first + VD_PAGE_SIZE - 1 };
+	bool more;
+
+	do {
+		lock_take(&d->lock);
+		more = count_piece(d, &c, why);
+		lock_drop(&d->lock);
+	} while (more);
 }
 
 static void fill_cached(struct vd_domain *d, uint64_t page, struct vd_why *out)
@@ -64,11 +115,11 @@ int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out)
 	const struct stretch *s;
 	int err = -EFAULT;
 
+	count_mappings(d, first, &why);
 	lock_take(&d->lock);
 	s = memory_find(&d->memory, first, first);
 	if (s) {
 		why.pinned = s->pins[(first - s->gpa) >> d->pages.shift] != 0;
-		fill_mappings(d, first, &why);
 		fill_cached(d, first >> VD_PAGE_SHIFT, &why);
 		err = why.pinned ? 0 : -ENOENT;
 	}
@@ -78,12 +129,13 @@ int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out)
 	return err;
 }
 
-static uint64_t count_held(struct vd_domain *d) MUST_HOLD(d->lock)
+static uint64_t count_held(struct vd_domain *d, uint64_t page)
+	MUST_HOLD(d->lock)
 {
 	const struct pintable *t = &d->pins;
-	uint64_t page = 0, n = 0;
+	uint64_t end = page + PIECE_PAGES, n = 0;
 
-	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++)
+	for (; (page = pintable_next(t, page, end)) != PIN_NOT; page++)
 		n += (word_peek(&t->word[page]) & VD_HAL_WORD_COUNT) != 0;
 	return n;
 }
@@ -91,12 +143,22 @@ static uint64_t count_held(struct vd_domain *d) MUST_HOLD(d->lock)
 void vd_domain_pins_stats(struct vd_domain *d, struct vd_pins_stats *out)
 {
 	const struct pintable *t = &d->pins;
+	uint64_t page = 0, held = 0, nwords;
 
+	do {
+		lock_take(&d->lock);
+		held += count_held(d, page);
+		page += PIECE_PAGES;
+		nwords = t->nwords;
+		lock_drop(&d->lock);
+	} while (page < nwords);
 	lock_take(&d->lock);
+	if (held > t->ncached)
+		held = t->ncached; /* some have gone since they were counted */
 	*out = (struct vd_pins_stats){
 		.nwords = t->nwords,
 		.cached = t->ncached << VD_PAGE_SHIFT,
-		.held = count_held(d) << VD_PAGE_SHIFT,
+		.held = held << VD_PAGE_SHIFT,
 		.requests = t->requests,
 		.asked = t->asked,
 		.pinned = t->pinned,
