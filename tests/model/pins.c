@@ -12,14 +12,22 @@
  *	 no more is pinned than the budget
  * With one thread all books are compared after every step as well.
  *
- * Usage: pins THREADS STEPS SEED [lies|weak]
+ * A request names up to LIST pages, some of them twice; the host refuses one now
+ * and then for want of room.
+ *
+ * Usage: pins THREADS STEPS SEED [lies|weak|control]
  *
  * With "weak" words are also cleared whatever their count, as an eviction
  * would that forgot to compare: that has to be noticed.
  *
  * With "lies" one more thread scribbles over the words all the time. Then the
  * guest has no promise; what is asserted is the host's own: no page is pinned
- * twice by the table, nothing of it stays at the end, it comes to an end.
+ * twice by the table, nothing of it stays at the end, it comes to an end. It
+ * scribbles inside our calls of the host as well: in the middle of a request, of
+ * an eviction, of a drop.
+ *
+ * "control" is that with requests that protect their pages by the words alone
+ * (no_busy.c): that has to be noticed.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -45,6 +53,7 @@
 #define LIVE	48u
 #define BUDGET	((uint64_t)700)
 #define THREADS 8u
+#define LIST	12u
 
 static void must(bool ok, const char *what)
 {
@@ -71,6 +80,7 @@ struct world {
 	uint64_t life;		 /* incarnation, under charge */
 	_Atomic bool stop;
 	bool lies, weak;
+	unsigned int seed; /* of what happens inside, under the domain's lock */
 	unsigned int nthreads;
 	unsigned long steps;
 };
@@ -80,10 +90,39 @@ static size_t index_of(const struct vd_pin *pin)
 	return (size_t)((char *)pin->hva - BASE) / PAGE;
 }
 
+static uint64_t some_lie(unsigned int *seed)
+{
+	uint64_t v = (uint64_t)rand_r(seed) << 34 ^ (uint64_t)rand_r(seed);
+
+	switch (rand_r(seed) % 4) {
+	case 0:
+		return v;
+	case 1:
+		return v & 0x3fffff;
+	default: /* let it go */
+		return rand_r(seed) % 2 ? VD_HAL_WORD_PINNED : 0;
+	}
+}
+
+/* Another CPU stores: into some words, or into all that are popular. */
+static void happens_inside(struct world *w)
+{
+	bool all = rand_r(&w->seed) % 4 == 0;
+
+	for (uint32_t i = 0; w->lies && i < (all ? 40 : 8); i++) {
+		uint32_t page = all ? i : (uint32_t)rand_r(&w->seed) % PAGES;
+
+		__atomic_store_n(&w->word[FIRST + page], some_lie(&w->seed), __ATOMIC_RELAXED);
+	}
+}
+
 static int host_pin(struct vd_host *h, struct vd_pin *pin, size_t npins)
 {
 	struct world *w = (struct world *)h;
 
+	happens_inside(w);
+	if (rand_r(&w->seed) % 64 == 0)
+		return rand_r(&w->seed) % 2 ? -ENOSPC : -ENOMEM;
 	for (size_t i = 0; i < npins; i++) {
 		for (size_t k = 0; k < pin[i].npages; k++) {
 			struct page *p = &w->page[index_of(&pin[i]) + k];
@@ -95,6 +134,7 @@ static int host_pin(struct vd_host *h, struct vd_pin *pin, size_t npins)
 		}
 		pin[i].handle = index_of(&pin[i]) + 1;
 	}
+	happens_inside(w);
 	return 0;
 }
 
@@ -102,11 +142,13 @@ static void host_unpin(struct vd_host *h, const struct vd_pin *pin, size_t npins
 {
 	struct world *w = (struct world *)h;
 
+	happens_inside(w);
 	for (size_t i = 0; i < npins; i++) {
 		must(pin[i].handle == index_of(&pin[i]) + 1, "another pin's handle");
 		for (size_t k = 0; k < pin[i].npages; k++)
 			must(w->page[index_of(&pin[i]) + k].pins-- > 0, "unpinned twice");
 	}
+	happens_inside(w);
 }
 
 static void host_destroy(struct vd_host *h)
@@ -134,7 +176,7 @@ struct cpu {
 	unsigned int seed;
 	struct live live[LIVE];
 	size_t n;
-	unsigned long hits, asked, strict, refused;
+	unsigned long hits, asked, strict, refused, lists;
 };
 
 static uint32_t any(struct cpu *c, uint32_t n)
@@ -171,7 +213,8 @@ static struct vd_seg seg_of(uint32_t page)
 
 static bool is_refusal(int err)
 {
-	return err == -EDQUOT || err == -EPERM || err == -EBUSY || err == -ENODEV;
+	return err == -EDQUOT || err == -EPERM || err == -EBUSY || err == -ENODEV ||
+	       err == -ENOSPC || err == -ENOMEM;
 }
 
 static void ask(struct cpu *c, uint32_t page, bool strict)
@@ -187,6 +230,28 @@ static void ask(struct cpu *c, uint32_t page, bool strict)
 		remember(c, page, seg.iova.v, strict);
 }
 
+/* Many pages at once, near each other or anywhere, some twice. */
+static void ask_list(struct cpu *c)
+{
+	uint32_t n = 2 + any(c, LIST - 1), near = any(c, PAGES - 64), page[LIST];
+	bool far = any(c, 3) == 0;
+	struct vd_seg seg[LIST];
+	int err;
+
+	if (c->n + n > LIVE)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		page[i] = far ? any(c, PAGES) : any(c, 2) ? near + any(c, 64) : any(c, 40);
+		seg[i] = seg_of(page[i]);
+	}
+	err = vd_device_pin(c->w->d, 1 + any(c, 2), seg, n, UINT64_MAX);
+	must(err == 0 || is_refusal(err), "an error that means something else");
+	c->refused += err != 0;
+	c->lists += err == 0;
+	for (uint32_t i = 0; !err && i < n; i++)
+		remember(c, page[i], seg[i].iova.v, false);
+}
+
 static void do_map(struct cpu *c)
 {
 	uint32_t page = any(c, any(c, 3) ? 40 : PAGES); /* some are popular */
@@ -197,6 +262,8 @@ static void do_map(struct cpu *c)
 	if (any(c, 10) == 0) {
 		c->strict++;
 		ask(c, page, true);
+	} else if (any(c, 16) == 0) {
+		ask_list(c);
 	} else if (hal_word_map(&c->w->word[FIRST + page], &bus)) {
 		c->hits++;
 		remember(c, page, bus, false);
@@ -410,9 +477,7 @@ static void *run_liar(void *arg)
 	struct cpu *c = arg;
 
 	while (!c->w->stop) {
-		uint64_t v = (uint64_t)any(c, 1 << 30) << 34 ^ any(c, 1 << 30);
-
-		__atomic_store_n(&c->w->word[any(c, FIRST + PAGES)], any(c, 2) ? v : v & 0x3fffff,
+		__atomic_store_n(&c->w->word[any(c, FIRST + PAGES)], some_lie(&c->seed),
 				 __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -476,14 +541,17 @@ static void report(struct world *w, const struct cpu *cpu)
 		sum.hits += cpu[i].hits;
 		sum.asked += cpu[i].asked;
 		sum.strict += cpu[i].strict;
+		sum.lists += cpu[i].lists;
 		sum.refused += cpu[i].refused;
 	}
 	vd_domain_pins_stats(w->d, &ps);
-	printf("%lu hits, %lu asked, %lu strict, %lu refused; %lu pages pinned, %lu aged, "
+	printf("%lu hits, %lu asked, %lu lists, %lu strict, %lu refused; %lu pages pinned, %lu "
+	       "aged, "
 	       "%lu reclaimed, %lu dropped; off %lu times\n",
-	       sum.hits, sum.asked, sum.strict, sum.refused, (unsigned long)ps.pinned,
+	       sum.hits, sum.asked, sum.lists, sum.strict, sum.refused, (unsigned long)ps.pinned,
 	       (unsigned long)ps.aged, (unsigned long)ps.reclaimed, (unsigned long)ps.dropped,
 	       (unsigned long)w->life);
+	must(sum.lists && ps.reclaimed, "nothing made room");
 	must(w->lies || (sum.hits && sum.refused && ps.aged && ps.reclaimed && ps.dropped),
 	     "something was never tried");
 }
@@ -516,20 +584,23 @@ static int run_weakly(struct world *w, unsigned int seed)
 		_exit(0);
 	}
 	must(child > 0 && waitpid(child, &status, 0) == child, "child");
-	must(WIFSIGNALED(status) || WEXITSTATUS(status) != 0, "a weak eviction went unnoticed");
-	printf("a weak eviction was noticed\n");
+	must(WIFSIGNALED(status) || WEXITSTATUS(status) != 0, "what is weak went unnoticed");
+	printf("what is weak was noticed\n");
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	static struct world w;
+	bool control;
 	unsigned int seed = argc > 3 ? (unsigned int)atoi(argv[3]) : 0;
 
 	w.nthreads = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 0) : 1;
 	w.steps = argc > 2 ? strtoul(argv[2], NULL, 0) : 20000;
-	w.lies = argc > 4 && !strcmp(argv[4], "lies");
+	control = argc > 4 && !strcmp(argv[4], "control");
+	w.lies = control || (argc > 4 && !strcmp(argv[4], "lies"));
 	w.weak = argc > 4 && !strcmp(argv[4], "weak");
+	w.seed = seed;
 	must(w.nthreads >= 1 && w.nthreads <= THREADS, "1 to 8 threads");
-	return w.weak ? run_weakly(&w, seed) : run(&w, seed);
+	return w.weak || control ? run_weakly(&w, seed) : run(&w, seed);
 }
