@@ -8,20 +8,32 @@
  * entries (X5). What was refused must have changed nothing (X6). The devices keep
  * what they were told until they are asked to forget it, and it must be true.
  *
+ * Owner 3 has the memory of owner 0, so live entries go from one to the other as
+ * they are. Domains get more memory while it runs, a stretch at a time, and owners
+ * reach memory of others, later what that has got since; so two owners of one
+ * domain have often not looked at the same.
+ *
  * Pages of the windows may be larger than the host's; then the owners' memory
  * ends in the middle of one.
  *
- * Usage: window-model [operations] [seed] [entries] [page shift]
+ * Usage: window-model [operations] [seed] [entries] [page shift] [control]
+ *
+ * The control is the same program with owners that take what they cannot see
+ * (stale_owner.c): it must come to a bad end.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <viaduct/viaduct.h>
 
 #define NREGS	8u
-#define NOWNERS 3u  /* providers 0 and 1, and 2, a client of 0 */
-#define PAGES	32u /* of a window, in an owner's memory; and the half of one */
+#define NOWNERS 4u		    /* providers 0 and 1; 2, a client of 0; 3, a client of 1 */
+#define NMEM	3u		    /* domains: of owners 0 and 3, of 1, of 2 */
+#define FAR	((uint64_t)1 << 56) /* where an owner reaches memory 1, or 2 */
+#define PAGES	32u		    /* of a window, in an owner's memory; and the half of one */
 #define BUS	((uint64_t)1 << 32)
 #define MOST	80000u
 #define NONE	UINT32_MAX
@@ -43,17 +55,19 @@ struct rival {
 	uint64_t n;
 	struct cell cell[MOST];
 	struct rwindow w[NREGS];
-	uint32_t count[NOWNERS][PAGES]; /* entries that name a page */
+	uint32_t count[NMEM][PAGES]; /* entries that name a page */
+	uint64_t have[NMEM];	     /* pages that the domain has by now */
+	uint64_t seen[NOWNERS];	     /* of what it reaches; 0: it does not */
 };
 
 struct world {
 	struct vd_adapter *a;
 	struct vd_table *t;
-	struct vd_host *host[NOWNERS];
-	struct vd_domain *d[NOWNERS];
+	struct vd_host *host[NMEM];
+	struct vd_domain *d[NMEM];
 	struct vd_reader *reader[2];
 	uint64_t seed;
-	unsigned long done, kept, forgotten;
+	unsigned long done, kept, forgotten, taken;
 	uint64_t tlb[2][MOST]; /* for each device an entry that it keeps; 0: none */
 	bool restless;
 };
@@ -82,9 +96,31 @@ static uint64_t rnd(uint64_t n)
 	return (W.seed >> 11) % n;
 }
 
-static char *base_of(uint32_t owner)
+static char *base_of(uint32_t mem)
 {
-	return (char *)0x40000000 + (uintptr_t)owner * 0x1000000;
+	return (char *)0x40000000 + (uintptr_t)mem * 0x1000000;
+}
+
+static uint32_t own_memory(uint32_t owner)
+{
+	return owner == 3 ? 0 : owner;
+}
+
+/* The one that an owner may reach besides its own. */
+static uint32_t other_memory(uint32_t owner)
+{
+	return own_memory(owner) == 1 ? 2 : 1;
+}
+
+/* Whose memory an entry names, and which page of it. */
+static uint32_t memory_of(uint32_t owner, uint64_t entry)
+{
+	return entry & FAR ? other_memory(owner) : own_memory(owner);
+}
+
+static uint64_t page_of(uint64_t entry)
+{
+	return (entry & ~FAR) / page;
 }
 
 static void forget(void *opaque, const struct vd_drain *what)
@@ -118,18 +154,38 @@ static size_t memory_pages(void)
 	return ((PAGES << shift) + page / 2) / VD_PAGE_SIZE;
 }
 
-static void make_owner(uint32_t id)
+/* One page more; the last brings the half of one along. */
+static void grow(uint32_t mem, uint64_t npages)
+{
+	uint64_t at = R.have[mem], end = at + npages;
+	uint64_t last = end == PAGES ? memory_pages() * VD_PAGE_SIZE : end * page;
+
+	must(vd_domain_add_memory(W.d[mem], (vd_gpa){ at * page }, base_of(mem) + at * page,
+				  last - at * page) == 0);
+	R.have[mem] = end;
+}
+
+static void make_memory(uint32_t mem)
 {
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
-	struct vd_owner_cfg o = { .size = sizeof(o),
-				  .id = id,
-				  .provider = id == 2 ? 0 : VD_NO_OWNER };
 
-	must(vd_host_fake_create(base_of(id), memory_pages(), &W.host[id]) == 0);
-	must(vd_domain_create(W.host[id], &cfg, &W.d[id]) == 0);
-	must(vd_domain_add_memory(W.d[id], (vd_gpa){ 0 }, base_of(id),
-				  memory_pages() * VD_PAGE_SIZE) == 0);
-	o.domain = W.d[id];
+	must(vd_host_fake_create(base_of(mem), memory_pages(), &W.host[mem]) == 0);
+	must(vd_domain_create(W.host[mem], &cfg, &W.d[mem]) == 0);
+	grow(mem, PAGES / 2);
+}
+
+static uint32_t provider_of(uint32_t owner)
+{
+	return owner >= 2 ? owner - 2 : owner;
+}
+
+static void make_owner(uint32_t id)
+{
+	const struct vd_owner_cfg o = { .size = sizeof(o),
+					.id = id,
+					.provider = id >= 2 ? provider_of(id) : VD_NO_OWNER,
+					.domain = W.d[own_memory(id)] };
+
 	must(vd_owner_add(W.a, &o) == 0);
 }
 
@@ -143,6 +199,8 @@ static void make_world(uint64_t n)
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 1, .bus = { BUS }, .len = n };
 
 	must(vd_adapter_create(&cfg, &W.a) == 0);
+	for (uint32_t i = 0; i < NMEM; i++)
+		make_memory(i);
 	for (uint32_t i = 0; i < NOWNERS; i++)
 		make_owner(i);
 	must(vd_table_create(W.a, &t, &W.t) == 0);
@@ -193,16 +251,21 @@ static bool any_live(uint64_t first, uint64_t len)
 	return false;
 }
 
+static uint32_t *count_of(uint32_t owner, uint64_t entry)
+{
+	return &R.count[memory_of(owner, entry)][page_of(entry)];
+}
+
 static void set_cell(uint64_t i, uint32_t owner, uint64_t entry)
 {
 	struct cell *c = &R.cell[i];
 
 	if (c->entry)
-		R.count[c->owner][c->entry / page]--;
+		--*count_of(c->owner, c->entry);
 	c->entry = entry;
 	c->owner = owner;
 	if (entry)
-		R.count[owner][entry / page]++;
+		++*count_of(owner, entry);
 }
 
 static void clear_cells(uint64_t first, uint64_t len)
@@ -217,18 +280,34 @@ static void own_cells(uint64_t first, uint64_t len, uint32_t window)
 		R.cell[i].window = window;
 }
 
-static uint32_t provider_of(uint32_t owner)
+/* Has @to all the memory that @from has? */
+static bool can_take(uint32_t from, uint32_t to)
 {
-	return owner == 2 ? 0 : owner;
+	return own_memory(from) == own_memory(to) && R.seen[from] <= R.seen[to];
 }
 
-/* May these entries leave @from for @to? No two owners share memory here. */
+/* What becomes of them. */
+static void hand_over(uint64_t first, uint64_t len, uint32_t to, enum vd_live live)
+{
+	if (live != VD_LIVE_TRANSFER) {
+		clear_cells(first, len);
+		return;
+	}
+	for (uint64_t i = first; i < first + len; i++) {
+		W.taken += R.cell[i].entry != 0;
+		R.cell[i].owner = to;
+	}
+}
+
+/* May these entries leave @from for @to? */
 static bool may_leave(uint64_t first, uint64_t len, uint32_t from, uint32_t to, enum vd_live live)
 {
 	if (from == to)
 		return true;
-	if (W.restless || live == VD_LIVE_TRANSFER)
+	if (W.restless)
 		return false;
+	if (live == VD_LIVE_TRANSFER)
+		return can_take(from, to);
 	return live == VD_LIVE_REVOKE || !any_live(first, len);
 }
 
@@ -245,7 +324,7 @@ static bool rival_split(const struct vd_split *s)
 	    !may_leave(first, len, w->owner, s->owner, s->live))
 		return false;
 	if (w->owner != s->owner)
-		clear_cells(first, len);
+		hand_over(first, len, s->owner, s->live);
 	*n =
 		(struct rwindow){ s->newid, s->owner, provider_of(s->owner), s->newid, first,
 				  len,	    RW };
@@ -267,9 +346,9 @@ static bool rival_merge(const struct vd_merge *m)
 	    !may_leave(c->first, c->len, c->owner, m->owner, m->live))
 		return false;
 	if (k->owner != m->owner)
-		clear_cells(k->first, k->len);
+		hand_over(k->first, k->len, m->owner, m->live);
 	if (c->owner != m->owner)
-		clear_cells(c->first, c->len);
+		hand_over(c->first, c->len, m->owner, m->live);
 	k->first = low->first;
 	k->len += c->len;
 	k->owner = m->owner;
@@ -294,7 +373,7 @@ static bool rival_lend(const struct vd_loan *l)
 	if (W.restless && l->rights != w->rights)
 		return false;
 	if (w->owner != l->owner)
-		clear_cells(first, l->len);
+		hand_over(first, l->len, l->owner, l->live);
 	*n = (struct rwindow){ l->newid, l->owner, w->via, w->id, first, l->len, l->rights };
 	own_cells(first, l->len, l->newid);
 	return true;
@@ -310,7 +389,7 @@ static bool rival_take_back(uint32_t id, enum vd_live live)
 	if (!may_leave(l->first, l->len, l->owner, w->owner, live))
 		return false;
 	if (l->owner != w->owner)
-		clear_cells(l->first, l->len);
+		hand_over(l->first, l->len, w->owner, live);
 	own_cells(l->first, l->len, w->id);
 	l->id = NONE;
 	return true;
@@ -321,7 +400,7 @@ static bool is_good(uint64_t e, const struct rwindow *w)
 	if ((e & RW) == 0)
 		return e == 0;
 	return (e & (page - 1) & ~(uint64_t)RW) == 0 && (e & RW & ~w->rights) == 0 &&
-	       e / page < PAGES;
+	       page_of(e) < (e & FAR ? R.seen[w->owner] : R.have[own_memory(w->owner)]);
 }
 
 static bool rival_put(const struct vd_put *p)
@@ -392,13 +471,14 @@ static void check_translation(uint64_t i)
 		W.kept += W.tlb[dev][i] == 0;
 		W.tlb[dev][i] = (uint64_t)c->owner << 60 | c->entry / page * page | prot;
 		must(t.owner == c->owner && t.gpa.v == c->entry / page * page + in);
-		must(t.hva == (unsigned char *)base_of(c->owner) + t.gpa.v);
+		must(t.hva ==
+		     (unsigned char *)base_of(memory_of(c->owner, c->entry)) + (t.gpa.v & ~FAR));
 	}
 }
 
 static void check_pins(void)
 {
-	for (uint32_t o = 0; o < NOWNERS; o++) {
+	for (uint32_t o = 0; o < NMEM; o++) {
 		size_t n = 0;
 
 		for (uint32_t p = 0; p < PAGES; p++)
@@ -465,10 +545,20 @@ static void try_take_back(void)
 	must((vd_window_take_back(W.a, id, live) == 0) == rival_take_back(id, live));
 }
 
-static void fill_list(vd_entry *e, size_t n)
+/* A page that the owner has, of its own or where it reaches. */
+static uint64_t some_page(uint32_t owner)
+{
+	uint64_t seen = owner < NOWNERS ? R.seen[owner] : 0;
+
+	if (seen && rnd(3) == 0)
+		return FAR | rnd(seen) * page;
+	return rnd(owner < NOWNERS ? R.have[own_memory(owner)] : PAGES) * page;
+}
+
+static void fill_list(vd_entry *e, size_t n, uint32_t owner)
 {
 	for (size_t i = 0; i < n; i++) {
-		e[i].v = rnd(3) ? rnd(PAGES) * page | (1 + rnd(3)) : 0;
+		e[i].v = rnd(3) ? some_page(owner) | (1 + rnd(3)) : 0;
 		if (rnd(200) == 0)
 			e[i].v = rnd(2) ? (PAGES + rnd(5)) * page | RW : rnd(PAGES) * page | 4;
 	}
@@ -483,7 +573,7 @@ static void try_put(void)
 
 	p.owner = w && rnd(10) ? w->owner : (uint32_t)rnd(NOWNERS);
 	p.n = rnd(24);
-	fill_list(e, p.n);
+	fill_list(e, p.n, p.owner);
 	at += w && rnd(10) ? rnd(w->len) : rnd(R.n);
 	p.bus.v = BUS + at * page;
 	must((vd_window_put(W.a, &p) == 0) == rival_put(&p));
@@ -494,7 +584,8 @@ static void try_map(void)
 {
 	struct vd_window_range r = { .window = some_id(), .prot = 1 + (unsigned int)rnd(3) };
 	const struct rwindow *w = find(r.window);
-	uint64_t n = 1 + rnd(24), from = rnd(2) ? rnd(PAGES) : PAGES - (n < PAGES ? n : PAGES);
+	uint64_t n = 1 + rnd(15), have = w ? R.have[own_memory(w->owner)] : PAGES;
+	uint64_t from = rnd(2) ? rnd(have) : have - n;
 	vd_entry e[25];
 	struct vd_put p = { .window = r.window, .entry = e, .flags = VD_PUT_FRESH, .n = n };
 
@@ -519,11 +610,28 @@ static void try_unmap(void)
 	must((vd_window_unmap(W.a, p.owner, p.window, p.bus, p.n * page) == 0) == rival_put(&p));
 }
 
+/* Seldom, so that much happens while owners have seen different memory. */
+static void try_memory(void)
+{
+	uint32_t owner = (uint32_t)rnd(NOWNERS), mem = (uint32_t)rnd(NMEM);
+
+	if (rnd(60))
+		return;
+	if (rnd(2)) {
+		if (R.have[mem] < PAGES && rnd(8) == 0)
+			grow(mem, 1);
+		return;
+	}
+	mem = other_memory(owner);
+	must(vd_owner_reach(W.a, owner, W.d[mem], FAR) == 0);
+	R.seen[owner] = R.have[mem];
+}
+
 static void step(void)
 {
 	static void (*const tries[])(void) = {
 		try_put,   try_put,   try_put,	 try_map,  try_map,	  try_unmap,	 try_split,
-		try_merge, try_merge, try_merge, try_lend, try_take_back, try_take_back,
+		try_merge, try_merge, try_merge, try_lend, try_take_back, try_take_back, try_memory,
 	};
 
 	W.restless = rnd(20) == 0;
@@ -537,33 +645,63 @@ static void step(void)
 		check_all();
 }
 
-int main(int argc, char **argv)
+static void end_world(void)
 {
-	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 2000000;
-	uint64_t entries = argc > 3 ? strtoul(argv[3], NULL, 0) : 300;
+	vd_reader_destroy(W.reader[0]);
+	vd_reader_destroy(W.reader[1]);
+	vd_adapter_destroy(W.a);
+	for (uint32_t i = 0; i < NMEM; i++) {
+		must(vd_fake_pinned(W.host[i]) == 0);
+		vd_domain_destroy(W.d[i]);
+		vd_host_destroy(W.host[i]);
+	}
+}
+
+static void run(unsigned long n, uint64_t entries)
+{
 	struct vd_adapter_stats s;
 
-	shift = argc > 4 ? (unsigned int)strtoul(argv[4], NULL, 0) : 12;
-	page = (uint64_t)1 << shift;
-	W.seed = argc > 2 ? strtoul(argv[2], NULL, 0) | 1 : 88172645463325252u;
-	must(entries > 0 && entries <= MOST);
 	make_world(entries);
 	while (W.done < n)
 		step();
 	check_all();
 	vd_adapter_stats(W.a, &s);
 	printf("window-model: %lu operations on %lu entries, %lu splits, %lu merges, %lu loans, "
-	       "%lu refused, %lu of %lu kept entries forgotten\n",
+	       "%lu refused, %lu of %lu kept entries forgotten, %lu taken over as they were\n",
 	       n, (unsigned long)entries, (unsigned long)s.splits, (unsigned long)s.merges,
-	       (unsigned long)s.loans, (unsigned long)s.refused, W.forgotten, W.kept);
+	       (unsigned long)s.loans, (unsigned long)s.refused, W.forgotten, W.kept, W.taken);
 	must(s.splits > n / 1000 && s.merges > n / 1000 && s.loans > n / 1000);
-	vd_reader_destroy(W.reader[0]);
-	vd_reader_destroy(W.reader[1]);
-	vd_adapter_destroy(W.a);
-	for (uint32_t i = 0; i < NOWNERS; i++) {
-		must(vd_fake_pinned(W.host[i]) == 0);
-		vd_domain_destroy(W.d[i]);
-		vd_host_destroy(W.host[i]);
+	must(W.taken > n / 1000);
+	end_world();
+}
+
+/* In a child, which must not come to its end. */
+static int control(unsigned long n, uint64_t entries)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		run(n, entries);
+		_exit(0);
 	}
+	must(child > 0 && waitpid(child, &status, 0) == child);
+	must(WIFSIGNALED(status));
+	printf("window-model: an owner that had not looked was noticed\n");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 2000000;
+	uint64_t entries = argc > 3 ? strtoul(argv[3], NULL, 0) : 300;
+
+	shift = argc > 4 ? (unsigned int)strtoul(argv[4], NULL, 0) : 12;
+	page = (uint64_t)1 << shift;
+	W.seed = argc > 2 ? strtoul(argv[2], NULL, 0) | 1 : 88172645463325252u;
+	must(entries > 0 && entries <= MOST);
+	if (argc > 5)
+		return control(n, entries);
+	run(n, entries);
 	return 0;
 }
