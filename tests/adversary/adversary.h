@@ -53,7 +53,7 @@ static inline void adversary_end(struct vd_host *h)
 static inline uint64_t adversary_take(void *opaque, uint64_t need, uint64_t want)
 {
 	struct adversary *x = opaque;
-	uint64_t left = x->lends - x->lent, n;
+	uint64_t left = x->lends > x->lent ? x->lends - x->lent : 0, n;
 
 	x->at(x->opaque, AT_TAKE);
 	if (left < need)

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A hostile guest: any bytes are a sequence of actions on the HAL device and on
- * the guest's memory, with an operator and a failing host now and then. After
- * each action the engine's books must balance. Crashes, hangs and leaks are the
+ * the guest's memory, with an operator and a failing host now and then. Other
+ * CPUs of the guest store into its words and its slots' pages while a call runs:
+ * each at a moment that the input says, counted in the steps of the host's back
+ * end, of the budget's share and of a device that comes to rest. After each
+ * action the engine's books must balance. Crashes, hangs and leaks are the
  * sanitizers' to find.
  *
- * An action is one byte, its low four bits (see actions[]), and what operands it
- * takes from the input; operands that are missing are 0.
+ * An action is one byte, its low four bits (see actions[], or, where the high
+ * ones are all set, others[]), and what operands it takes from the input;
+ * operands that are missing are 0.
  */
 #include "fuzz.h"
 
+#include <adversary.h>
 #include <container.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +30,15 @@
 #define DEVICES	 2u
 #define SLOTS	 2u
 #define ACTIONS	 200u /* of an input */
+#define STORES	 8u   /* that wait for their moment */
+#define LENDS	 ((uint64_t)24 * PAGE)
+
+/* What another CPU stores, @in steps from now. */
+struct store {
+	unsigned int in; /* 0: nothing */
+	uint32_t what;
+	uint64_t value;
+};
 
 struct world {
 	const uint8_t *in;
@@ -32,6 +46,12 @@ struct world {
 	unsigned char *mem;
 	uint64_t word[WORDS];
 	struct vd_host *host;
+	struct adversary adv;
+	struct store store[STORES];
+	unsigned int nstores;
+	uint8_t at_rest; /* what is done while a device comes to rest */
+	uint64_t most;	 /* that may be pinned */
+	uint64_t cached;
 	struct vd_domain *d;
 	struct vd_hal *hal;
 	bool shown;
@@ -55,10 +75,37 @@ static uint64_t take(struct world *w, size_t n)
 	return v;
 }
 
+static void do_store(struct world *w, const struct store *s)
+{
+	if (s->what % 4 == 0)
+		memcpy(w->mem + s->what / 4 % (SLOTS * PAGE / 8) * 8, &s->value, 8);
+	else if (s->what % 4 == 1) /* all that are not the slots' */
+		for (size_t i = GPA / PAGE + SLOTS; i < WORDS; i++)
+			w->word[i] = s->value;
+	else
+		w->word[GPA / PAGE + s->what / 4 % (WORDS - GPA / PAGE)] = s->value;
+}
+
+static void step(void *opaque, enum adversary_step at)
+{
+	struct world *w = opaque;
+
+	(void)at;
+	for (size_t i = 0; i < STORES; i++) {
+		if (w->store[i].in && --w->store[i].in == 0)
+			do_store(w, &w->store[i]);
+	}
+}
+
+static void at_rest(struct world *w);
+
 static int quiesce(void *opaque)
 {
 	struct world *w = opaque;
 
+	step(w, AT_PIN);
+	at_rest(w);
+	step(w, AT_PINNED);
 	return w->quiesce_says;
 }
 
@@ -68,6 +115,7 @@ static void in_charge(void *opaque, bool yes)
 
 	must(w->shown != yes);
 	w->shown = yes;
+	step(w, AT_PIN);
 }
 
 static void interrupt(void *opaque)
@@ -240,6 +288,85 @@ static void set_budget(struct world *w)
 	vd_domain_set_budget(w->d, take(w, 1) * 1024);
 }
 
+/* The next stores of another CPU, some of them what a word may well say. */
+static void arm(struct world *w)
+{
+	static const uint64_t lies[] = { 0,
+					 UINT64_MAX,
+					 VD_HAL_WORD_COUNT,
+					 VD_HAL_WORD_MOST,
+					 VD_HAL_WORD_PINNED,
+					 VD_HAL_WORD_PINNED | VD_HAL_WORD_USED,
+					 VD_HAL_WORD_PINNED | 1 };
+	unsigned int how = (unsigned int)take(w, 1);
+	struct store *s = &w->store[w->nstores++ % STORES];
+
+	s->in = 1 + how % 16;
+	s->what = (uint32_t)take(w, 2);
+	s->value = how & 0x80 ? take(w, 8) : lies[how / 16 % ARRAY_LEN(lies)];
+}
+
+/* Many segments of some pages each, and most things right: of few bytes. */
+static void wide_request(struct world *w)
+{
+	struct vd_hal_slot *p = (struct vd_hal_slot *)(void *)w->mem;
+	uint32_t how = (uint32_t)take(w, 1), x = (uint32_t)take(w, 2);
+
+	memset(&p->head, 0, sizeof(p->head));
+	p->head.op = how % 4 ? VD_HAL_OP_PIN : VD_HAL_OP_MAP;
+	p->head.device = 1 + how / 4 % DEVICES;
+	p->head.count = 1 + x % 40;
+	p->head.mask = UINT64_MAX;
+	for (uint32_t i = 0; i < p->head.count; i++) {
+		uint64_t page;
+
+		x = x * 1103515245u + 12345u;
+		page = SLOTS + (x >> 16) % (PAGES - SLOTS - 2);
+		p->seg[i].addr = GPA + page * PAGE + (x >> 8) % 64;
+		p->seg[i].len = 1 + (x >> 4) % (uint32_t)(how & 0x40 ? 3 * PAGE : PAGE - 64);
+		p->seg[i].prot = VD_HAL_WRITE;
+	}
+	put(w, VD_HAL_REG_DOORBELL, how >> 7); /* or the other slot, as it is */
+}
+
+static void lend(struct world *w)
+{
+	w->adv.lends = take(w, 1) % 33 * PAGE;
+}
+
+/* What others do while a device comes to rest: no lock is held then. */
+static void set_at_rest(struct world *w)
+{
+	w->at_rest = (uint8_t)take(w, 1);
+}
+
+static void at_rest(struct world *w)
+{
+	uint8_t what = w->at_rest;
+
+	w->at_rest = 0; /* once */
+	if (what & 1)
+		wide_request(w);
+	if (what & 2)
+		words(w);
+	if (what & 4)
+		vd_domain_age(w->d, 1);
+	if (what & 8)
+		vd_domain_drop_pins(w->d);
+	if (what & 16)
+		vd_device_permit(w->d, 1 + what % 2);
+	if (what & 32)
+		set_budget(w);
+}
+
+static void off(struct world *w);
+
+static void hello_and_off(struct world *w)
+{
+	off(w);
+	hello(w);
+}
+
 static void reset(struct world *w)
 {
 	w->quiesce_says = take(w, 1) & 1 ? -EIO : 0;
@@ -270,6 +397,19 @@ static void (*const actions[16])(struct world *) = {
 	ring,	 words,	  fail_host,	move_page, operate,   set_budget, reset,	  look_up,
 };
 
+static void (*const others[16])(struct world *) = {
+	arm,	       arm,	     arm,	   arm,		 lend,	       set_at_rest,
+	hello_and_off, wide_request, wide_request, wide_request, wide_request, words,
+	arm,	       arm,	     wide_request, wide_request,
+};
+
+static void act(struct world *w)
+{
+	uint8_t what = (uint8_t)take(w, 1);
+
+	(what >= 0xf0 ? others : actions)[what % 16](w);
+}
+
 static bool is_any_stuck(struct world *w)
 {
 	struct vd_device_info info[DEVICES];
@@ -282,11 +422,38 @@ static bool is_any_stuck(struct world *w)
 	return false;
 }
 
+/* Each pin of a page has a record: of the table, or of a mapping. */
+static void check_records(struct world *w)
+{
+	uint64_t cached = 0;
+
+	for (size_t i = 0; i < PAGES; i++) {
+		struct vd_why why = { .cached = false };
+		int err = vd_domain_why_pinned(w->d, (vd_gpa){ GPA + i * PAGE }, &why);
+		uint64_t pins = vd_fake_pins(w->host, i);
+
+		must((err == 0) == (pins > 0));
+		must(pins == why.mappings + why.cached || is_any_stuck(w));
+		cached += why.cached;
+	}
+	must(cached * PAGE == w->cached);
+}
+
+/* A budget that is lowered ends no mapping; none is made above it. */
+static void check_budget(struct world *w, const struct vd_domain_stats *st)
+{
+	if (w->most > st->pinned)
+		w->most = st->pinned;
+	if (w->most < st->budget)
+		w->most = st->budget;
+	must(st->pinned <= w->most);
+	must(st->lent == w->adv.lent);
+}
+
 static void check(struct world *w)
 {
 	struct vd_domain_stats st;
 	struct vd_hal_stats hal;
-
 	struct vd_pins_stats pins;
 
 	vd_domain_stats(w->d, &st);
@@ -294,6 +461,9 @@ static void check(struct world *w)
 	vd_domain_pins_stats(w->d, &pins);
 	must(pins.cached <= st.pinned && pins.held <= pins.cached);
 	must(st.pinned == vd_fake_pinned(w->host) * PAGE);
+	w->cached = st.cached;
+	check_records(w);
+	check_budget(w, &st);
 	must(st.nmappings <= DEVICES * MAPPINGS);
 	must(st.maps - st.unmaps == st.nmappings);
 	must(hal.in_charge == w->shown);
@@ -321,9 +491,14 @@ static void make(struct world *w)
 	must(w->mem != NULL);
 	memset(w->mem, 0, PAGES * PAGE);
 	must(vd_host_fake_create(w->mem, PAGES, &w->host) == 0);
-	must(vd_domain_create(w->host, &domain, &w->d) == 0);
+	adversary_make(&w->adv, w->host, step, w);
+	w->adv.lends = LENDS;
+	w->most = UINT64_MAX;
+	must(vd_domain_create(&w->adv.host, &domain, &w->d) == 0);
 	must(vd_domain_add_memory(w->d, (vd_gpa){ GPA }, w->mem, PAGES * PAGE) == 0);
 	must(vd_domain_share_pins(w->d, w->word, WORDS) == 0);
+	if (w->left % 2)
+		must(vd_domain_share_budget(w->d, &adversary_share, &w->adv) == 0);
 	for (uint32_t i = 1; i <= DEVICES; i++) {
 		const struct vd_device_cfg dev = { sizeof(dev), i, i, &dev_ops, w };
 
@@ -336,10 +511,13 @@ static void make(struct world *w)
 static void unmake(struct world *w)
 {
 	w->quiesce_says = 0;
+	memset(w->store, 0, sizeof(w->store));
+	w->at_rest = 0;
 	off(w);
 	must(vd_fake_pinned(w->host) == 0);
 	vd_hal_destroy(w->hal);
 	vd_domain_destroy(w->d);
+	must(w->adv.lent == 0);
 	vd_host_destroy(w->host);
 	free(w->mem);
 }
@@ -350,7 +528,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	make(&w);
 	for (unsigned int i = 0; w.left && i < ACTIONS; i++) {
-		actions[take(&w, 1) % ARRAY_LEN(actions)](&w);
+		act(&w);
 		check(&w);
 	}
 	unmake(&w);
