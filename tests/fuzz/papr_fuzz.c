@@ -4,7 +4,9 @@
  * with fake hosts that fail on request and an adapter that does not always come
  * to rest. Hypervisor and RTAS calls have any arguments, or ones that are
  * nearly right, so that what is behind the checks is reached. Meanwhile an
- * administrator splits and merges the windows. After every action
+ * administrator splits and merges the windows, between owners with the same memory
+ * and with others'; partitions get memory late; and another CPU of theirs stores
+ * into what a call reads while the call runs. After every action
  * the engine's counts agree with the hosts', and what a device reaches is pinned
  * memory of one of the partitions. At the end nothing is pinned. The library's
  * allocator is here: it fails on request, and whatever a guest says no
@@ -12,6 +14,7 @@
  */
 #include "fuzz.h"
 
+#include <adversary.h>
 #include <container.h>
 #include <errno.h>
 #include <mem.h>
@@ -33,8 +36,8 @@
 #define BUID	   0x800000020000000u
 #define ENTRIES	   64u
 #define LARGEST	   ((uint64_t)1 << 20) /* of an allocation, in bytes */
-#define PE_OWNER   1u		       /* and 2: a provider with partition 1's memory */
-#define PROVIDERS  2u
+#define PE_OWNER   1u		       /* 2 has partition 1's memory, 3 again partition 0's */
+#define PROVIDERS  3u
 #define ADMIN	   100u /* windows that an administrator splits off */
 
 struct world {
@@ -42,6 +45,9 @@ struct world {
 	size_t left;
 	unsigned char *mem[PARTITIONS + 1];
 	struct vd_host *host[PARTITIONS + 1];
+	struct adversary adv[PARTITIONS + 1];
+	uint8_t inside; /* what happens while a call runs */
+	bool grown[PARTITIONS];
 	struct vd_domain *d[PARTITIONS + 1];
 	struct vd_adapter *a;
 	struct vd_reader *r[PROVIDERS];
@@ -88,12 +94,33 @@ static uint64_t take(struct world *w, unsigned int bytes)
 	return v;
 }
 
+/* A partition gets the page behind its memory. */
+static void grow(struct world *w, uint32_t i)
+{
+	if (!w->grown[i])
+		must(vd_domain_add_memory(w->d[i], (vd_gpa){ GPA + PAGES * PAGE },
+					  w->mem[i] + PAGES * PAGE, PAGE) == 0);
+	w->grown[i] = true;
+}
+
 static int drain(void *opaque, const struct vd_drain *what)
 {
 	struct world *w = opaque;
 
 	(void)what;
+	if (w->inside & 2)
+		grow(w, w->inside & 1);
 	return w->drain_says;
+}
+
+/* Another CPU stores where lists are. */
+static void step(void *opaque, enum adversary_step at)
+{
+	struct world *w = opaque;
+
+	(void)at;
+	for (size_t i = 0; w->inside & 4 && i < PARTITIONS * 64; i++)
+		w->mem[i % PARTITIONS][i / PARTITIONS] ^= w->inside;
 }
 
 static uint64_t seen(struct world *w)
@@ -314,7 +341,7 @@ static void ddw(struct world *w)
 
 static size_t pages_of(uint32_t i)
 {
-	return i == BUCKET ? 1 : PAGES;
+	return i == BUCKET ? 1 : PAGES + 1; /* one comes late */
 }
 
 static void fail_host(struct world *w)
@@ -428,6 +455,13 @@ static void operate(struct world *w)
 		vd_domain_set_budget(w->d[who], what % 8 * PAGE);
 }
 
+static void set_inside(struct world *w)
+{
+	w->inside = (uint8_t)take(w, 1);
+	if (w->inside & 8)
+		grow(w, w->inside & 1);
+}
+
 static void (*const actions[])(struct world *) = {
 	likely_call, likely_call, likely_call, likely_call, any_call, put_list, ddw,
 	fail_host,   fail_memory, operate,     lend,	    redirect, split,	merge,
@@ -484,8 +518,10 @@ static void make_domain(struct world *w, uint32_t i, uint64_t gpa)
 	must(w->mem[i] != NULL);
 	memset(w->mem[i], 0, pages * PAGE);
 	must(vd_host_fake_create(w->mem[i], pages, &w->host[i]) == 0);
-	must(vd_domain_create(w->host[i], &domain, &w->d[i]) == 0);
-	must(vd_domain_add_memory(w->d[i], (vd_gpa){ gpa }, w->mem[i], pages * PAGE) == 0);
+	adversary_make(&w->adv[i], w->host[i], step, w);
+	must(vd_domain_create(&w->adv[i].host, &domain, &w->d[i]) == 0);
+	must(vd_domain_add_memory(w->d[i], (vd_gpa){ gpa }, w->mem[i],
+				  (i == BUCKET ? 1 : PAGES) * PAGE) == 0);
 }
 
 static void make_partition(struct world *w, uint32_t i)
@@ -499,9 +535,10 @@ static void make_partition(struct world *w, uint32_t i)
 
 static void make_provider(struct world *w, uint32_t i)
 {
-	const struct vd_owner_cfg cfg = {
-		.size = sizeof(cfg), .id = PE_OWNER + i, .provider = VD_NO_OWNER, .domain = w->d[i]
-	};
+	const struct vd_owner_cfg cfg = { .size = sizeof(cfg),
+					  .id = PE_OWNER + i,
+					  .provider = VD_NO_OWNER,
+					  .domain = w->d[i % PARTITIONS] };
 
 	must(vd_owner_add(w->a, &cfg) == 0);
 	must(vd_adapter_attach(w->a, 1 + i, cfg.id) == 0);
@@ -581,7 +618,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	make(&w);
 	for (unsigned int i = 0; w.left && i < ACTIONS; i++) {
-		actions[take(&w, 1) % ARRAY_LEN(actions)](&w);
+		uint8_t what = (uint8_t)take(&w, 1);
+
+		if (what >= 0xf0)
+			set_inside(&w);
+		else
+			actions[what % ARRAY_LEN(actions)](&w);
 		check(&w);
 	}
 	unmake(&w);
