@@ -246,3 +246,13 @@ void pm_press_button(struct pm *pm)
 	update_sci(pm);
 	pthread_mutex_unlock(&pm->lock);
 }
+
+bool pm_listens(struct pm *pm)
+{
+	bool yes;
+
+	pthread_mutex_lock(&pm->lock);
+	yes = pm->enable & STATUS_BUTTON;
+	pthread_mutex_unlock(&pm->lock);
+	return yes;
+}

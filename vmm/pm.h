@@ -50,6 +50,9 @@ void pm_unhook(struct pm *pm, struct region_map *pio);
 /* The power button: a guest that listens shuts down in good order. */
 void pm_press_button(struct pm *pm);
 
+/* Has the guest asked to be told of the power button? */
+bool pm_listens(struct pm *pm);
+
 /* The PM timer's count at a time of CLOCK_MONOTONIC: 32 bits. */
 uint32_t pm_ticks(uint64_t ns);
 
