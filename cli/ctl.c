@@ -244,6 +244,11 @@ static void print_window(struct ctl *c, const json_t *j)
 	ctl_window_print(c->out, j);
 }
 
+static void print_powerdown(struct ctl *c, const json_t *j)
+{
+	ctl_print_powerdown(c->out, j);
+}
+
 static void print_nothing(struct ctl *c, const json_t *j)
 {
 	(void)c, (void)j;
@@ -385,10 +390,23 @@ static const struct ctl_verb verbs[] = {
 "Example:\n"
 "  viaduct ctl --socket /run/adapter.sock window split 10 128 2\n",
 	  .device = OWN_WORDS, .run = ask_window, .print = print_window },
-	{ .name = "quit", .args = "", .help = "end the machine",
+	{ .name = "powerdown", .args = "",
+	  .help = "press the guest's power button",
 	  .more =
-"Asks the machine to end, as the escape key does. Devices are stopped and go\n"
-"back to their drivers; viaduct run exits with status 5.\n"
+"The guest shuts down in good order, if it listens to its power button (in\n"
+"Linux: the modules button and evdev, and systemd-logind or acpid). If it is not\n"
+"off after --grace of viaduct run its plug is pulled. Asked again, the button is\n"
+"pressed again; the time goes on from the first. viaduct run exits with status 0\n"
+"if the guest powered off, and with 8 if it had to pull the plug.\n"
+"\n"
+"Example:\n"
+"  viaduct ctl --name web powerdown\n",
+	  .run = ask_plain, .print = print_powerdown },
+	{ .name = "quit", .args = "", .help = "pull the plug",
+	  .more =
+"Ends the machine at once, as the escape key does; the guest learns nothing of\n"
+"it (see powerdown). Devices are stopped and go back to their drivers; viaduct\n"
+"run exits with status 5.\n"
 "\n"
 "Example:\n"
 "  viaduct ctl --name web quit\n",

@@ -305,3 +305,18 @@ void ctl_print_pressure(FILE *to, const json_t *j)
 		size_of(j, "paged_out_bytes").text);
 	fprintf(to, "%-14s %s\n", "left as hot", size_of(j, "hot_bytes").text);
 }
+
+void ctl_print_powerdown(FILE *to, const json_t *j)
+{
+	if (!number(j, "grace_ms")) {
+		fputs("its plug is pulled: the machine has no --grace\n", to);
+		return;
+	}
+	fprintf(to,
+		"power button pressed; the plug is pulled in %" PRId64 " s\n",
+		(int64_t)number(j, "left_ms") / 1000);
+	if (!json_is_true(json_object_get(j, "listens")))
+		fputs("the guest does not listen to it now: it is pressed "
+		      "again until then\n",
+		      to);
+}

@@ -20,4 +20,6 @@ void ctl_print_budget(FILE *to, const json_t *j);
 void ctl_print_why(FILE *to, const json_t *j);
 void ctl_print_pressure(FILE *to, const json_t *j);
 
+void ctl_print_powerdown(FILE *to, const json_t *j);
+
 #endif

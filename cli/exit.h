@@ -12,6 +12,7 @@ enum cli_exit {
 	CLI_QUIT = 5,	/* run: ended from outside: escape key, signal, ctl */
 	CLI_UNREACHABLE = 6, /* ctl: no machine answers */
 	CLI_NO_WINDOWS = 7,  /* ctl window: the machine has no DMA windows */
+	CLI_OVER = 8, /* run: the guest was asked to power off and did not */
 };
 
 #endif

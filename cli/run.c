@@ -55,15 +55,22 @@ static const char help[] =
 	"  --no-bounce         refuse what is over the budget, do not copy "
 	"it\n"
 	"  --no-reboot         end when the guest resets itself\n"
+	"  --grace SECONDS     SIGTERM, SIGINT, SIGHUP and viaduct ctl "
+	"powerdown press the\n"
+	"                      guest's power button; pull the plug if it is "
+	"not off by\n"
+	"                      then (30; 0: at once)\n"
 	"  --help              this text\n"
 	"\n"
 	"SIZE is a number of bytes, or one followed by K, M, G or T.\n"
 	"\n"
 	"Exit status: 0 the guest powered off; 1 could not start; 2 wrong "
 	"options;\n"
-	"3 the guest reset itself (--no-reboot); 4 the guest died; 5 ended "
-	"from\n"
-	"outside (escape key, signal, viaduct ctl quit).\n"
+	"3 the guest reset itself (--no-reboot); 4 the guest died; 5 its plug "
+	"was\n"
+	"pulled from outside (escape key, second signal, viaduct ctl quit); "
+	"8 its plug\n"
+	"was pulled because it did not power off in time.\n"
 	"\n"
 	"Example:\n"
 	"  viaduct run --kernel vmlinuz --initrd initrd.img --memory 4G --cpus "
@@ -74,12 +81,17 @@ static int end_status(struct machine *m, enum machine_end end)
 {
 	switch (end) {
 	case MACHINE_OFF:
+		if (m->why[0])
+			fprintf(stderr, "viaduct run: %s\n", m->why);
 		return CLI_OK;
 	case MACHINE_RESET:
 		return CLI_RESET;
 	case MACHINE_DIED:
 		fprintf(stderr, "viaduct run: %s\n", m->why);
 		return CLI_DIED;
+	case MACHINE_OVER:
+		fprintf(stderr, "viaduct run: %s\n", m->why);
+		return CLI_OVER;
 	case MACHINE_QUIT:
 		break;
 	}

@@ -20,6 +20,7 @@
 #define DEFAULT_MEMORY	(1ull << 30)
 #define DEFAULT_CMDLINE "console=ttyS0"
 #define DEFAULT_POOL	(8ull << 20)
+#define DEFAULT_GRACE	30
 #define CPUS_MAX	4096 /* what this host can do is the machine's to say */
 #define LEN_MAX		((uint64_t)INT64_MAX)
 
@@ -173,6 +174,16 @@ static int set_no_console(struct run_options *o, const char *arg)
 	return 0;
 }
 
+static int set_grace(struct run_options *o, const char *arg)
+{
+	uint64_t n;
+
+	if (options_number(arg, 0, POWERDOWN_GRACE_MAX, &n))
+		return -EINVAL;
+	o->cfg.grace = (unsigned int)n;
+	return 0;
+}
+
 static int set_no_reboot(struct run_options *o, const char *arg)
 {
 	(void)arg;
@@ -237,6 +248,7 @@ static const struct row {
 	{ "strict", set_strict, NULL },
 	{ "no-bounce", set_no_bounce, NULL },
 	{ "no-reboot", set_no_reboot, NULL },
+	{ "grace", set_grace, "whole seconds, 0 to 86400" },
 	{ "help", set_help, NULL },
 };
 
@@ -352,6 +364,7 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 			.ncpus = 1,
 			.granule_shift = 12,
 			.console = true,
+			.grace = DEFAULT_GRACE,
 		},
 	};
 	status = take_options(o, argc, argv);

@@ -29,8 +29,8 @@
 #define BOOT_DS	       0x18
 
 struct boot_images {
-	int kernel; /* borrowed, seekable */
-	int initrd; /* or -1 */
+	int kernel;			       /* borrowed, seekable */
+	int initrd;			       /* or -1 */
 	const char *kernel_name, *initrd_name; /* for sentences */
 	const char *cmdline;
 };

@@ -558,6 +558,23 @@ static int run_quit(void *ctx, const json_t *args, json_t **result,
 	return give(json_object(), result, e);
 }
 
+static int run_powerdown(void *ctx, const json_t *args, json_t **result,
+			 struct control_error *e)
+{
+	struct control_powerdown s = { .listens = false };
+	struct control_vm *v = ctx;
+	json_t *j;
+
+	if (control_args(args, e, "{}"))
+		return -1;
+	v->ops->powerdown(v->opaque, &s);
+	j = json_object();
+	set(j, "grace_ms", s.grace_ms);
+	set(j, "left_ms", s.left_ms);
+	set_bool(j, "listens", s.listens);
+	return give(j, result, e);
+}
+
 /* DMA windows are of translation hardware, and this machine has none. */
 static int run_no_windows(void *ctx, const json_t *args, json_t **result,
 			  struct control_error *e)
@@ -589,7 +606,9 @@ static const struct control_command commands[] = {
 	{ "window-merge", "none on this machine", run_no_windows },
 	{ "window-lend", "none on this machine", run_no_windows },
 	{ "window-take-back", "none on this machine", run_no_windows },
-	{ "quit", "end the machine", run_quit },
+	{ "powerdown", "press the guest's power button, later pull the plug",
+	  run_powerdown },
+	{ "quit", "pull the plug", run_quit },
 };
 
 struct control_table control_vm_table(struct control_vm *v)

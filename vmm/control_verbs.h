@@ -23,6 +23,12 @@
 
 #define CONTROL_AREAS 4
 
+/* What comes of a powerdown; @left_ms: until the plug is pulled. */
+struct control_powerdown {
+	uint64_t grace_ms, left_ms;
+	bool listens; /* the guest, to its power button */
+};
+
 /* All are called in the server's thread, one at a time. */
 struct control_vm_ops {
 	/* As vd_device_permit() and vd_device_deny(), same errors. */
@@ -45,6 +51,8 @@ struct control_vm_ops {
 	void (*share)(void *opaque, struct share_stats *out);
 	/* Interrupts that a device has passed to the guest; 0: no such one. */
 	uint64_t (*interrupts)(void *opaque, uint32_t guest_id);
+	/* Press the guest's power button: powerdown_ask(). */
+	void (*powerdown)(void *opaque, struct control_powerdown *out);
 };
 
 /**

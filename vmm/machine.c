@@ -73,15 +73,45 @@ static int reset_nothing(struct machine *m)
 
 /* The loop, and the signals that end a run. */
 
-static void on_signal(void *ctx)
+static bool next_signal(struct machine *m, int *signo)
 {
-	struct machine *m = ctx;
 	struct signalfd_siginfo si;
 
 	if (read(m->signals.fd, &si, sizeof(si)) != sizeof(si))
+		return false;
+	*signo = (int)si.ssi_signo;
+	return true;
+}
+
+static void on_signal(void *ctx)
+{
+	struct machine *m = ctx;
+	int signo;
+
+	struct powerdown_state s;
+
+	if (!next_signal(m, &signo))
 		return;
-	machine_fail(m, 0, "ended by signal %s", strsignal((int)si.ssi_signo));
-	machine_ask(m, MACHINE_WISH_QUIT);
+	powerdown_signal(&m->powerdown, signo);
+	powerdown_state(&m->powerdown, &s);
+	if (s.left_ms)
+		fprintf(stderr,
+			"viaduct: pressed the guest's power button; its plug "
+			"is pulled in %u s, or at the second SIGTERM or "
+			"SIGINT\n",
+			(unsigned int)(s.left_ms / 1000));
+}
+
+/* Before the guest runs there is nothing that could end in good order. */
+static bool is_ended_early(struct machine *m)
+{
+	int signo;
+
+	if (!next_signal(m, &signo))
+		return false;
+	machine_fail(m, 0, "ended by signal %s before the guest ran",
+		     strsignal(signo));
+	return true;
 }
 
 static int loop_create(struct machine *m)
@@ -352,6 +382,56 @@ static void power_destroy(struct machine *m)
 	pm_fini(&m->pm);
 }
 
+/* The end in good order. */
+
+static void on_press(void *ctx)
+{
+	struct machine *m = ctx;
+
+	pm_press_button(&m->pm);
+}
+
+static void on_pull(void *ctx, enum powerdown_why why, const char *who)
+{
+	struct machine *m = ctx;
+
+	switch (why) {
+	case POWERDOWN_OVER:
+		machine_fail(m, 0,
+			     "the guest did not power off within %u s of "
+			     "%s%s; its plug was pulled",
+			     m->cfg.grace, who,
+			     pm_listens(&m->pm) ?
+				     "" :
+				     " (it does not listen to its power "
+				     "button)");
+		machine_ask(m, MACHINE_WISH_OVER);
+		return;
+	case POWERDOWN_NONE:
+		machine_fail(m, 0, "ended by %s (no grace)", who);
+		break;
+	case POWERDOWN_SECOND:
+		machine_fail(m, 0, "ended by %s, the second", who);
+		break;
+	}
+	machine_ask(m, MACHINE_WISH_QUIT);
+}
+
+static const struct powerdown_ops powerdown_ops = { on_press, on_pull };
+
+static int powerdown_create(struct machine *m)
+{
+	int err = powerdown_init(&m->powerdown, &m->loop, m->cfg.grace,
+				 POWERDOWN_TICK_MS, &powerdown_ops, m);
+
+	return err ? machine_fail(m, err, "no timer: %s", strerror(-err)) : 0;
+}
+
+static void powerdown_destroy(struct machine *m)
+{
+	powerdown_fini(&m->powerdown);
+}
+
 /* Serial port and console. */
 
 static void on_serial_irq(void *ctx, bool level)
@@ -487,6 +567,7 @@ static const struct part parts[] = {
 	  machine_balloon_destroy },
 	{ machine_relief_create, reset_nothing, machine_relief_destroy },
 	{ power_create, power_reset, power_destroy },
+	{ powerdown_create, reset_nothing, powerdown_destroy },
 	{ serial_create, serial_part_reset, serial_destroy },
 	{ machine_control_create, reset_nothing, machine_control_destroy },
 	{ cpus_create, reset_nothing, cpus_destroy },
@@ -534,6 +615,17 @@ static int reset_all(struct machine *m)
 		     0;
 }
 
+/* By itself, or because somebody had its button pressed. */
+static void say_why_off(struct machine *m)
+{
+	struct powerdown_state s;
+
+	powerdown_state(&m->powerdown, &s);
+	if (s.who[0])
+		machine_fail(m, 0, "the guest has powered off, as %s asked",
+			     s.who);
+}
+
 /* True: the run goes on. */
 static bool carry_out(struct machine *m, int wish, enum machine_end *end)
 {
@@ -547,9 +639,13 @@ static bool carry_out(struct machine *m, int wish, enum machine_end *end)
 		return reset_all(m) == 0;
 	case MACHINE_WISH_OFF:
 		*end = MACHINE_OFF;
+		say_why_off(m);
 		return false;
 	case MACHINE_WISH_DIE:
 		*end = MACHINE_DIED;
+		return false;
+	case MACHINE_WISH_OVER:
+		*end = MACHINE_OVER;
 		return false;
 	default:
 		*end = MACHINE_QUIT;
@@ -562,6 +658,8 @@ enum machine_end machine_run(struct machine *m)
 	enum machine_end end = MACHINE_QUIT;
 	int wish;
 
+	if (is_ended_early(m))
+		return end;
 	vcpus_resume(&m->vcpus);
 	for (;;) {
 		loop_turn(&m->loop);

@@ -22,6 +22,7 @@
 #include "loop.h"
 #include "pci.h"
 #include "pm.h"
+#include "powerdown.h"
 #include "relief.h"
 #include "serial.h"
 #include "share.h"
@@ -55,14 +56,16 @@ struct machine_cfg {
 	bool no_relief;	     /* pressure on the host is not our business */
 	bool console;	     /* standard input and output */
 	bool no_reboot;	     /* a guest reset ends the run */
+	unsigned int grace;  /* seconds from the power button to the plug */
 };
 
 /* Why a run ended. */
 enum machine_end {
-	MACHINE_OFF,   /* the guest powered off */
+	MACHINE_OFF,   /* the guest powered off; see why, if it was asked to */
 	MACHINE_RESET, /* the guest reset itself, and no_reboot is on */
 	MACHINE_DIED,  /* the guest cannot go on; see why */
 	MACHINE_QUIT,  /* somebody outside ended it */
+	MACHINE_OVER,  /* the guest was asked to power off and did not */
 };
 
 /* What can be asked for; of several pending the highest counts. */
@@ -71,6 +74,7 @@ enum machine_wish {
 	MACHINE_WISH_RESET,
 	MACHINE_WISH_OFF,
 	MACHINE_WISH_DIE,
+	MACHINE_WISH_OVER,
 	MACHINE_WISH_QUIT,
 };
 
@@ -87,6 +91,7 @@ struct machine {
 	struct serial serial;
 	struct console console;
 	struct pm pm;
+	struct powerdown powerdown;
 	struct dma dma;
 	struct balloon balloon;
 	struct relief relief;

@@ -95,6 +95,18 @@ static void on_quit(void *opaque)
 	machine_ask(m, MACHINE_WISH_QUIT);
 }
 
+static void on_powerdown(void *opaque, struct control_powerdown *out)
+{
+	struct machine *m = opaque;
+	struct powerdown_state s;
+
+	powerdown_ask(&m->powerdown, "viaduct ctl powerdown");
+	powerdown_state(&m->powerdown, &s);
+	out->grace_ms = s.grace_ms;
+	out->left_ms = s.left_ms;
+	out->listens = pm_listens(&m->pm);
+}
+
 static void on_exits(void *opaque,
 		     void (*visit)(void *ctx, const char *cause,
 				   uint64_t count),
@@ -147,6 +159,7 @@ static const struct control_vm_ops control_ops = {
 	.permit = on_permit,
 	.deny = on_deny,
 	.quit = on_quit,
+	.powerdown = on_powerdown,
 	.exits = on_exits,
 	.start_us = on_start_us,
 	.balloon = on_balloon,

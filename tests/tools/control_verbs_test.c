@@ -52,9 +52,9 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "pci-config", 4);
 }
 
-static const struct control_vm_ops ops = { do_permit,	do_deny,       do_quit,
-					   do_exits,	stub_start_us, stub_balloon,
-					   stub_relief, stub_share,    stub_interrupts };
+static const struct control_vm_ops ops = { do_permit,	    do_deny,	   do_quit,	do_exits,
+					   stub_start_us,   stub_balloon,  stub_relief, stub_share,
+					   stub_interrupts, stub_powerdown };
 
 static int setup(void **state)
 {
@@ -448,6 +448,18 @@ static void test_why_pinned(void **state)
 	ask_bad("why-pinned", "{\"guest\":1099511627776}", CONTROL_BAD_ARGUMENTS);
 }
 
+static void test_powerdown(void **state)
+{
+	json_t *j = ask_good("powerdown", "{}");
+
+	(void)state;
+	is_number(j, "grace_ms", 30000);
+	is_number(j, "left_ms", 29000);
+	assert_true(json_is_false(json_object_get(j, "listens")));
+	json_decref(j);
+	ask_bad("powerdown", "{\"grace_ms\": 1}", "BadArguments");
+}
+
 static void test_quit(void **state)
 {
 	(void)state;
@@ -471,10 +483,10 @@ static void test_no_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_status),	      T(test_devices),	T(test_names),	  T(test_change),
-		T(test_mappings),     T(test_counters), T(test_faults),	  T(test_balloon),
-		T(test_why_pinned),   T(test_budget),	T(test_pressure), T(test_quit),
-		T(test_no_arguments),
+		T(test_status),	    T(test_devices),	  T(test_names),    T(test_change),
+		T(test_mappings),   T(test_counters),	  T(test_faults),   T(test_balloon),
+		T(test_why_pinned), T(test_budget),	  T(test_pressure), T(test_powerdown),
+		T(test_quit),	    T(test_no_arguments),
 	};
 
 	return cmocka_run_group_tests_name("control_verbs", tests, NULL, NULL);

@@ -60,9 +60,9 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "serial", 10);
 }
 
-static const struct control_vm_ops ops = { do_permit,	do_deny,       do_quit,
-					   do_exits,	stub_start_us, stub_balloon,
-					   stub_relief, stub_share,    stub_interrupts };
+static const struct control_vm_ops ops = { do_permit,	    do_deny,	   do_quit,	do_exits,
+					   stub_start_us,   stub_balloon,  stub_relief, stub_share,
+					   stub_interrupts, stub_powerdown };
 
 static void start(int i, const char *name)
 {
@@ -243,8 +243,9 @@ static void test_why_pinned(void **state)
 static void test_help(void **state)
 {
 	static const char *const verbs[] = {
-		"status",  "devices", "mappings", "counters", "faults", "permit", "deny",
-		"balloon", "budget",  "pressure", "metrics",  "window", "quit",	  "why-pinned",
+		"status",  "devices", "mappings", "counters",  "faults",
+		"permit",  "deny",    "balloon",  "budget",    "pressure",
+		"metrics", "window",  "quit",	  "powerdown", "why-pinned",
 	};
 	char line[64];
 
@@ -362,6 +363,14 @@ static void test_balloon(void **state)
 	assert_int_equal(stub_balloon_get().target, 0);
 }
 
+static void test_powerdown(void **state)
+{
+	(void)state;
+	good("powerdown", "power button pressed; the plug is pulled in 29 s\n"
+			  "the guest does not listen to it now: it is pressed again until then\n");
+	fails("powerdown now", CLI_USAGE, "unexpected argument: now");
+}
+
 static void test_budget_and_pressure(void **state)
 {
 	(void)state;
@@ -447,7 +456,8 @@ int main(void)
 		T(test_devices),    T(test_no_windows),
 		T(test_mappings),   T(test_others),
 		T(test_balloon),    T(test_budget_and_pressure),
-		T(test_several),    T(test_strangers),
+		T(test_powerdown),  T(test_several),
+		T(test_strangers),
 	};
 
 	return cmocka_run_group_tests_name("ctl", tests, NULL, NULL);

@@ -68,3 +68,9 @@ uint64_t stub_interrupts(void *opaque, uint32_t guest_id)
 	(void)opaque;
 	return 100 + guest_id;
 }
+
+void stub_powerdown(void *opaque, struct control_powerdown *out)
+{
+	(void)opaque;
+	*out = (struct control_powerdown){ 30000, 29000, false };
+}

@@ -20,5 +20,6 @@ int stub_balloon(void *opaque, const uint64_t *target, struct balloon_stats *out
 void stub_relief(void *opaque, struct relief_stats *out);
 void stub_share(void *opaque, struct share_stats *out);
 uint64_t stub_interrupts(void *opaque, uint32_t guest_id);
+void stub_powerdown(void *opaque, struct control_powerdown *out);
 
 #endif

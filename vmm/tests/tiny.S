@@ -8,6 +8,7 @@
  *	e  echo what comes in, up to and with a dot
  *	w  write "string" by one string instruction
  *	p  write the host bridge's id, by ports and by ECAM: "p" if they agree
+ *	b  enable the power button's event, wait until it has been pressed
  *	n  read ports and memory that nobody has: "n" if all ones
  * Each letter is written back when it is done.
  */
@@ -63,6 +64,8 @@ next:
 	je	pci
 	cmp	$'n', %dil
 	je	nothing
+	cmp	$'b', %dil
+	je	button
 	test	%dil, %dil
 	jz	spin
 done:
@@ -126,6 +129,18 @@ nothing:
 	mov	(%rcx), %eax
 	cmp	$-1, %eax
 	jne	next
+	jmp	done
+
+button:	mov	$0x100, %eax		/* PWRBTN_EN */
+	mov	$0x602, %edx
+	outw	%ax, %dx
+	mov	$0x600, %edx
+1:	pause
+	inw	%dx, %ax
+	test	$0x100, %eax
+	jz	1b
+	mov	$0x100, %eax
+	outw	%ax, %dx		/* seen */
 	jmp	done
 
 text:	.ascii "string"
