@@ -23,6 +23,12 @@
  * A client is either being answered (@out) or being read from: while an answer
  * waits nothing is read, so what a client makes us hold is one request and one
  * answer.
+ *
+ * Each request that has come whole is carried out, whether its client waits for
+ * the answer or not: one that only writes and closes is a client as well. So
+ * one that is gone is read to its end, a request a turn, so that the others have
+ * theirs; only its answers are thrown away. The end ends a line as a newline
+ * does.
  */
 struct client {
 	int fd; /* -1: the place is free */
@@ -31,6 +37,8 @@ struct client {
 	char *out;
 	size_t out_len, out_sent;
 	bool closing; /* close it when @out is sent */
+	bool gone;    /* nobody reads our answers any more */
+	bool ended;   /* it will send no more */
 };
 
 struct control {
@@ -52,7 +60,14 @@ static void drop(struct client *k)
 	*k = (struct client){ .fd = -1 };
 }
 
-/* Send what can be sent. False: the client is gone. */
+static void lose(struct client *k)
+{
+	k->gone = true;
+	free(k->out);
+	k->out = NULL;
+}
+
+/* Send what can be sent. False: drop the client. */
 static bool flush(struct client *k)
 {
 	ssize_t n;
@@ -62,8 +77,12 @@ static bool flush(struct client *k)
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
-			return errno == EAGAIN;
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n < 0) {
+			lose(k);
+			break;
+		}
 		k->out_sent += (size_t)n;
 		if (k->out_sent == k->out_len) {
 			free(k->out);
@@ -78,6 +97,10 @@ static bool say(struct client *k, char *text)
 {
 	if (!text)
 		return false;
+	if (k->gone) {
+		free(text);
+		return !k->closing;
+	}
 	k->out = text;
 	k->out_len = strlen(text);
 	k->out_sent = 0;
@@ -90,6 +113,29 @@ static bool say_last(struct client *k, const char *class, const char *desc)
 	return say(k, control_answer_error(class, desc));
 }
 
+static bool is_blank(const char *text, size_t len)
+{
+	while (len && strchr(" \t\r", text[len - 1]) && text[len - 1])
+		len--;
+	return len == 0;
+}
+
+/* What stands before the end is a line. False: and that was all. */
+static bool answer_end(struct control *c, struct client *k)
+{
+	size_t len = k->in_len;
+
+	k->closing = true;
+	k->in_len = 0;
+	return !is_blank(k->in, len) &&
+	       say(k, control_answer(&c->cfg.table, k->in, len));
+}
+
+static bool has_line(const struct client *k)
+{
+	return k->in_len && memchr(k->in, '\n', k->in_len);
+}
+
 /* Answer whole lines until one answer does not fit into the socket. */
 static bool answer_lines(struct control *c, struct client *k)
 {
@@ -97,7 +143,8 @@ static bool answer_lines(struct control *c, struct client *k)
 	bool live = true;
 	char *end;
 
-	while (live && !k->out && !c->stopping && done < k->in_len) {
+	while (live && !k->out && !c->stopping && done < k->in_len &&
+	       !(k->gone && done)) {
 		end = memchr(k->in + done, '\n', k->in_len - done);
 		if (!end)
 			break;
@@ -107,6 +154,8 @@ static bool answer_lines(struct control *c, struct client *k)
 	}
 	memmove(k->in, k->in + done, k->in_len - done);
 	k->in_len -= done;
+	if (live && !k->out && !c->stopping && k->ended && !has_line(k))
+		return answer_end(c, k);
 	return live;
 }
 
@@ -125,18 +174,32 @@ static bool make_room(struct client *k)
 	return true;
 }
 
+static ssize_t receive(struct client *k)
+{
+	ssize_t n;
+
+	do
+		n = recv(k->fd, k->in + k->in_len, k->in_room - k->in_len,
+			 MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 static bool take_input(struct control *c, struct client *k)
 {
 	ssize_t n;
 
 	if (!make_room(k))
 		return false;
-	n = recv(k->fd, k->in + k->in_len, k->in_room - k->in_len,
-		 MSG_DONTWAIT);
+	n = receive(k);
+	if (n < 0 && errno == ECONNRESET) {
+		/* It closed without having read all; what it wrote is there. */
+		lose(k);
+		n = receive(k);
+	}
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	if (n == 0)
-		return false;
+		return errno == EAGAIN;
+	k->ended = n == 0;
 	k->in_len += (size_t)n;
 	if (!answer_lines(c, k))
 		return false;
@@ -148,19 +211,20 @@ static bool take_input(struct control *c, struct client *k)
 
 static void serve(struct control *c, struct client *k, short events)
 {
-	bool live = true;
+	bool live = !(events & POLLNVAL);
 
-	if (events & (POLLERR | POLLNVAL))
-		live = false;
+	if (k->out && (events & (POLLHUP | POLLERR))) {
+		lose(k); /* both ways are shut */
+		events |= POLLOUT;
+	}
 	if (live && (events & POLLOUT)) {
 		live = flush(k);
 		if (live && !k->out)
 			live = answer_lines(c, k);
 	}
-	if (live && !k->out && (events & (POLLIN | POLLHUP)))
-		live = take_input(c, k);
-	else if (events & POLLHUP)
-		live = false; /* nobody will read the answer */
+	if (live && !k->out && (events & (POLLIN | POLLHUP | POLLERR)))
+		live = !c->stopping &&
+		       (has_line(k) ? answer_lines(c, k) : take_input(c, k));
 	if (!live)
 		drop(k);
 }

@@ -137,7 +137,7 @@ static void expect(int fd, const char *want)
 	char line[512];
 
 	get(fd, line, sizeof(line));
-	if (strncmp(line, want, strlen(want)))
+	if (strncmp(line, want, strlen(want)) || (!*want && *line))
 		fail_msg("got %s instead of %s", line, want);
 }
 
@@ -198,6 +198,88 @@ static void test_partial(void **state)
 	put(slow, "{\"exec", 6);
 	close(slow); /* in the middle of a line */
 	still_serves();
+}
+
+/* However a request comes and its client goes, it is carried out. */
+static void test_ends(void **state)
+{
+	static const struct {
+		const char *text;
+		int calls;
+		const char *answers[4];
+	} rows[] = {
+		{ "{\"execute\":\"echo\",\"id\":1}", 1, { ECHOED } },
+		{ ECHO "{\"execute\":\"echo\",\"id\":1}", 2, { ECHOED, ECHOED } },
+		{ ECHO ECHO ECHO, 3, { ECHOED, ECHOED, ECHOED } },
+		{ ECHO " \t\r", 1, { ECHOED } },
+		{ "", 0, { NULL } },
+		{ "{\"exec", 0, { "{\"error\":{\"class\":\"BadRequest\"" } },
+		{ ECHO "x", 1, { ECHOED, "{\"error\":{\"class\":\"BadRequest\"" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd = greeted();
+
+		f.calls = 0;
+		put(fd, rows[i].text, strlen(rows[i].text));
+		shutdown(fd, SHUT_WR);
+		for (int j = 0; j < 4 && rows[i].answers[j]; j++)
+			expect(fd, rows[i].answers[j]);
+		expect(fd, "");
+		assert_int_equal(f.calls, rows[i].calls);
+		close(fd);
+
+		/* The same, and nobody waits; not even the greeting is read. */
+		f.calls = 0;
+		fd = dial();
+		put(fd, rows[i].text, strlen(rows[i].text));
+		close(fd);
+		for (int t = 0; t < 2000 && f.calls < rows[i].calls; t++)
+			poll(NULL, 0, 1);
+		still_serves();
+		assert_int_equal(f.calls, rows[i].calls + 1);
+	}
+}
+
+/* Half closed, with answers that do not fit into the socket. */
+static void test_end_of_many(void **state)
+{
+	static const char ask[] = "{\"execute\":\"big\"}\n";
+	static char text[BIG_LEN + 64];
+	int fd = greeted();
+
+	(void)state;
+	put(fd, ask, strlen(ask));
+	put(fd, ask, strlen(ask));
+	put(fd, ask, strlen(ask) - 1);
+	shutdown(fd, SHUT_WR);
+	poll(NULL, 0, 20);
+	for (int i = 0; i < 3; i++) {
+		get(fd, text, sizeof(text));
+		assert_int_equal(strlen(text), BIG_LEN + strlen("{\"return\":\"\"}\n"));
+	}
+	expect(fd, "");
+	close(fd);
+}
+
+/* A client that left thousands of requests behind holds up nobody. */
+static void test_gone(void **state)
+{
+	int fd = greeted(), sent = 0;
+
+	(void)state;
+	while (send(fd, ECHO, strlen(ECHO), MSG_NOSIGNAL | MSG_DONTWAIT) > 0 && sent < 2000)
+		sent++;
+	close(fd);
+	for (int t = 0; t < 5000 && f.calls < sent; t++) {
+		if (t % 100 == 0)
+			fd = greeted();
+		poll(NULL, 0, 1);
+		if (t % 100 == 99)
+			close(fd);
+	}
+	assert_int_equal(f.calls, sent);
 }
 
 static void test_garbage(void **state)
@@ -419,9 +501,10 @@ static void test_stop_in_use(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_serves), T(test_partial),       T(test_garbage), T(test_huge_line),
-		T(test_many),	T(test_churn),	       T(test_deaf),	T(test_taken),
-		T(test_stale),	T(test_refused_paths), T(test_names),	T(test_stop_in_use),
+		T(test_ends),	       T(test_end_of_many), T(test_gone),	 T(test_serves),
+		T(test_partial),       T(test_garbage),	    T(test_huge_line),	 T(test_many),
+		T(test_churn),	       T(test_deaf),	    T(test_taken),	 T(test_stale),
+		T(test_refused_paths), T(test_names),	    T(test_stop_in_use),
 	};
 
 	return cmocka_run_group_tests_name("control", tests, NULL, NULL);
