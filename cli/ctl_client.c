@@ -19,6 +19,9 @@ static int say_unreachable(int err, const char *path, char *why, size_t len)
 		snprintf(why, len, "may not use %s; run this as root", path);
 	else if (err == -ENOENT || err == -ECONNREFUSED)
 		snprintf(why, len, "no virtual machine answers at %s", path);
+	else if (err == -EAGAIN) /* its queue of connections is full */
+		snprintf(why, len,
+			 "%s does not answer; is its process stopped?", path);
 	else
 		snprintf(why, len, "cannot connect to %s: %s", path,
 			 strerror(-err));
@@ -149,14 +152,25 @@ static json_t *read_line(struct ctl_client *c)
 	return j;
 }
 
+/* After a line that did not come: is the other side there, and says nothing? */
+static bool is_silent(const struct ctl_client *c)
+{
+	return ferror(c->in) && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
 static int check_greeting(struct ctl_client *c, char *why, size_t len)
 {
 	json_t *j = read_line(c);
 	const char *refused = NULL;
 	int protocol, status = CLI_OK;
 
-	if (!j ||
-	    json_unpack(j, "{s:{s:i}}", "viaduct", "protocol", &protocol)) {
+	if (!j && is_silent(c)) {
+		snprintf(why, len,
+			 "%s: no answer within %d s; is its process stopped?",
+			 c->path, ANSWER_S);
+		status = CLI_UNREACHABLE;
+	} else if (!j || json_unpack(j, "{s:{s:i}}", "viaduct", "protocol",
+				     &protocol)) {
 		json_unpack(j, "{s:{s:s}}", "error", "desc", &refused);
 		snprintf(why, len, "%s: %s", c->path,
 			 refused ? refused :
@@ -229,6 +243,7 @@ static int send_json(struct ctl_client *c, json_t *j)
 static int take_answer(struct ctl_client *c, json_t *answer, json_t **result,
 		       char *why, size_t len)
 {
+	bool silent = !answer && is_silent(c);
 	const char *desc, *class;
 	int status = CLI_OK;
 
@@ -241,10 +256,9 @@ static int take_answer(struct ctl_client *c, json_t *answer, json_t **result,
 		status = strcmp(class, CONTROL_NO_WINDOWS) ? CLI_FAILED :
 							     CLI_NO_WINDOWS;
 	} else {
-		snprintf(why, len,
-			 "%s: the virtual machine went away or does "
-			 "not answer",
-			 c->path);
+		snprintf(why, len, "%s: the virtual machine %s", c->path,
+			 silent ? "does not answer; is its process stopped?" :
+				  "went away before it answered");
 		status = CLI_UNREACHABLE;
 	}
 	json_decref(answer);

@@ -62,7 +62,8 @@ void control_destroy(struct control *c);
  */
 int control_path(const char *dir, const char *name, char *path, size_t len);
 
-/* Connect to @path as a client: the socket, or -errno. */
+/* Connect to @path as a client: the socket, or -errno; -EAGAIN: 10 s were not
+ * enough. */
 int control_connect(const char *path);
 
 #endif

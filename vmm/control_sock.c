@@ -8,10 +8,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 8
+#define BACKLOG	  8
+#define CONNECT_S 10
 
 _Static_assert(sizeof(((struct control_sock *)0)->path) ==
 		       sizeof(((struct sockaddr_un *)0)->sun_path),
@@ -49,6 +51,7 @@ static int set_address(struct sockaddr_un *a, const char *path)
 
 int control_connect(const char *path)
 {
+	const struct timeval wait = { .tv_sec = CONNECT_S };
 	struct sockaddr_un a;
 	int fd, err;
 
@@ -58,6 +61,8 @@ int control_connect(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	/* A machine that is stopped does not accept. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
 		err = -errno;
 		close(fd);
