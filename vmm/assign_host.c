@@ -60,12 +60,16 @@ int assign_host_open(struct assign_host *h, const char *bdf)
 	uint8_t pin;
 
 	memset(h, 0, sizeof(*h));
+	h->reset = -1;
 	pthread_mutex_init(&h->lock, NULL);
 	snprintf(h->bdf, sizeof(h->bdf), "%s", bdf);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", h->bdf);
 	h->config = open(path, O_RDWR | O_CLOEXEC);
 	if (h->config < 0)
 		return -errno;
+	/* Now: later this process may have no right to. */
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", h->bdf);
+	h->reset = open(path, O_WRONLY | O_CLOEXEC);
 	h->pcie = find_cap(h, CAP_EXP);
 	if (cfg_read(h, CFG_INT_PIN, &pin, 1))
 		return -ENODEV;
@@ -77,7 +81,9 @@ void assign_host_close(struct assign_host *h)
 {
 	if (h->config >= 0)
 		close(h->config);
-	h->config = -1;
+	if (h->reset >= 0)
+		close(h->reset);
+	h->config = h->reset = -1;
 	pthread_mutex_destroy(&h->lock);
 }
 
@@ -123,32 +129,14 @@ void assign_host_unmask_intx(struct assign_host *h)
 	pthread_mutex_unlock(&h->lock);
 }
 
-static void reset_path(const struct assign_host *h, char *path, size_t len)
-{
-	snprintf(path, len, "/sys/bus/pci/devices/%s/reset", h->bdf);
-}
-
 bool assign_host_can_reset(const struct assign_host *h)
 {
-	char path[80];
-
-	reset_path(h, path, sizeof(path));
-	return access(path, W_OK) == 0;
+	return h->reset >= 0;
 }
 
 static int reset(const struct assign_host *h)
 {
-	char path[80];
-	int fd, err = 0;
-
-	reset_path(h, path, sizeof(path));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "1", 1) != 1)
-		err = -errno;
-	close(fd);
-	return err;
+	return pwrite(h->reset, "1", 1, 0) == 1 ? 0 : -errno;
 }
 
 static void pause_ms(long ms)

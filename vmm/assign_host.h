@@ -23,6 +23,7 @@
 struct assign_host {
 	char bdf[ASSIGN_BDF_LEN];
 	int config;	      /* sysfs config file */
+	int reset;	      /* sysfs reset file; -1: there is none */
 	unsigned int pcie;    /* offset of the PCI Express capability, or 0 */
 	bool has_intx;	      /* has an interrupt pin */
 	pthread_mutex_t lock; /* one change of the command register at once */

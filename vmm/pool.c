@@ -33,18 +33,15 @@ static bool is_whole(int pagemap, const void *chunk)
 
 unsigned int pool_mend(struct pool *p)
 {
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	unsigned int whole = 0;
 
 	for (uint64_t off = 0; off < p->len; off += POOL_CHUNK) {
 		uint8_t *chunk = (uint8_t *)p->hva + off;
 
-		if (!is_whole(pagemap, chunk))
+		if (!is_whole(p->pagemap, chunk))
 			madvise(chunk, POOL_CHUNK, MADV_COLLAPSE);
-		whole += is_whole(pagemap, chunk);
+		whole += is_whole(p->pagemap, chunk);
 	}
-	if (pagemap >= 0)
-		close(pagemap);
 	return whole;
 }
 
@@ -75,6 +72,8 @@ int pool_create(struct pool *p, uint64_t len, char *why, size_t whylen)
 		snprintf(why, whylen, "no address space for the pool");
 		return -ENOMEM;
 	}
+	/* For good: later this process may have no right to open it. */
+	p->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	madvise(p->hva, len, MADV_HUGEPAGE);
 	madvise(p->hva, len, MADV_DONTFORK);
 	if (mlock(p->hva, len)) {
@@ -96,14 +95,16 @@ int pool_create(struct pool *p, uint64_t len, char *why, size_t whylen)
 	return 0;
 
 err_unmap:
-	munmap(p->hva, len);
-	p->hva = NULL;
+	pool_destroy(p);
 	return -ENOMEM;
 }
 
 void pool_destroy(struct pool *p)
 {
-	if (p->hva)
-		munmap(p->hva, p->len);
+	if (!p->hva)
+		return;
+	munmap(p->hva, p->len);
 	p->hva = NULL;
+	if (p->pagemap >= 0)
+		close(p->pagemap);
 }

@@ -20,6 +20,7 @@
 struct pool {
 	void *hva; /* chunk aligned */
 	uint64_t len;
+	int pagemap; /* open for as long as the pool is */
 };
 
 /*

@@ -26,6 +26,19 @@ int sysfs_path(const struct sysfs *s, const char *path, char *out, size_t len)
 	return n < 0 || (size_t)n >= len ? -ENAMETOOLONG : 0;
 }
 
+/* From its beginning: what is read is made anew. */
+static int open_kept(const struct sysfs_kept *k, const char *path)
+{
+	for (unsigned int i = 0; k && i < k->n; i++) {
+		if (strcmp(k->file[i].path, path))
+			continue;
+		if (lseek(k->file[i].fd, 0, SEEK_SET))
+			return -errno;
+		return fcntl(k->file[i].fd, F_DUPFD_CLOEXEC, 0);
+	}
+	return -1;
+}
+
 static int open_attr(const struct sysfs *s, const char *path, int flags)
 {
 	char full[SYSFS_PATH_LEN];
@@ -34,8 +47,32 @@ static int open_attr(const struct sysfs *s, const char *path, int flags)
 	err = sysfs_path(s, path, full, sizeof(full));
 	if (err)
 		return err;
-	fd = open(full, flags | O_CLOEXEC | O_NOCTTY);
+	fd = flags == O_RDONLY ? open_kept(s->kept, path) : -1;
+	if (fd < 0)
+		fd = open(full, flags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
+}
+
+int sysfs_keep(const struct sysfs *s, const char *path, struct sysfs_kept *k)
+{
+	int fd;
+
+	if (k->n == SYSFS_KEPT)
+		return -ENOSPC;
+	if (strlen(path) >= sizeof(k->file[0].path))
+		return -ENAMETOOLONG;
+	fd = open_attr(s, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	strcpy(k->file[k->n].path, path);
+	k->file[k->n++].fd = fd;
+	return 0;
+}
+
+void sysfs_forget(struct sysfs_kept *k)
+{
+	while (k->n)
+		close(k->file[--k->n].fd);
 }
 
 /* Up to @len bytes; how many there were, or -errno. */

@@ -24,10 +24,29 @@
 
 #define SYSFS_PATH_LEN 1024
 
+#define SYSFS_KEPT     4
+
+/* Files that stay open, for who may not open any later. */
+struct sysfs_kept {
+	unsigned int n;
+	struct {
+		char path[48];
+		int fd;
+	} file[SYSFS_KEPT];
+};
+
 struct sysfs {
 	const char *root; /* "/sys" */
 	const char *host; /* put before absolute paths; NULL: nothing */
+	const struct sysfs_kept *kept; /* read where it has them; NULL: none */
 };
+
+/*
+ * Keep @path open for reading; one thread at a time may read it. -ENOSPC:
+ * SYSFS_KEPT are open. Forget closes them all.
+ */
+int sysfs_keep(const struct sysfs *s, const char *path, struct sysfs_kept *k);
+void sysfs_forget(struct sysfs_kept *k);
 
 /* The real file name of @path. */
 int sysfs_path(const struct sysfs *s, const char *path, char *out, size_t len);
