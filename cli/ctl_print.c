@@ -60,10 +60,33 @@ static void print_exits(FILE *to, json_t *exits)
 				json_integer_value(n));
 }
 
+/* Nothing of a process that is not there. */
+static void print_confined(FILE *to, const char *what, const json_t *j)
+{
+	const json_t *list = json_object_get(j, "capabilities"), *name;
+	size_t i;
+
+	if (!json_is_object(j))
+		return;
+	fprintf(to, "%-14s user %d, ", what, (int)number(j, "uid"));
+	if (!json_array_size(list))
+		fputs("no capability", to);
+	json_array_foreach(list, i, name)
+		fprintf(to, "%s%s", i ? " " : "", json_string_value(name));
+	fprintf(to, ", %s, %s\n",
+		json_is_true(json_object_get(j, "no_new_privs")) ?
+			"gains nothing by exec" :
+			"no_new_privs is off",
+		json_is_true(json_object_get(j, "seccomp")) ?
+			"system calls listed" :
+			"any system call");
+}
+
 void ctl_print_status(FILE *to, const json_t *j)
 {
 	json_int_t s = number(j, "uptime_ms") / 1000;
 	const json_t *budget = json_object_get(j, "budget_bytes");
+	const json_t *confined = json_object_get(j, "confinement");
 
 	fprintf(to, "%-14s %s (process %d, %d vCPUs, up %d:%02d:%02d)\n",
 		"machine", text(j, "name"), (int)number(j, "pid"),
@@ -89,6 +112,8 @@ void ctl_print_status(FILE *to, const json_t *j)
 	fprintf(to, "%-14s %d, %d mappings, %d faults\n", "devices",
 		(int)number(j, "devices"), (int)number(j, "mappings"),
 		(int)number(j, "faults"));
+	print_confined(to, "confined", json_object_get(confined, "machine"));
+	print_confined(to, "keeper", json_object_get(confined, "keeper"));
 	fputs("exits\n", to);
 	print_exits(to, json_object_get(j, "exits"));
 }

@@ -365,6 +365,7 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 			.granule_shift = 12,
 			.console = true,
 			.grace = DEFAULT_GRACE,
+			.confine = true,
 		},
 	};
 	status = take_options(o, argc, argv);

@@ -247,7 +247,7 @@ static void welcome(struct control *c)
 			poll(NULL, 0, NO_FILES_MS);
 		return;
 	}
-	if (!control_sock_allows(fd)) {
+	if (!control_sock_allows(&c->sock, fd)) {
 		close(fd);
 		return;
 	}

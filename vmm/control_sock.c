@@ -160,6 +160,7 @@ int control_sock_open(struct control_sock *s, const char *path, char *why,
 	int err;
 
 	s->lock = s->fd = -1;
+	s->owner = geteuid();
 	if (strlen(path) >= sizeof(s->path))
 		return explain(-ENAMETOOLONG, path, why, len);
 	snprintf(s->path, sizeof(s->path), "%s", path);
@@ -189,12 +190,26 @@ void control_sock_close(struct control_sock *s)
 	s->fd = s->lock = -1;
 }
 
-bool control_sock_allows(int fd)
+void control_sock_remove(const char *path)
+{
+	struct control_sock s = { .lock = -1, .fd = -1 };
+	char lock[sizeof(s.path) + 8];
+
+	snprintf(s.path, sizeof(s.path), "%s", path);
+	if (take_lock(&s))
+		return; /* another machine has it */
+	lock_path(&s, lock, sizeof(lock));
+	remove_stale(&s);
+	unlink(lock);
+	close(s.lock);
+}
+
+bool control_sock_allows(const struct control_sock *s, int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
 		return false;
-	return peer.uid == 0 || peer.uid == geteuid();
+	return peer.uid == 0 || peer.uid == s->owner;
 }

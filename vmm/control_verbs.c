@@ -18,8 +18,6 @@
 #define LIST_MAX     1024 /* of one answer: about 100 kB */
 #define DEVICES_MAX  1024
 
-static const struct sysfs host = { .root = "/sys" };
-
 static int64_t now_ms(void)
 {
 	struct timespec t;
@@ -207,9 +205,9 @@ static void tick(void *ctx)
 	uint64_t swapped;
 	struct usage u;
 
-	if (usage_swapped(&host, &swapped) || swapped <= v->swapped_peak)
+	if (usage_swapped(&v->files, &swapped) || swapped <= v->swapped_peak)
 		return;
-	if (!usage_read(&host, v->area, v->narea, &u))
+	if (!usage_read(&v->files, v->area, v->narea, &u))
 		see_swapped(v, u.guest_swapped);
 }
 
@@ -217,7 +215,7 @@ static void add_usage(struct control_vm *v, json_t *to)
 {
 	struct usage u = { .resident = 0 };
 
-	if (!usage_read(&host, v->area, v->narea, &u))
+	if (!usage_read(&v->files, v->area, v->narea, &u))
 		see_swapped(v, u.guest_swapped);
 	set(to, "guest_resident_bytes", u.guest_resident);
 	set(to, "swapped_bytes", u.guest_swapped);
@@ -272,6 +270,7 @@ static int run_status(void *ctx, const json_t *args, json_t **result,
 	set(j, "mappings", s.nmappings);
 	set(j, "devices", s.ndevices);
 	set(j, "faults", s.nfaults);
+	json_object_set_new(j, "confinement", control_confine_json(v));
 	json_object_set_new(j, "exits", exits_json(v));
 	return give(j, result, e);
 }

@@ -73,6 +73,8 @@ struct control_vm {
 	uint64_t granule;
 	struct usage_area area[CONTROL_AREAS];
 	size_t narea;
+	struct sysfs files; /* of /proc, perhaps kept */
+	pid_t keeper;	    /* 0: there is none */
 	/* Ours; only the server's thread changes them. */
 	int64_t started;       /* ms */
 	uint64_t swapped_peak; /* of guest memory, bytes */
@@ -100,7 +102,8 @@ int control_run_pressure(void *ctx, const json_t *args, json_t **result,
 /* control_pins.c */
 int control_run_why_pinned(void *ctx, const json_t *args, json_t **result,
 			   struct control_error *e);
-json_t *control_pins_json(struct vd_domain *d); /* null without a table */
+json_t *control_confine_json(struct control_vm *v); /* control_confine.c */
+json_t *control_pins_json(struct vd_domain *d);	    /* null without a table */
 
 /* The command table, for tests. */
 struct control_table control_vm_table(struct control_vm *v);

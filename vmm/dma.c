@@ -19,15 +19,14 @@ static const struct sysfs sys = { .root = "/sys" };
 
 int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 {
-	int err;
+	int err = 0;
 
 	memset(d, 0, sizeof(*d));
 	d->cfg = *cfg;
-	if (!cfg->nassign)
-		return 0;
-	err = pciscan_check_all(&sys, cfg->assign, cfg->nassign, &d->set, why,
-				len);
-	if (err)
+	if (cfg->nassign)
+		err = pciscan_check_all(&sys, cfg->assign, cfg->nassign,
+					&d->set, why, len);
+	if (err || !(cfg->nassign || cfg->keep))
 		return err;
 	err = keeper_start(&d->keeper);
 	if (err)
@@ -46,7 +45,7 @@ uint64_t dma_pool_len(const struct dma *d)
 }
 
 /* Only what is pinned needs one that can: and the rights to be it. */
-static bool pins(const struct dma *d)
+bool dma_pins(const struct dma *d)
 {
 	return d->cfg.nassign || d->cfg.pin_all;
 }
@@ -60,7 +59,7 @@ static int create_host(struct dma *d, char *why, size_t len)
 	};
 	int err = 0;
 
-	if (pins(d))
+	if (dma_pins(d))
 		err = dma_host_create(&cfg, &d->host);
 	else
 		d->host = nohost();

@@ -34,6 +34,7 @@ struct dma_cfg {
 	uint64_t pool_len;		   /* bytes */
 	bool strict;			   /* no pin table */
 	bool no_bounce;			   /* not for want of budget */
+	bool keep;			   /* a keeper, also without devices */
 	void (*keeper_died)(void *opaque); /* in a thread of its own */
 	void *opaque;
 };
@@ -81,6 +82,9 @@ struct assign *dma_find(struct dma *d, const char *name);
  * the number never falls. Any thread.
  */
 unsigned int dma_lost(struct dma *d);
+
+/* Can anything of guest memory ever be pinned? */
+bool dma_pins(const struct dma *d);
 
 /*
  * The host that pins for a machine. A seam for tests: the negative control of

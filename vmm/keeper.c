@@ -71,6 +71,27 @@ int keeper_ring(void *keeper, int fd)
 	return request(keeper, &rq, &rp);
 }
 
+int keeper_tidy(struct keeper *k, const char *path)
+{
+	struct keeper_request rq = { .op = KEEPER_TIDY };
+	struct keeper_reply rp;
+
+	snprintf(rq.path, sizeof(rq.path), "%s", path);
+	return request(k, &rq, &rp);
+}
+
+int keeper_seal(struct keeper *k, char *why, size_t len)
+{
+	struct keeper_request rq = { .op = KEEPER_SEAL };
+	struct keeper_reply rp;
+	int err = request(k, &rq, &rp);
+
+	if (err == -EPIPE)
+		snprintf(rp.why, sizeof(rp.why), "the keeper process has died");
+	snprintf(why, len, "%s", rp.why);
+	return err;
+}
+
 static void *watch(void *arg)
 {
 	struct keeper *k = arg;

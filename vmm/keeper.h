@@ -17,6 +17,10 @@
  * A ring's file descriptor cannot be sent over a socket (Linux refuses io_uring
  * there); the keeper fetches it with pidfd_getfd(2).
  *
+ * It also removes the control socket of a machine that has ended: the machine
+ * may remove no file any more (confine.h). A machine without devices has a
+ * keeper for that alone.
+ *
  * If the keeper itself is killed the VMM is told (on_death) and must stop: it
  * still holds the pins and quiesces by itself. Both killed at the same moment
  * is the case that nothing covers but the uio driver's own clearing of the
@@ -47,6 +51,18 @@ int keeper_take(struct keeper *k, const char *bdf, char *why, size_t len);
 
 /* Hold ring @fd as well. The signature is that of vd_noiommu_cfg.on_ring. */
 int keeper_ring(void *keeper, int fd);
+
+/*
+ * When the machine has ended remove the control socket @path and its lock, if
+ * no other machine has them by then.
+ */
+int keeper_tidy(struct keeper *k, const char *path);
+
+/*
+ * All is taken: confine the keeper (confine.h), which from here on takes no
+ * function and no path, whoever asks. 0, or -errno with a sentence in @why.
+ */
+int keeper_seal(struct keeper *k, char *why, size_t len);
 
 /* Call @on_death once, in a thread of its own, should the keeper die. */
 int keeper_watch(struct keeper *k, void (*on_death)(void *opaque),

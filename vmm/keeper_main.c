@@ -6,9 +6,12 @@
  * or a service manager sends to a group: it ends by its work being done.
  */
 #include "assign_take.h"
+#include "confine.h"
+#include "control_sock.h"
 #include "keeper_wire.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +23,7 @@
 
 #define MAX_TAKEN 64
 #define MAX_RINGS 1024
+#define TIDY_MS	  10000
 
 struct taken {
 	struct assign_claim claim;
@@ -34,6 +38,9 @@ struct keep {
 	unsigned int ntaken;
 	int ring[MAX_RINGS];
 	unsigned int nrings;
+	bool sealed;
+	bool safe;		    /* from the OOM killer */
+	char path[KEEPER_PATH_LEN]; /* of the control socket; or empty */
 };
 
 static int take(struct keep *k, const char *bdf, char *why, size_t len)
@@ -80,10 +87,28 @@ err_give:
 	return err;
 }
 
+/* The host must not pick the one who holds the pins when memory is short. */
+static void avoid_oom_killer(struct keep *k)
+{
+	int fd;
+
+	if (k->safe)
+		return;
+	k->safe = true;
+	fd = open("/proc/self/oom_score_adj", O_WRONLY);
+	if (fd < 0)
+		return;
+	if (write(fd, "-1000", 5) < 0)
+		fprintf(stderr, "viaduct: the keeper could not protect itself "
+				"from the OOM killer\n");
+	close(fd);
+}
+
 static int hold_ring(struct keep *k, int fd)
 {
 	int ours;
 
+	avoid_oom_killer(k);
 	if (k->nrings == MAX_RINGS)
 		return -ENOSPC;
 	ours = (int)syscall(SYS_pidfd_getfd, k->vmm, fd, 0);
@@ -143,6 +168,19 @@ static void answer(const struct keep *k, const struct keeper_reply *rp)
 		return;
 }
 
+/* Its files are closed before a process has ended, and one of them is the lock
+ * of its socket. */
+static void tidy(const struct keep *k, bool alive)
+{
+	struct pollfd p = { .fd = k->vmm, .events = POLLIN };
+
+	if (!k->path[0])
+		return;
+	if (!alive)
+		poll(&p, 1, TIDY_MS);
+	control_sock_remove(k->path);
+}
+
 static bool serve_one(struct keep *k)
 {
 	struct keeper_request rq;
@@ -154,7 +192,14 @@ static bool serve_one(struct keep *k)
 	if (n != (ssize_t)sizeof(rq)) {
 		wait_quiet(k);
 		let_go(k);
+		tidy(k, false);
 		return false;
+	}
+	if (k->sealed && rq.op != KEEPER_RING && rq.op != KEEPER_BYE) {
+		rp.err = -EPERM; /* a machine that its guest has taken over? */
+		snprintf(rp.why, sizeof(rp.why), "the keeper is sealed");
+		answer(k, &rp);
+		return true;
 	}
 	switch (rq.op) {
 	case KEEPER_TAKE:
@@ -164,10 +209,19 @@ static bool serve_one(struct keep *k)
 	case KEEPER_RING:
 		rp.err = hold_ring(k, rq.fd);
 		break;
+	case KEEPER_TIDY:
+		memcpy(k->path, rq.path, sizeof(k->path) - 1);
+		break;
+	case KEEPER_SEAL:
+		/* Without a ring by now nothing will be pinned by one. */
+		rp.err = confine_keeper(k->nrings > 0, rp.why, sizeof(rp.why));
+		k->sealed = true;
+		break;
 	case KEEPER_BYE:
 		rp.err = quiesce_all(k);
 		if (!rp.err)
 			let_go(k);
+		tidy(k, true);
 		answer(k, &rp);
 		if (rp.err)
 			wait_quiet(k);
@@ -203,26 +257,12 @@ static void detach(void)
 	}
 }
 
-/* The host must not pick the one who holds the pins when memory is short. */
-static void avoid_oom_killer(void)
-{
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
-
-	if (fd < 0)
-		return;
-	if (write(fd, "-1000", 5) < 0)
-		fprintf(stderr, "viaduct: the keeper could not protect itself "
-				"from the OOM killer\n");
-	close(fd);
-}
-
 noreturn void keeper_main(int sock, pid_t vmm)
 {
 	static struct keep k; /* this process's only state */
 
 	detach();
 	close_others(sock);
-	avoid_oom_killer();
 	k.sock = sock;
 	k.vmm = (int)syscall(SYS_pidfd_open, vmm, 0);
 	if (k.vmm < 0)

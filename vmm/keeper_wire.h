@@ -7,9 +7,13 @@
 #include <stdnoreturn.h>
 #include <sys/types.h>
 
+#define KEEPER_PATH_LEN 108 /* a socket's address has no more */
+
 enum keeper_op {
 	KEEPER_TAKE, /* bdf */
 	KEEPER_RING, /* fd, in the VMM's table */
+	KEEPER_TIDY, /* path */
+	KEEPER_SEAL, /* only RING and BYE from here on */
 	KEEPER_BYE,
 };
 
@@ -17,6 +21,7 @@ struct keeper_request {
 	enum keeper_op op;
 	int fd;
 	char bdf[ASSIGN_BDF_LEN];
+	char path[KEEPER_PATH_LEN];
 };
 
 struct keeper_reply {

@@ -8,6 +8,7 @@
  * still name its pages.
  */
 #include "machine.h"
+#include "confine.h"
 #include "machine_dma.h"
 #include "machine_memory.h"
 #include "ram.h"
@@ -553,7 +554,33 @@ static void cpus_destroy(struct machine *m)
 	vcpus_destroy(&m->vcpus);
 }
 
+/* Confinement: its beginning is the first of all, the rest the last. */
+
+static int confine_first(struct machine *m)
+{
+	return m->cfg.confine ? confine_begin(m->why, sizeof(m->why)) : 0;
+}
+
+static int confine_last(struct machine *m)
+{
+	int err;
+
+	if (!m->cfg.confine)
+		return 0;
+	err = keeper_seal(&m->dma.keeper, m->why, sizeof(m->why));
+	if (err)
+		return err;
+	return confine_enter(dma_pins(&m->dma), m->why, sizeof(m->why));
+}
+
+/* What is given up is not taken back. */
+static void confine_stays(struct machine *m)
+{
+	(void)m;
+}
+
 static const struct part parts[] = {
+	{ confine_first, reset_nothing, confine_stays },
 	{ machine_dma_begin, reset_nothing, machine_dma_destroy },
 	{ loop_create, reset_nothing, loop_destroy },
 	{ images_create, reset_nothing, images_destroy },
@@ -571,6 +598,7 @@ static const struct part parts[] = {
 	{ serial_create, serial_part_reset, serial_destroy },
 	{ machine_control_create, reset_nothing, machine_control_destroy },
 	{ cpus_create, reset_nothing, cpus_destroy },
+	{ confine_last, reset_nothing, confine_stays },
 };
 
 #define NPARTS (sizeof(parts) / sizeof(parts[0]))

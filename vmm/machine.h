@@ -55,6 +55,7 @@ struct machine_cfg {
 	const char *control; /* socket path; NULL: by name */
 	bool no_relief;	     /* pressure on the host is not our business */
 	bool console;	     /* standard input and output */
+	bool confine;	     /* this process: see confine.h */
 	bool no_reboot;	     /* a guest reset ends the run */
 	unsigned int grace;  /* seconds from the power button to the plug */
 };
@@ -98,6 +99,7 @@ struct machine {
 	struct share share;
 	struct control *control;
 	struct control_vm control_vm;
+	struct sysfs_kept kept;
 	struct vcpus vcpus;
 	struct boot_images images;
 	struct boot_entry entry;

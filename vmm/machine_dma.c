@@ -29,6 +29,7 @@ int machine_dma_begin(struct machine *m)
 		.pool_len = m->cfg.pool,
 		.strict = m->cfg.strict,
 		.no_bounce = m->cfg.no_bounce,
+		.keep = m->cfg.confine,
 		.keeper_died = on_keeper_death,
 		.opaque = m,
 	};
@@ -168,6 +169,23 @@ static const struct control_vm_ops control_ops = {
 	.interrupts = on_interrupts,
 };
 
+/* To be read for as long as the machine runs, but opened no more. */
+static void keep_files(struct machine *m)
+{
+	struct sysfs *s = &m->control_vm.files;
+	char keeper[48];
+
+	sysfs_keep(s, "/proc/self/status", &m->kept);
+	sysfs_keep(s, "/proc/self/smaps", &m->kept);
+	if (m->dma.has_keeper) {
+		m->control_vm.keeper = m->dma.keeper.pid;
+		snprintf(keeper, sizeof(keeper), "/proc/%d/status",
+			 (int)m->dma.keeper.pid);
+		sysfs_keep(s, keeper, &m->kept);
+	}
+	s->kept = &m->kept;
+}
+
 static void describe(struct machine *m)
 {
 	m->control_vm = (struct control_vm){
@@ -210,11 +228,18 @@ int machine_control_create(struct machine *m)
 		at = path;
 	}
 	describe(m);
+	keep_files(m);
 	control_vm_cfg(&m->control_vm, at, &cfg);
-	return control_create(&cfg, &m->control, m->why, sizeof(m->why));
+	err = control_create(&cfg, &m->control, m->why, sizeof(m->why));
+	if (!err && m->dma.has_keeper)
+		keeper_tidy(&m->dma.keeper, at);
+	if (err)
+		sysfs_forget(&m->kept);
+	return err;
 }
 
 void machine_control_destroy(struct machine *m)
 {
 	control_destroy(m->control);
+	sysfs_forget(&m->kept);
 }
