@@ -24,6 +24,8 @@ static void check_caps(struct doctor *d)
 		{ CAP_SYS_RAWIO, "CAP_SYS_RAWIO" },
 		{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE" },
 		{ CAP_IPC_LOCK, "CAP_IPC_LOCK" },
+		{ CAP_SETUID, "CAP_SETUID" },
+		{ CAP_SETGID, "CAP_SETGID" },
 	};
 	char missing[128] = "";
 	size_t used;
@@ -61,16 +63,19 @@ static void check_pagemap(struct doctor *d)
 			   strerror(-err));
 }
 
+static uint64_t ring_limit(const struct doctor *d)
+{
+	uint64_t disabled = 0;
+
+	sysfs_read_u64(d->s, "/proc/sys/kernel/io_uring_disabled", &disabled);
+	return disabled;
+}
+
 static const char *why_refused(const struct doctor *d)
 {
-	uint64_t disabled;
-
-	if (!sysfs_read_u64(d->s, "/proc/sys/kernel/io_uring_disabled",
-			    &disabled) &&
-	    disabled)
-		return "run sysctl kernel.io_uring_disabled=0 (1: for "
-		       "privileged users only), or accept the weaker promise "
-		       "of viaduct run --pin=mlock";
+	if (ring_limit(d))
+		return "run sysctl kernel.io_uring_disabled=0, or accept the "
+		       "weaker promise of viaduct run --pin=mlock";
 	return "use Linux 5.19 or later, allow io_uring in the seccomp filter "
 	       "of this container, or accept the weaker promise of viaduct "
 	       "run --pin=mlock";
@@ -80,7 +85,13 @@ static void check_io_uring(struct doctor *d)
 {
 	int err = d->probes->io_uring();
 
-	if (!err)
+	/* Later rings are made when the machine is root no more. */
+	if (!err && ring_limit(d))
+		doctor_add(d, "io_uring", DOCTOR_WARN,
+			   "run sysctl kernel.io_uring_disabled=0",
+			   "only root may make rings, so a machine has one: "
+			   "16384 runs of pages can be pinned at once");
+	else if (!err)
 		doctor_add(d, "io_uring", DOCTOR_OK, NULL,
 			   "pages can be pinned for long");
 	else if (err == -ENOMEM)
@@ -133,11 +144,31 @@ static void check_kernel(struct doctor *d)
 		doctor_add(d, "kernel", DOCTOR_OK, NULL, "Linux %s", release);
 }
 
+/* What a machine puts on itself before its guest runs. */
+static void check_confinement(struct doctor *d)
+{
+	char actions[256];
+
+	if (!sysfs_read(d->s, "/proc/sys/kernel/seccomp/actions_avail", actions,
+			sizeof(actions)) &&
+	    strstr(actions, "trap"))
+		doctor_add(d, "confinement", DOCTOR_OK, NULL,
+			   "a machine's process gives up root and all "
+			   "capabilities, and its system calls are listed "
+			   "(seccomp)");
+	else
+		doctor_add(d, "confinement", DOCTOR_NO,
+			   "use a kernel built with CONFIG_SECCOMP_FILTER",
+			   "this kernel cannot filter system calls, and no "
+			   "machine runs without");
+}
+
 void doctor_rights(struct doctor *d)
 {
 	check_caps(d);
 	check_pagemap(d);
 	check_io_uring(d);
 	check_memlock(d);
+	check_confinement(d);
 	check_kernel(d);
 }

@@ -85,6 +85,8 @@ static int setup(void **state)
 		  "Filename Type Size Used Priority\n"
 		  "/dev/zram0 partition 1048576 2048 100\n");
 	tree_file(&f.t, "/proc/sys/kernel/osrelease", "6.12.0-x\n");
+	tree_file(&f.t, "/proc/sys/kernel/seccomp/actions_avail",
+		  "kill_process kill_thread trap errno user_notif trace log allow\n");
 	tree_file(&f.t, "module/kvm_amd/parameters/nested", "1\n");
 	tree_file(&f.t, "kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
 	tree_dir(&f.t, "module/uio_pci_generic");
@@ -173,7 +175,7 @@ static void test_json(void **state)
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		expect(CLI_OK, ids[i], "ok", ids[i]);
 	r = json_loads(f.out, 0, NULL);
-	assert_int_equal(json_array_size(json_object_get(r, "checks")), 15);
+	assert_int_equal(json_array_size(json_object_get(r, "checks")), 16);
 	d = json_array_get(json_object_get(r, "devices"), 1);
 	assert_string_equal(json_string_value(json_object_get(d, "host")), "0000:03:00.0");
 	assert_true(json_is_true(json_object_get(d, "assignable")));
@@ -244,6 +246,11 @@ static void test_rights(void **state)
 	expect(CLI_FAILED, "io_uring", "no", "seccomp");
 	tree_file(&f.t, "/proc/sys/kernel/io_uring_disabled", "2\n");
 	expect(CLI_FAILED, "io_uring", "no", "sysctl kernel.io_uring_disabled=0");
+	f.io_uring = 0;
+	tree_file(&f.t, "/proc/sys/kernel/io_uring_disabled", "1\n");
+	expect(CLI_OK, "io_uring", "warn", "16384 runs");
+	tree_file(&f.t, "/proc/sys/kernel/io_uring_disabled", "0\n");
+	expect(CLI_OK, "io_uring", "ok", "");
 	f.io_uring = -ENOMEM;
 	expect(CLI_FAILED, "io_uring", "no", "RLIMIT_MEMLOCK");
 	f.io_uring = 0;
@@ -262,6 +269,14 @@ static void test_kernel(void **state)
 	expect(CLI_OK, "kernel", "ok", "Linux 6.4.0\"");
 	tree_file(&f.t, "/proc/sys/kernel/osrelease", "odd\n");
 	expect(CLI_OK, "kernel", "warn", "unknown");
+}
+
+static void test_confinement(void **state)
+{
+	(void)state;
+	expect(CLI_OK, "confinement", "ok", "gives up root");
+	tree_file(&f.t, "/proc/sys/kernel/seccomp/actions_avail", "kill_thread errno allow\n");
+	expect(CLI_FAILED, "confinement", "no", "CONFIG_SECCOMP_FILTER");
 }
 
 static void test_memory(void **state)
@@ -340,8 +355,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_good),	T(test_json),	T(test_kvm),	T(test_iommu),
-		T(test_uio),	T(test_rights), T(test_kernel), T(test_memory),
-		T(test_cgroup), T(test_device), T(test_usage),
+		T(test_uio),	T(test_rights), T(test_kernel), T(test_confinement),
+		T(test_memory), T(test_cgroup), T(test_device), T(test_usage),
 	};
 
 	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
