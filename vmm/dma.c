@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <viaduct/abi/hal.h>
 
 static int say(char *why, size_t len, int err, const char *what)
@@ -23,6 +24,11 @@ int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 
 	memset(d, 0, sizeof(*d));
 	d->cfg = *cfg;
+	if (cfg->nassign && geteuid())
+		return say(why, len, -EPERM,
+			   "--assign needs root, to take the device from its "
+			   "driver and to see physical addresses; a machine "
+			   "without devices needs none");
 	if (cfg->nassign)
 		err = pciscan_check_all(&sys, cfg->assign, cfg->nassign,
 					&d->set, why, len);

@@ -208,6 +208,20 @@ static void test_no_folder(void **state)
 	assert_non_null(strstr(r.text, "--control"));
 }
 
+static void test_root_only(void **state)
+{
+	struct result r;
+
+	(void)state;
+	run(&r, ARGS(GUEST("o"), "--assign", "0000:00:00.0"));
+	assert_int_equal(r.status, CLI_FAILED);
+	assert_non_null(strstr(r.text, "--assign needs root"));
+	need_kvm();
+	run(&r, ARGS(GUEST("o"), "--pin", "all"));
+	assert_int_equal(r.status, CLI_FAILED);
+	assert_non_null(strstr(r.text, "run as root"));
+}
+
 static int make_dir(void **state)
 {
 	(void)state;
@@ -231,6 +245,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_guests),
 		cmocka_unit_test(test_control),
 		cmocka_unit_test(test_no_folder),
+		cmocka_unit_test(test_root_only),
 	};
 
 	if (argc != 3)
