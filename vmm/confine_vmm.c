@@ -56,6 +56,9 @@ static const struct confine_row vmm[] = {
 	ALLOW_IF(fcntl, ARG_IS(1, F_GETFL)),
 	ALLOW_IF(fcntl, ARG_IS(1, F_DUPFD_CLOEXEC)),
 
+	/* How long a guest may take to power itself off. */
+	ALLOW(timerfd_settime),
+
 	/* The host's budget. */
 	ALLOW_IF(fcntl, ARG_IS(1, F_OFD_GETLK)),
 	ALLOW_IF(fcntl, ARG_IS(1, F_OFD_SETLK)),
