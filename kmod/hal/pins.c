@@ -12,6 +12,12 @@
  * of a bus page that nobody maps may be stale: the word, which has the bus page
  * in it, decides.
  *
+ * Nothing here needs an order of its own: learn() and whoever looks there later
+ * are tied by the word, whose compare-and-swaps are full barriers. A page that is
+ * mapped cannot move; so if another was learned at its bus page before, that was
+ * before the swap by which the host let that one go, and the one by which this was
+ * mapped came after it.
+ *
  * After OFF the words belong to whoever comes next. So all use of them is in an
  * RCU section that has seen hello set; remove() clears it and waits for these.
  */

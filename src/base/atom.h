@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Words that are read without a lock. A load that is followed by a look at what
- * it points to is an atom_load; a word that stands for itself is an atom_peek.
+ * it points to is an atom_load, and pairs with an atom_store; a word that stands
+ * for itself is an atom_peek. Which store each load pairs with is said in
+ * docs/LOCKING.md, "Without a lock": none of it may lean on a processor that
+ * keeps stores in order.
  */
 #ifndef BASE_ATOM_H
 #define BASE_ATOM_H
@@ -27,6 +30,20 @@ static inline void atom_poke(uint64_t *p, uint64_t v)
 static inline void atom_store(uint64_t *p, uint64_t v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/*
+ * What was stored before atom_before() is seen by whoever peeks at something that
+ * was poked after it, and looks at the rest after atom_after().
+ */
+static inline void atom_before(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+static inline void atom_after(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
 /* If *p is still @was it becomes @v. */

@@ -46,7 +46,7 @@ struct epoch_slot *epoch_join(struct epoch *e)
 			continue;
 		s->used = 1;
 		if (i >= e->n)
-			atom_store(&e->n, i + 1);
+			atom_store(&e->n, i + 1); /* epoch_wait()'s load */
 		return s;
 	}
 	return NULL;
@@ -60,7 +60,7 @@ void epoch_leave(struct epoch_slot *s)
 
 static void wait_slot(const struct epoch_slot *s)
 {
-	uint64_t was = atom_load(&s->seq);
+	uint64_t was = atom_load(&s->seq); /* pairs with epoch_exit() */
 
 	if (was % 2 == 0)
 		return;

@@ -6,7 +6,11 @@
  *
  * All but word_peek() order what comes before and after them in the program:
  * a page is pinned before its word says so, and its word says that it is not
- * before it is unpinned.
+ * before it is unpinned. They pair with the guest's compare-and-swaps
+ * (kmod/hal/pinword.h), which are full barriers there:
+ *	pin, word_or()		  guest sees PINNED, then starts its DMA
+ *	DMA done, guest counts down	word_swap() sees 0, then unpin
+ * What word_peek() says is only a reason to try.
  */
 #ifndef BASE_WORD_H
 #define BASE_WORD_H

@@ -172,6 +172,7 @@ void adapter_show(struct vd_adapter *a, struct adevice *dev)
 {
 	const struct view_runs *r = view_shown(&dev->owner->view);
 
+	/* Pairs with enter() in translate.c. */
 	atom_store(&dev->shown, (uintptr_t)(dev->denied ? a->nothing : r));
 }
 

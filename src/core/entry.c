@@ -9,6 +9,10 @@
  *	wait	 for readers that may have seen the old ones
  *	release	 the memory that the old ones named
  * All under the entry lock, so a window cannot leave in between.
+ *
+ * A reader that sees a new entry must find its page, maybe in a span that the
+ * owner has just got: atom_before() is before each store of valid entries, and pairs
+ * with atom_after() in reader_look_up(). Old entries end by epoch_wait().
  */
 #include "engine.h"
 
@@ -250,6 +254,7 @@ static uint64_t store(const struct job *j, uint64_t *old)
 {
 	uint64_t nold = 0;
 
+	atom_before();
 	for (uint64_t i = 0; i < j->n;) {
 		struct table_run r =
 			table_run(j->w->table, j->first + i, j->n - i);
@@ -426,6 +431,7 @@ static bool change_one(struct vd_adapter *a, const struct job *j,
 	}
 	if (!ram_hold_one(&j->w->owner->ram, e, t->shift))
 		return false;
+	atom_before();
 	atom_poke(r.slot, format_encode(t->format, e));
 	table_count(t, &r, 1);
 	return true;

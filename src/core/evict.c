@@ -22,6 +22,10 @@
  * While a device is being stopped, or would not stop, nothing is evicted: the
  * guest may say that it is done with a page, but of that device nobody knows.
  *
+ * On any processor: try_evict()'s word_swap() acquires what the guest's last unmap
+ * released, so its DMA is over before the unpin; are_all_held() and are_all_warm()
+ * peek, and order nothing, because a wrong answer costs a look and no more.
+ *
  * The words are the guest's to scribble on, so each is looked at once and
  * changed by one try: what fails is left for the next round.
  */

@@ -55,7 +55,7 @@ static inline bool ram_span_has(const struct ram_span *s, uint64_t gpa,
 static inline const struct ram_span *ram_find(const struct ram *r, uint64_t gpa,
 					      uint64_t len)
 {
-	uint64_t n = atom_load(&r->n);
+	uint64_t n = atom_load(&r->n); /* pairs with add_span() */
 
 	for (uint64_t i = 0; i < n; i++) {
 		if (ram_span_has(&r->at[i], gpa, len))

@@ -39,7 +39,10 @@ static ALWAYS_INLINE const uint64_t *entry_at(const struct view_run *run,
 	return leaf ? &leaf->slot[i & TABLE_MASK] : NULL;
 }
 
-/* Entry @i in native form. */
+/*
+ * Entry @i in native form. Relaxed: it stands for itself, and the run brought the
+ * first span along; who looks for another calls atom_after() first.
+ */
 static ALWAYS_INLINE uint64_t load_as(const struct view_run *run, uint64_t i,
 				      enum vd_format f, unsigned int levels)
 {

@@ -151,7 +151,7 @@ static int add_node(struct vd_table *t, uint64_t *at, struct node *parent)
 		discharge(t, sizeof(*n));
 		return -ENOMEM;
 	}
-	atom_store(at, (uintptr_t)n);
+	atom_store(at, (uintptr_t)n); /* zeroed: pairs with table_leaf() */
 	if (parent)
 		parent->used++;
 	return 0;
@@ -168,7 +168,7 @@ static void prune_node(struct vd_table *t, uint64_t i, unsigned int level)
 	n = child(*at);
 	if (!n || n->used)
 		return;
-	atom_store(at, 0);
+	atom_store(at, 0); /* epoch_wait() comes before table_bury() */
 	if (parent)
 		parent->used--;
 	n->next = t->dead;

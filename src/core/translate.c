@@ -158,6 +158,7 @@ int reader_look_up(struct vd_reader *r, uint64_t bus, unsigned int prot,
 		return fault(r, bus, prot,
 			     entry & ENTRY_RIGHTS ? -EACCES : -ENOENT);
 	gpa = entry_gpa(entry, bus & run->mask);
+	atom_after(); /* the entry may be newer than what we know of spans */
 	s = ram_find(run->ram, gpa, 1);
 	if (UNLIKELY(!s)) /* never: a device that meets it gets nothing */
 		return fault(r, bus, prot, -ENOENT);

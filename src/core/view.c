@@ -49,7 +49,7 @@ void view_show(struct view *v, struct view_runs *r)
 {
 	for (uint64_t i = r->n; i < r->max; i++)
 		r->run[i] = (struct view_run){ .n = 0 };
-	atom_store(&v->shown, (uintptr_t)r);
+	atom_store(&v->shown, (uintptr_t)r); /* pairs with view_shown() */
 }
 
 static uint8_t kind_of(const struct vd_table *t)

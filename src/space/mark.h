@@ -11,7 +11,10 @@
  *	0x80 + d	inside a run: seven bits of its length
  *
  * The byte of a run from a magazine is the lock of the race of two frees:
- * who changes it to 0 has freed the run. All others change under the space's
+ * who changes it to 0 has freed the run. That change (atom_swap8()) releases what
+ * the freer did before, and whoever gets the run next got it through a lock that
+ * the freer took after it; so the next mark may be a plain store, which reaches
+ * the next freer with the address that it frees. All others change under the space's
  * lock. A run has room for its length, for it has 32 pages or more if that does
  * not fit into the first byte.
  */
