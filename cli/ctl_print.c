@@ -141,7 +141,7 @@ void ctl_print_devices(FILE *to, const json_t *j)
 	}
 	fprintf(to, "%-13s %5s %-10s %10s %10s %8s %8s\n", "HOST", "GUEST",
 		"STATE", "MAPPINGS", "MAPPED", "REFUSED", "FAULTS");
-	json_array_foreach(j, i, d)
+	json_array_foreach(j, i, d) {
 		fprintf(to,
 			"%-13s %5d %-10s %10" PRId64 " %10s %8" PRId64
 			" %8" PRId64 "\n",
@@ -150,6 +150,9 @@ void ctl_print_devices(FILE *to, const json_t *j)
 			size_of(d, "mapped_bytes").text,
 			(int64_t)number(d, "refused"),
 			(int64_t)number(d, "faults"));
+		if (json_is_string(json_object_get(d, "why")))
+			fprintf(to, "  stopped: %s\n", text(d, "why"));
+	}
 }
 
 static void print_page(FILE *to, const json_t *list)

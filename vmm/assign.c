@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign.h"
+#include "assign_guard.h"
 #include "keeper.h"
 #include "pciscan.h"
 #include "vm.h"
@@ -70,6 +71,8 @@ static void power_on(struct assign *a)
 {
 	assign_config_init(&a->config, a->real);
 	pci_bars_reset(&a->bars.bars);
+	if (a->guarded)
+		virtio_guard_reset(&a->guard);
 	assign_intx_rearm(&a->intx);
 }
 
@@ -141,12 +144,24 @@ int assign_permit(struct assign *a)
 
 	pthread_mutex_lock(&a->lock);
 	err = a->dead ? -ENODEV : settled(a, vd_device_permit);
-	if (!err)
+	if (!err) {
+		a->why = NULL;
 		show(a);
+	}
 	pthread_mutex_unlock(&a->lock);
 	if (!err)
 		a->changed(a->opaque);
 	return err;
+}
+
+const char *assign_why(struct assign *a)
+{
+	const char *why;
+
+	pthread_mutex_lock(&a->lock);
+	why = a->why;
+	pthread_mutex_unlock(&a->lock);
+	return why;
 }
 
 int assign_deny(struct assign *a)
@@ -277,6 +292,8 @@ static int open_bars(struct assign *a, const char *bdf, char *why, size_t len)
 	if (err)
 		snprintf(why, len, "cannot map the BARs of %s: %s", bdf,
 			 strerror(-err));
+	else
+		assign_guard_open(a, &d.virtio);
 	return err;
 }
 
@@ -301,6 +318,7 @@ static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
 static void close_host(struct assign *a)
 {
 	assign_bars_close(&a->bars);
+	assign_guard_close(a);
 	assign_host_close(&a->host);
 	pthread_mutex_destroy(&a->lock);
 	free(a);

@@ -20,6 +20,7 @@
 #include "assign_host.h"
 #include "assign_intx.h"
 #include "pci.h"
+#include "virtio_guard.h"
 #include <viaduct/viaduct.h>
 
 struct keeper;
@@ -45,14 +46,18 @@ struct assign {
 	struct pci_image config;
 	uint8_t real[PCI_IMAGE_LEN]; /* as it was when taken */
 	struct assign_intx intx;
+	struct virtio_guard guard; /* if it is a virtio function: */
+	bool guarded;
 	void (*changed)(void *opaque);
 	void *opaque;
 
-	pthread_mutex_t lock; /* guards the next four */
+	pthread_mutex_t lock; /* guards the next five */
 	bool charge;	      /* the HAL is in charge */
 	bool dead;	      /* pulled, or taken from uio by somebody else */
 	bool shown;
 	bool attached; /* the domain knows it: it may call us */
+	const char
+		*why; /* it was denied, where not the operator did; or NULL */
 };
 
 /*
@@ -83,6 +88,9 @@ void assign_charge(struct assign *a, bool charge);
  */
 int assign_permit(struct assign *a);
 int assign_deny(struct assign *a);
+
+/* Why it was denied by us, a clause; NULL: it was not. Stays valid. */
+const char *assign_why(struct assign *a);
 
 /*
  * Is it gone for this machine? When this says so it is off the guest's bus and

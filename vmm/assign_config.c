@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign_config.h"
+#include "virtio_caps.h"
 #include <stdbool.h>
 #include <string.h>
 
@@ -87,10 +88,20 @@ static unsigned int cap_len(const uint8_t *real, unsigned int pos)
 	return 0; /* not shown */
 }
 
+/* Virtio's way to its BARs past them: no write of it would arrive. */
+static bool is_window(const uint8_t *real, unsigned int pos)
+{
+	struct virtio_caps v;
+
+	virtio_caps_read(real, PCI_IMAGE_LEN, (uint16_t)pci_image_get16(real),
+			 (uint16_t)pci_image_get16(real + 2), &v);
+	return v.is_virtio && virtio_caps_is(real, pos, VIRTIO_CAP_WINDOW);
+}
+
 /* Show the capability at @pos, if it is one that is shown. */
 static bool show_cap(struct pci_image *c, const uint8_t *real, unsigned int pos)
 {
-	unsigned int len = cap_len(real, pos);
+	unsigned int len = is_window(real, pos) ? 0 : cap_len(real, pos);
 
 	if (len < 4 || pos + len > PCI_IMAGE_LEN)
 		return false;

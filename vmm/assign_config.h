@@ -10,7 +10,8 @@
  * the last as a root-complex integrated endpoint, because on the guest's bus
  * it has no port above it. All else is left out: MSI and MSI-X (uio delivers
  * INTx only), and anything through which a guest could move, reset or power
- * down the real function behind our back. There is no extended space.
+ * down the real function behind our back, or reach the BARs of a virtio function
+ * through its configuration space. There is no extended space.
  */
 #ifndef VMM_ASSIGN_CONFIG_H
 #define VMM_ASSIGN_CONFIG_H

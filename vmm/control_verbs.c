@@ -75,6 +75,7 @@ static json_t *device_json(struct control_vm *v, const struct vd_device_info *i)
 {
 	json_t *j = json_object();
 	char bdf[CONTROL_HOST_LEN];
+	const char *why;
 
 	control_host_name(i->host_id, bdf, sizeof(bdf));
 	set(j, "guest_id", i->guest_id);
@@ -89,6 +90,8 @@ static json_t *device_json(struct control_vm *v, const struct vd_device_info *i)
 	set(j, "faults", i->faults);
 	set(j, "denies", i->denies);
 	set(j, "interrupts", v->ops->interrupts(v->opaque, i->guest_id));
+	why = v->ops->why(v->opaque, i->guest_id);
+	json_object_set_new(j, "why", why ? json_string(why) : json_null());
 	return j;
 }
 

@@ -53,6 +53,8 @@ struct control_vm_ops {
 	uint64_t (*interrupts)(void *opaque, uint32_t guest_id);
 	/* Press the guest's power button: powerdown_ask(). */
 	void (*powerdown)(void *opaque, struct control_powerdown *out);
+	/* Why the machine itself denied a device, a clause; NULL: it did not. */
+	const char *(*why)(void *opaque, uint32_t guest_id);
 };
 
 /**

@@ -156,6 +156,13 @@ static uint64_t on_interrupts(void *opaque, uint32_t guest_id)
 	return a ? a->intx.count : 0;
 }
 
+static const char *on_why(void *opaque, uint32_t guest_id)
+{
+	struct assign *a = by_id(opaque, guest_id);
+
+	return a ? assign_why(a) : NULL;
+}
+
 static const struct control_vm_ops control_ops = {
 	.permit = on_permit,
 	.deny = on_deny,
@@ -167,6 +174,7 @@ static const struct control_vm_ops control_ops = {
 	.relief = on_relief,
 	.share = on_share,
 	.interrupts = on_interrupts,
+	.why = on_why,
 };
 
 /* To be read for as long as the machine runs, but opened no more. */

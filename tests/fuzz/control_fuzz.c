@@ -39,9 +39,9 @@ static void exits(void *opaque, void (*visit)(void *ctx, const char *cause, uint
 	visit(ctx, "serial", 1);
 }
 
-static const struct control_vm_ops ops = { change,	    change,	   quit,	exits,
-					   stub_start_us,   stub_balloon,  stub_relief, stub_share,
-					   stub_interrupts, stub_powerdown };
+static const struct control_vm_ops ops = { change,	    change,	    quit,	 exits,
+					   stub_start_us,   stub_balloon,   stub_relief, stub_share,
+					   stub_interrupts, stub_powerdown, stub_why };
 
 static void check_answer(const char *line, size_t len, char *answer)
 {

@@ -52,9 +52,9 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "pci-config", 4);
 }
 
-static const struct control_vm_ops ops = { do_permit,	    do_deny,	   do_quit,	do_exits,
-					   stub_start_us,   stub_balloon,  stub_relief, stub_share,
-					   stub_interrupts, stub_powerdown };
+static const struct control_vm_ops ops = { do_permit,	    do_deny,	    do_quit,	 do_exits,
+					   stub_start_us,   stub_balloon,   stub_relief, stub_share,
+					   stub_interrupts, stub_powerdown, stub_why };
 
 static int setup(void **state)
 {
@@ -174,10 +174,12 @@ static void test_devices(void **state)
 	is_text(d, "host", "0000:03:00.0");
 	is_number(d, "guest_id", 8);
 	is_text(d, "state", "permitted");
+	assert_true(json_is_null(json_object_get(d, "why")));
 	is_number(d, "mapped_bytes", 4096);
 	d = json_array_get(j, 1);
 	is_text(d, "host", "10001:04:00.1");
 	is_text(d, "state", "denied");
+	is_text(d, "why", "it was seen doing wrong");
 	is_number(d, "denies", 1);
 	json_decref(j);
 	f.domain.ndevs = 0;

@@ -60,9 +60,9 @@ static void do_exits(void *opaque, void (*visit)(void *, const char *, uint64_t)
 	visit(ctx, "serial", 10);
 }
 
-static const struct control_vm_ops ops = { do_permit,	    do_deny,	   do_quit,	do_exits,
-					   stub_start_us,   stub_balloon,  stub_relief, stub_share,
-					   stub_interrupts, stub_powerdown };
+static const struct control_vm_ops ops = { do_permit,	    do_deny,	    do_quit,	 do_exits,
+					   stub_start_us,   stub_balloon,   stub_relief, stub_share,
+					   stub_interrupts, stub_powerdown, stub_why };
 
 static void start(int i, const char *name)
 {
@@ -279,6 +279,7 @@ static void test_devices(void **state)
 	(void)state;
 	good("devices", "0000:03:00.0      8 permitted");
 	says(f.out, "10001:04:00.1    16 denied");
+	says(f.out, "stopped: it was seen doing wrong");
 	STUB_SET(&f.domain, ndevs = 0);
 	good("devices", "no device is assigned");
 	good("mappings", "no device is assigned");

@@ -74,3 +74,9 @@ void stub_powerdown(void *opaque, struct control_powerdown *out)
 	(void)opaque;
 	*out = (struct control_powerdown){ 30000, 29000, false };
 }
+
+const char *stub_why(void *opaque, uint32_t guest_id)
+{
+	(void)opaque;
+	return guest_id == 16 ? "it was seen doing wrong" : NULL;
+}

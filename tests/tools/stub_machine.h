@@ -21,5 +21,6 @@ void stub_relief(void *opaque, struct relief_stats *out);
 void stub_share(void *opaque, struct share_stats *out);
 uint64_t stub_interrupts(void *opaque, uint32_t guest_id);
 void stub_powerdown(void *opaque, struct control_powerdown *out);
+const char *stub_why(void *opaque, uint32_t guest_id); /* of 16 */
 
 #endif

@@ -70,6 +70,29 @@ static void shows_only_what_it_should(void **state)
 	assert_int_equal(get(&c, 0xffc), 0);
 }
 
+/* A virtio function's window to its BARs goes, its other places stay. */
+static void hides_virtio_window(void **state)
+{
+	uint8_t real[PCI_IMAGE_LEN];
+	struct pci_image c;
+
+	(void)state;
+	make_real(real);
+	put(real, 0x00, 0x10421af4);
+	put(real, 0xb0, 0x0110c409); /* common, next c4 */
+	put(real, 0xb4, 0);
+	put(real, 0xbc, 56);
+	put(real, 0xc4, 0x05140009); /* window, the last */
+	put(real, 0xd4, 0xdeadbeef);
+	assign_config_init(&c, real);
+	assert_int_equal(get(&c, 0xb0), 0x01100009);
+	assert_int_equal(get(&c, 0xc4), 0);
+	assert_int_equal(get(&c, 0xd4), 0);
+	put(real, 0x00, 0x00101b36); /* the same bytes mean nothing here */
+	assign_config_init(&c, real);
+	assert_int_equal(get(&c, 0xd4), 0xdeadbeef);
+}
+
 static void hides_reset_and_power(void **state)
 {
 	uint8_t real[PCI_IMAGE_LEN];
@@ -179,6 +202,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shows_only_what_it_should),
+		cmocka_unit_test(hides_virtio_window),
 		cmocka_unit_test(hides_reset_and_power),
 		cmocka_unit_test(keeps_only_what_it_may),
 		cmocka_unit_test(intx_status_is_live),
