@@ -12,7 +12,7 @@
 
 /* clang-format off */
 static const char help[] =
-"usage: viaduct doctor [--json] [DEVICE]\n"
+"usage: viaduct doctor [--json] [DEVICE]...\n"
 "\n"
 "Say what this host can do for viaduct run --assign, and what to do about what\n"
 "it cannot; then, for each PCI device or for DEVICE, whether it can be assigned\n"
@@ -22,10 +22,11 @@ static const char help[] =
 "  --json              print a JSON object (see viaduct-doctor(1))\n"
 "  --help              this text\n"
 "\n"
-"DEVICE is a PCI address on the host: 0000:03:00.0 or 03:00.0.\n"
+"DEVICE is a PCI address on the host: 0000:03:00.0 or 03:00.0. Several are looked\n"
+"at as if they were assigned to one machine together.\n"
 "\n"
-"Exit status: 0 everything that is needed is there (and DEVICE can be\n"
-"assigned); 1 something is missing; 2 wrong options.\n"
+"Exit status: 0 everything that is needed is there (and each DEVICE can\n"
+"be assigned); 1 something is missing; 2 wrong options.\n"
 "\n"
 "Example:\n"
 "  sudo viaduct doctor 0000:03:00.0\n";
@@ -98,7 +99,7 @@ static int examine(struct doctor *d, bool json, FILE *out)
 	err = doctor_devices(d, why, sizeof(why));
 	if (err < 0) {
 		fprintf(stderr, "viaduct doctor: %s\n", why);
-		return err == -EINVAL ? CLI_USAGE : CLI_FAILED;
+		return err == -ENODEV ? CLI_FAILED : CLI_USAGE;
 	}
 	r = report(d, !d->missing && !err);
 	status = print_report(r, json, out);
@@ -113,8 +114,8 @@ static int usage(const char *what, const char *which)
 	return CLI_USAGE;
 }
 
-/* CLI_OK: *@json and *@bdf are set; -1: help was printed. */
-static int parse(int argc, char **argv, bool *json, const char **bdf, FILE *out)
+/* CLI_OK: *@json is set, names begin at optind; -1: help was printed. */
+static int parse(int argc, char **argv, bool *json, FILE *out)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -136,9 +137,6 @@ static int parse(int argc, char **argv, bool *json, const char **bdf, FILE *out)
 						     sizeof(text)));
 		*json = true;
 	}
-	if (argc - optind > 1)
-		return usage("unexpected argument", argv[optind + 1]);
-	*bdf = argv[optind];
 	return CLI_OK;
 }
 
@@ -147,10 +145,12 @@ int doctor_main(int argc, char **argv, const struct sysfs *s,
 {
 	struct doctor d = { .s = s, .probes = probes };
 	bool json = false;
-	int status = parse(argc, argv, &json, &d.bdf, out);
+	int status = parse(argc, argv, &json, out);
 
 	if (status)
 		return status < 0 ? CLI_OK : status;
+	d.name = (const char *const *)(argv + optind);
+	d.nnames = (size_t)(argc - optind);
 	d.checks = json_array();
 	d.devices = json_array();
 	status = examine(&d, json, out);

@@ -30,11 +30,15 @@ struct doctor_probes {
 	uint64_t (*memlock)(void);
 };
 
+struct pciscan_set;
+
 struct doctor {
 	const struct sysfs *s;
 	const struct doctor_probes *probes;
-	const char *bdf; /* look at this device only; NULL: at all */
-	uint64_t caps;	 /* effective capabilities */
+	const char *const *name; /* look at these devices only, together... */
+	size_t nnames;		 /* ...0: at all, each alone */
+	const struct pciscan_set *set; /* of those named, or NULL */
+	uint64_t caps;		       /* effective capabilities */
 	json_t *checks, *devices;
 	int missing; /* checks that say no */
 };
@@ -55,8 +59,8 @@ void doctor_rights(struct doctor *d);  /* capabilities, pins, addresses */
 void doctor_memory(struct doctor *d);  /* swap, huge pages, what moves pages */
 
 /*
- * Adds to @devices. 0; -ENODEV or -EINVAL: no such device as @bdf, and why;
- * 1: @bdf cannot be assigned.
+ * Adds to @devices. 0; -ENODEV, -EINVAL, -EEXIST or -E2BIG: not what was named,
+ * and why; 1: one that was named cannot be assigned.
  */
 int doctor_devices(struct doctor *d, char *why, size_t len);
 

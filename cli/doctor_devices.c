@@ -2,7 +2,6 @@
 /* Each PCI function: can it be assigned, and how would its BARs be mapped? */
 #include "doctor.h"
 #include "pciscan.h"
-#include <errno.h>
 #include <inttypes.h>
 
 /* NULL: null. */
@@ -70,7 +69,7 @@ static int add_device(void *ctx, const struct pci_host_dev *p)
 	struct doctor *d = ctx;
 	json_t *j = device_json(p);
 	char why[512];
-	int err = pciscan_check_device(d->s, p, NULL, why, sizeof(why));
+	int err = pciscan_check_device(d->s, p, d->set, why, sizeof(why));
 
 	json_object_set_new(j, "assignable", json_boolean(!err));
 	say(j, "reason", err ? why : NULL);
@@ -88,25 +87,21 @@ static int add_any(void *ctx, const struct pci_host_dev *p)
 
 int doctor_devices(struct doctor *d, char *why, size_t len)
 {
+	struct pciscan_set set;
 	struct pci_host_dev p;
-	int err;
+	int err, refused = 0;
 
-	if (!d->bdf) {
+	if (!d->nnames) {
 		pciscan_each(d->s, add_any, d);
 		return 0;
 	}
-	err = pciscan_read(d->s, d->bdf, &p);
-	if (!err)
-		return add_device(d, &p);
-	if (err == -EINVAL)
-		snprintf(why, len,
-			 "%s is no PCI address; they look like "
-			 "0000:03:00.0",
-			 d->bdf);
-	else
-		snprintf(why, len,
-			 "there is no PCI device %s; lspci -D lists "
-			 "them",
-			 d->bdf);
-	return err == -EINVAL ? err : -ENODEV;
+	err = pciscan_name(d->s, d->name, d->nnames, &set, why, len);
+	if (err)
+		return err;
+	d->set = &set;
+	for (size_t i = 0; i < set.n; i++)
+		if (!pciscan_read(d->s, set.bdf[i], &p))
+			refused |= add_device(d, &p);
+	d->set = NULL;
+	return refused;
 }

@@ -112,6 +112,13 @@ struct pciscan_set {
 };
 
 /*
+ * Their addresses in full. 0, or as pciscan_check_all(): -EINVAL, -EEXIST,
+ * -E2BIG, or -ENODEV because one is not there.
+ */
+int pciscan_name(const struct sysfs *s, const char *const *name, size_t n,
+		 struct pciscan_set *set, char *why, size_t len);
+
+/*
  * Can the functions named @name be assigned on this host, now, together? This
  * is what viaduct run and viaduct doctor both ask.
  *

@@ -395,10 +395,9 @@ static int add_to_set(const struct sysfs *s, const char *name,
 	return 0;
 }
 
-int pciscan_check_all(const struct sysfs *s, const char *const *name, size_t n,
-		      struct pciscan_set *set, char *why, size_t len)
+int pciscan_name(const struct sysfs *s, const char *const *name, size_t n,
+		 struct pciscan_set *set, char *why, size_t len)
 {
-	struct pci_host_dev d;
 	int err = 0;
 
 	memset(set, 0, sizeof(*set));
@@ -409,6 +408,15 @@ int pciscan_check_all(const struct sysfs *s, const char *const *name, size_t n,
 	}
 	for (size_t i = 0; i < n && !err; i++)
 		err = add_to_set(s, name[i], set, why, len);
+	return err;
+}
+
+int pciscan_check_all(const struct sysfs *s, const char *const *name, size_t n,
+		      struct pciscan_set *set, char *why, size_t len)
+{
+	struct pci_host_dev d;
+	int err = pciscan_name(s, name, n, set, why, len);
+
 	for (size_t i = 0; i < n && !err; i++) {
 		err = find(s, set->bdf[i], &d, why, len);
 		if (!err)

@@ -332,6 +332,22 @@ static void test_device(void **state)
 	shows("This device cannot be assigned.");
 }
 
+/* As run does, it looks at what is named together. */
+static void test_card(void **state)
+{
+	static const struct tree_pci sibling = {
+		.bdf = "0000:03:00.1", .driver = "ahci", .class = 0x010601, .pin = 2
+	};
+
+	(void)state;
+	tree_pci(&f.t, &sibling);
+	assert_int_equal(doctor("03:00.0", NULL), CLI_FAILED);
+	shows("assign 0000:03:00.1");
+	assert_int_equal(doctor("03:00.0", "03:00.1"), CLI_OK);
+	shows("ok   0000:03:00.0");
+	shows("ok   0000:03:00.1");
+}
+
 static void test_usage(void **state)
 {
 	int keep = dup(2);
@@ -341,7 +357,8 @@ static void test_usage(void **state)
 	assert_int_equal(doctor("04:00.0", NULL), CLI_FAILED);
 	assert_int_equal(doctor("foo", NULL), CLI_USAGE);
 	assert_int_equal(doctor("--foo", NULL), CLI_USAGE);
-	assert_int_equal(doctor("03:00.0", "04:00.0"), CLI_USAGE);
+	assert_int_equal(doctor("03:00.0", "04:00.0"), CLI_FAILED);
+	assert_int_equal(doctor("03:00.0", "0000:03:00.0"), CLI_USAGE);
 	assert_string_equal(f.out, "");
 	dup2(keep, 2);
 	close(keep);
@@ -354,9 +371,9 @@ static void test_usage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_good),	T(test_json),	T(test_kvm),	T(test_iommu),
-		T(test_uio),	T(test_rights), T(test_kernel), T(test_confinement),
-		T(test_memory), T(test_cgroup), T(test_device), T(test_usage),
+		T(test_good),	T(test_json),	T(test_kvm),	     T(test_iommu),  T(test_uio),
+		T(test_rights), T(test_kernel), T(test_confinement), T(test_memory), T(test_cgroup),
+		T(test_device), T(test_card),	T(test_usage),
 	};
 
 	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
