@@ -26,6 +26,7 @@ static void check_caps(struct doctor *d)
 		{ CAP_IPC_LOCK, "CAP_IPC_LOCK" },
 		{ CAP_SETUID, "CAP_SETUID" },
 		{ CAP_SETGID, "CAP_SETGID" },
+		{ CAP_SYS_CHROOT, "CAP_SYS_CHROOT" },
 	};
 	char missing[128] = "";
 	size_t used;

@@ -8,6 +8,7 @@
  *  - root becomes another user, with no group and no capability; no file that
  *    matters is its own any more. (Root without capabilities would still own
  *    the system's files.)
+ *  - its root folder is an empty one;
  *  - it can gain nothing by exec, and does not exec;
  *  - a list of system calls (confine_vmm.c, confine_keeper.c) is all that the
  *    kernel still answers. Files are opened by none of them. What is not on the
