@@ -376,6 +376,7 @@ int control_create(const struct control_cfg *cfg, struct control **out,
 		snprintf(why, len, "out of memory");
 		return -ENOMEM;
 	}
+	json_object_seed(0); /* from a file that later may not be opened */
 	c->cfg = *cfg;
 	for (int i = 0; i < CONTROL_CLIENTS; i++)
 		c->client[i].fd = -1;
