@@ -2,6 +2,7 @@
 #include "replay.h"
 #include "exit.h"
 #include "options.h"
+#include "packed.h"
 #include "verb.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -15,7 +16,8 @@ static const char help[] =
 "that its devices asked for: each call must return, and each bus address must\n"
 "lead, where FILE says. FILE is QEMU's trace of a pseries machine, with the\n"
 "events spapr_iommu_*. Ends with a line of counts; a mismatch is a line before\n"
-"it, beginning with FILE:LINE.\n"
+"it, beginning with FILE:LINE. A last line that is cut is no mismatch: it is not\n"
+"replayed, and the line of counts says so. - is standard input.\n"
 "\n"
 "  --help              this text\n"
 "\n"
@@ -34,15 +36,68 @@ static int usage(FILE *err, const char *what, const char *which)
 	return CLI_USAGE;
 }
 
-static const char *reason(int err)
+/* Standard input may be a pipe, and the replay reads twice. */
+static FILE *copy_of(FILE *from)
 {
-	return err == -EINVAL ? "no calls in it" : strerror(-err);
+	FILE *to = tmpfile();
+	char part[4096];
+	size_t n;
+
+	while (to && (n = fread(part, 1, sizeof(part), from)) > 0) {
+		if (fwrite(part, 1, n, to) == n)
+			continue;
+		fclose(to);
+		to = NULL;
+	}
+	return to;
+}
+
+static FILE *open_input(const char *path)
+{
+	FILE *in = strcmp(path, "-") ? fopen(path, "re") : stdin, *copy;
+
+	if (!in || fseek(in, 0, SEEK_SET) == 0)
+		return in;
+	copy = copy_of(in);
+	if (in != stdin)
+		fclose(in);
+	return copy;
+}
+
+static void say_no_calls(FILE *in, const char *path, FILE *err)
+{
+	char begin[8];
+	const char *reader;
+	size_t n;
+
+	rewind(in);
+	n = fread(begin, 1, sizeof(begin), in);
+	reader = packed_reader(begin, n);
+	if (reader)
+		fprintf(err,
+			"viaduct replay: %s: it is compressed; try %s %s | "
+			"viaduct replay papr -\n",
+			path, reader, path);
+	else
+		fprintf(err, "viaduct replay: %s: no calls in it\n", path);
+}
+
+static int print_counts(FILE *out, const struct replay_counts *n)
+{
+	fprintf(out,
+		"%" PRIu64 " calls, %" PRIu64 " translations, %" PRIu64
+		" mismatches",
+		n->calls, n->translations, n->mismatches);
+	if (n->cut)
+		fprintf(out, ", cut in line %" PRIu64, n->cut);
+	fputc('\n', out);
+	return fflush(out) || ferror(out) ? -1 : 0;
 }
 
 static int replay_file(const char *path, FILE *out, FILE *err)
 {
 	struct replay_counts n = { 0 };
-	FILE *in = fopen(path, "r");
+	FILE *in = open_input(path);
 	int status;
 
 	if (!in) {
@@ -50,16 +105,21 @@ static int replay_file(const char *path, FILE *out, FILE *err)
 		return CLI_FAILED;
 	}
 	status = replay_papr(in, path, err, &n);
-	fclose(in);
-	if (status) {
-		fprintf(err, "viaduct replay: %s: %s\n", path, reason(status));
+	if (status == -EINVAL)
+		say_no_calls(in, path, err);
+	else if (status)
+		fprintf(err, "viaduct replay: %s: %s\n", path,
+			strerror(-status));
+	if (in != stdin)
+		fclose(in);
+	if (status)
+		return CLI_FAILED;
+	if (print_counts(out, &n)) {
+		fprintf(err, "viaduct replay: cannot write the counts: %s\n",
+			strerror(errno));
 		return CLI_FAILED;
 	}
-	fprintf(out,
-		"%" PRIu64 " calls, %" PRIu64 " translations, %" PRIu64
-		" mismatches\n",
-		n.calls, n.translations, n.mismatches);
-	return fflush(out) == 0 && n.mismatches == 0 ? CLI_OK : CLI_FAILED;
+	return n.mismatches == 0 ? CLI_OK : CLI_FAILED;
 }
 
 int replay_main(int argc, char **argv, FILE *out, FILE *err)

@@ -19,6 +19,7 @@
  * Guest memory reaches as far as the highest page that the recording names.
  */
 #include "replay.h"
+#include "replay_learn.h"
 #include "replay_world.h"
 #include "trace.h"
 #include <endian.h>
@@ -33,6 +34,7 @@
 
 struct replay {
 	struct world world;
+	struct learn learn[WORLD_BRIDGES];
 	struct replay_counts *n;
 	FILE *err;
 	const char *name;
@@ -289,14 +291,15 @@ static void replay_line(struct replay *r, const char *text)
 	how->run(r, &l);
 }
 
-/* How far guest memory reaches, by what one line names. */
-static uint64_t reach(const char *text)
+/* Before the replay: settings, and how far guest memory reaches. */
+static uint64_t look_at(struct replay *r, const char *text)
 {
 	struct trace_line l;
 	uint64_t end = 0, last;
 
 	if (trace_parse(text, &l))
 		return 0;
+	learn_line(r->learn, &l);
 	if ((l.tce & VD_TCE_PROT) != 0)
 		end = (l.tce | (LONGEST_PAGE - 1)) + 1;
 	last = l.list | (LONGEST_PAGE - 1);
@@ -306,24 +309,32 @@ static uint64_t reach(const char *text)
 	return end <= WORLD_MEMORY_MAX ? end : 0;
 }
 
-/* Each line to @use, from the begin of @in. */
+/*
+ * Each line from the begin of @in, to replay_line(), or to look_at() if @end is
+ * there. What has no newline has been cut.
+ */
 static int each_line(FILE *in, struct replay *r, uint64_t *end)
 {
 	char *text = NULL;
 	size_t room = 0;
+	uint64_t e;
+	ssize_t n;
 	int err;
 
 	rewind(in);
 	errno = 0;
-	for (r->line = 1; getline(&text, &room, in) >= 0; r->line++) {
-		uint64_t e = end ? reach(text) : 0;
-
+	for (r->line = 1; (n = getline(&text, &room, in)) > 0; r->line++) {
+		if (text[n - 1] != '\n') {
+			r->n->cut = r->line;
+			break;
+		}
+		e = end ? look_at(r, text) : 0;
 		if (!end)
 			replay_line(r, text);
 		else if (e > *end)
 			*end = e;
 	}
-	err = ferror(in) ? -EIO : 0;
+	err = ferror(in) ? (errno ? -errno : -EIO) : 0;
 	free(text);
 	return err;
 }
@@ -333,9 +344,12 @@ int replay_papr(FILE *in, const char *name, FILE *err,
 {
 	struct replay r = { .n = out, .err = err, .name = name };
 	uint64_t ram_len = LONGEST_PAGE;
-	int status = each_line(in, &r, &ram_len);
+	int status;
 
 	*out = (struct replay_counts){ 0 };
+	status = each_line(in, &r, &ram_len);
+	for (size_t i = 0; i < WORLD_BRIDGES; i++)
+		r.world.pe[i] = learn_pe(&r.learn[i]);
 	if (!status)
 		status = world_make(&r.world, ram_len);
 	if (status)

@@ -8,9 +8,6 @@
 #define DEVICE	     1u
 #define LOW_WINDOW   ((uint64_t)1 << 30)
 #define VIO_TABLE    ((uint64_t)256 << 20)
-#define HIGH_SHIFT   59u
-#define PAGE_SIZES   (VD_DDW_4K | VD_DDW_64K | VD_DDW_2M | VD_DDW_16M)
-#define WINDOW_TCES  ((uint64_t)1 << 31)
 #define GRANT_LIOBNS 0xf0000000u
 
 static int make_domain(struct world *w)
@@ -48,9 +45,12 @@ static int make_papr(struct world *w)
 
 int world_make(struct world *w, uint64_t ram_len)
 {
+	struct world_pe pe[WORLD_BRIDGES];
 	int err;
 
+	memcpy(pe, w->pe, sizeof(pe));
 	memset(w, 0, sizeof(*w));
+	memcpy(w->pe, pe, sizeof(pe));
 	/* Only pages that a list is written to are ever touched. */
 	w->ram_len = ram_len;
 	w->ram = mmap(NULL, ram_len, PROT_READ | PROT_WRITE,
@@ -93,10 +93,10 @@ static int add_pe(struct world *w, uint32_t n)
 		.owner = OWNER,
 		.liobn = WORLD_LIOBN + (n << 8),
 		.len = LOW_WINDOW,
-		.max_windows = 2,
-		.slot_shift = HIGH_SHIFT,
-		.page_sizes = PAGE_SIZES,
-		.max_tces = WINDOW_TCES,
+		.max_windows = w->pe[n].max_windows,
+		.slot_shift = w->pe[n].slot_shift,
+		.page_sizes = w->pe[n].page_sizes,
+		.max_tces = w->pe[n].max_tces,
 	};
 
 	return vd_papr_add_pe(w->papr, &pe);

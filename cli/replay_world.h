@@ -4,9 +4,8 @@
  *
  * Its guest memory begins at 0. Each PCI host bridge is one PE: number n has
  * unit id WORLD_BUID + n, the LIOBNs from WORLD_LIOBN + 256 n on, a default
- * window of 1 GiB at bus address 0, and one more window, of at most 2^31
- * entries of any size but 32 MiB and above, at WORLD_HIGH. All other LIOBNs are
- * virtual devices, with tables for 256 MiB.
+ * window of 1 GiB at bus address 0, and more windows as its struct world_pe says.
+ * All other LIOBNs are virtual devices, with tables for 256 MiB.
  */
 #ifndef CLI_REPLAY_WORLD_H
 #define CLI_REPLAY_WORLD_H
@@ -19,7 +18,14 @@
 #define WORLD_BRIDGES	 32u
 #define WORLD_MEMORY_MAX ((uint64_t)64 << 30)
 
+/* What a bridge offers: members of struct vd_papr_pe. */
+struct world_pe {
+	uint32_t page_sizes, max_windows, slot_shift;
+	uint64_t max_tces;
+};
+
 struct world {
+	struct world_pe pe[WORLD_BRIDGES]; /* the caller's to fill in */
 	unsigned char *ram;
 	uint64_t ram_len;
 	struct vd_host *host;
@@ -33,7 +39,7 @@ struct world {
 	size_t nvios;
 };
 
-/* With @ram_len bytes of memory. 0, -ENOMEM */
+/* With @ram_len bytes of memory; w->pe stands already. 0, -ENOMEM */
 int world_make(struct world *w, uint64_t ram_len);
 void world_end(struct world *w);
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ static struct replay_counts replay(const char *log)
 
 	assert_non_null(in);
 	assert_non_null(err);
+	said[0] = '\0';
 	assert_int_equal(replay_papr(in, "log", err, &n), 0);
 	fclose(in);
 	fclose(err);
@@ -107,8 +109,6 @@ static void test_spoiled(void **state)
 		{ VIO_LOG, "perm=3", "perm=1" },
 		{ VIO_LOG, "xlate liobn=0x71000002", "xlate liobn=0x71000003" },
 		{ DDW_LOG, "1 windows", "0 windows" },
-		{ DDW_LOG, "mask=0x107", "mask=0x7" },
-		{ DDW_LOG, "max window size=0x80000000", "max window size=0x80000001" },
 		{ DDW_LOG, "start addr=0x800000000000000", "start addr=0x400000000000000" },
 		{ DDW_LOG, ", liobn=0x80000001", ", liobn=0x80000002" },
 		{ DDW_LOG, "page size=0x1000000", "page size=0x2000000" },
@@ -133,6 +133,106 @@ static void test_spoiled(void **state)
 			fail_msg("%s for %s was not found", rows[i].with, rows[i].what);
 		if (!strstr(said, line))
 			fail_msg("%s: says %s", line, said);
+	}
+}
+
+/* What a platform offers is its setting, whatever it is. */
+static void test_settings(void **state)
+{
+	static const struct {
+		const char *what, *with;
+	} rows[] = {
+		{ "mask=0x107", "mask=0x7" },
+		{ "mask=0x107", "mask=0x4" },
+		{ "mask=0x107", "mask=0x1ff" },
+		{ "1 windows", "3 windows" },
+		{ "1 windows", "7 windows" },
+		{ "max window size=0x80000000", "max window size=0x80000001" },
+		{ "max window size=0x80000000", "max window size=0x40" },
+		{ "max window size=0x80000000", "max window size=0xffffffff" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		read_log(DDW_LOG);
+		assert_int_not_equal(spoil(rows[i].what, rows[i].with), 0);
+		if (replay(spoiled).mismatches)
+			fail_msg("%s: %s", rows[i].with, said);
+	}
+}
+
+#define QUERY(windows, tces, mask)                                        \
+	"spapr_iommu_ddw_query buid=0x800000020000000 addr=0x0, " windows \
+	" windows available, max window size=" tces ", mask=" mask "\n"
+#define CREATE(addr)                                                         \
+	"spapr_iommu_ddw_create buid=0x800000020000000 addr=0x0, page size=" \
+	"0x10000, requested=0x10000000, start addr=" addr ", liobn=0x80000001\n"
+#define TABLE	  "spapr_iommu_new_table liobn=0x80000000 table=0x1 fd=-1\n"
+#define PUT(addr) "spapr_iommu_pci_put liobn=0x80000001 ioba=" addr " tce=0x10003 ret=0\n"
+
+/* One platform after another, and recordings that contradict themselves. */
+static void test_platforms(void **state)
+{
+	static const struct {
+		const char *log;
+		uint64_t mismatches;
+	} rows[] = {
+		{ TABLE QUERY("1", "0x10000", "0x3"), 0 },
+		{ TABLE QUERY("0", "0x10000", "0x3"), 0 },
+		{ TABLE QUERY("1", "0x10000", "0x3") QUERY("1", "0x10000", "0x3"), 0 },
+		{ TABLE QUERY("1", "0x10000", "0x3") QUERY("1", "0x10000", "0x107"), 1 },
+		{ TABLE QUERY("1", "0x10000", "0x3") QUERY("1", "0x20000", "0x3"), 1 },
+		{ TABLE QUERY("1", "0x10000", "0x3") QUERY("2", "0x10000", "0x3"), 1 },
+		{ TABLE QUERY("1", "0x10000", "0x3") CREATE("0x800000000000000")
+			  QUERY("0", "0x10000", "0x3"),
+		  0 },
+		/* Another place for the second window, which is used there. */
+		{ TABLE QUERY("1", "0x10000", "0x3") CREATE("0x1000000000") PUT("0x1000010000"),
+		  0 },
+		/* Nothing says that it was there. */
+		{ TABLE QUERY("1", "0x10000", "0x3") CREATE("0x1000000000"), 1 },
+		{ TABLE QUERY("1", "0x10000", "0x3") CREATE("0x1000000000")
+			  PUT("0x800000000010000"),
+		  1 },
+		/* Neither the page size nor so many entries were offered. */
+		{ TABLE QUERY("1", "0x10000", "0x1") CREATE("0x800000000000000"), 1 },
+		{ TABLE QUERY("1", "0xfff", "0x3") CREATE("0x800000000000000"), 1 },
+		{ TABLE QUERY("18446744073709551615", "0x10000", "0x3"), 1 },
+		{ TABLE QUERY("1", "0xffffffffffffffff", "0x3"), 1 },
+		{ TABLE QUERY("1", "0x10000", "0xffffffffffffffff"), 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct replay_counts n = replay(rows[i].log);
+
+		if (n.mismatches != rows[i].mismatches)
+			fail_msg("row %zu: %s", i, said);
+	}
+}
+
+/* Wherever a recording is cut: all before it is replayed, and it is said. */
+static void test_cut(void **state)
+{
+	struct replay_counts n;
+	size_t len, from;
+	uint64_t lines = 0;
+
+	(void)state;
+	read_log(DDW_LOG);
+	len = strlen(text);
+	for (size_t i = 0; i < len; i++)
+		lines += text[i] == '\n';
+	from = len - 200;
+	for (size_t at = len - 1; at > from; at--) {
+		bool whole = text[at - 1] == '\n';
+
+		lines -= text[at] == '\n';
+		text[at] = '\0';
+		n = replay(text);
+		assert_int_equal(n.mismatches, 0);
+		assert_int_equal(n.cut, whole ? 0 : lines + 1);
+		assert_string_equal(said, "");
 	}
 }
 
@@ -176,9 +276,22 @@ static void test_verb(void **state)
 	assert_int_equal(verb(path, out), CLI_FAILED);
 	assert_string_equal(out, "515 calls, 216 translations, 1 mismatches\n");
 	assert_int_equal(strncmp(said, path, strlen(path)), 0);
+	f = fopen(path, "w");
+	read_log(DDW_LOG);
+	fwrite(text, 1, strlen(text) - 5, f);
+	fclose(f);
+	assert_int_equal(verb(path, out), CLI_OK);
+	assert_non_null(strstr(out, " 0 mismatches, cut in line "));
+	f = fopen(path, "w");
+	fwrite("\x1f\x8b\b\0\0\0\0\0", 1, 8, f);
+	fclose(f);
+	assert_int_equal(verb(path, out), CLI_FAILED);
+	assert_non_null(strstr(said, "it is compressed; try zcat "));
 	remove(path);
 	assert_int_equal(verb(path, out), CLI_FAILED);
 	assert_non_null(strstr(said, "No such file"));
+	assert_int_equal(verb("/", out), CLI_FAILED);
+	assert_non_null(strstr(said, "Is a directory"));
 	assert_int_equal(verb("/dev/null", out), CLI_FAILED);
 	assert_non_null(strstr(said, "no calls"));
 }
@@ -212,7 +325,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_real_guests),	cmocka_unit_test(test_spoiled),
 		cmocka_unit_test(test_call_is_missing), cmocka_unit_test(test_verb),
-		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_usage),		cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_platforms),	cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, NULL, NULL);
