@@ -34,13 +34,20 @@ static uint64_t mem_read(void *ctx, uint64_t off, unsigned int width)
 	return ~0ull;
 }
 
+/* Of both kinds of BAR: false: nothing is there any more. */
+static bool mem_put(struct assign_bar *bar, uint64_t off, unsigned int width,
+		    uint64_t value)
+{
+	return !is_sound(bar, off, width) ||
+	       guarded_store(bar->regs + off, width, value);
+}
+
 static void mem_write(void *ctx, uint64_t off, unsigned int width,
 		      uint64_t value)
 {
 	struct assign_bar *bar = ctx;
 
-	if (is_sound(bar, off, width) &&
-	    !guarded_store(bar->regs + off, width, value))
+	if (!mem_put(bar, off, width, value))
 		bar->all->gone(bar->all->opaque);
 }
 
@@ -69,14 +76,25 @@ static uint64_t io_read(void *ctx, uint64_t off, unsigned int width)
 	return ~0ull;
 }
 
+static bool io_put(struct assign_bar *bar, uint64_t off, unsigned int width,
+		   uint64_t value)
+{
+	if (!is_sound(bar, off, width) ||
+	    pwrite(bar->fd, &value, width, (off_t)off) == (ssize_t)width)
+		return true;
+	if (errno == ENODEV)
+		return false;
+	bar->bad++;
+	return true;
+}
+
 static void io_write(void *ctx, uint64_t off, unsigned int width,
 		     uint64_t value)
 {
 	struct assign_bar *bar = ctx;
 
-	if (is_sound(bar, off, width) &&
-	    pwrite(bar->fd, &value, width, (off_t)off) != (ssize_t)width)
-		io_failed(bar);
+	if (!io_put(bar, off, width, value))
+		bar->all->gone(bar->all->opaque);
 }
 
 static const struct region_ops io_ops = { io_read, io_write };
@@ -146,13 +164,11 @@ uint64_t assign_bar_read(struct assign_bar *bar, uint64_t off,
 	return bar->regs ? mem_read(bar, off, width) : io_read(bar, off, width);
 }
 
-void assign_bar_write(struct assign_bar *bar, uint64_t off, unsigned int width,
-		      uint64_t value)
+bool assign_bar_put(struct assign_bar *bar, uint64_t off, unsigned int width,
+		    uint64_t value)
 {
-	if (bar->regs)
-		mem_write(bar, off, width, value);
-	else
-		io_write(bar, off, width, value);
+	return bar->regs ? mem_put(bar, off, width, value) :
+			   io_put(bar, off, width, value);
 }
 
 void assign_bars_watch(struct assign_bars *b, unsigned int n,

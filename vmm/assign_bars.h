@@ -50,11 +50,14 @@ void assign_bars_close(struct assign_bars *b);
 void assign_bars_watch(struct assign_bars *b, unsigned int n,
 		       const struct region_ops *ops, void *ctx);
 
-/* One access as the guest's; contract as region_ops. */
+/*
+ * One access as the guest's. A read tells the owner when nothing is there, and
+ * is ones; a write returns false, and may be made with locks held.
+ */
 uint64_t assign_bar_read(struct assign_bar *bar, uint64_t off,
 			 unsigned int width);
-void assign_bar_write(struct assign_bar *bar, uint64_t off, unsigned int width,
-		      uint64_t value);
+bool assign_bar_put(struct assign_bar *bar, uint64_t off, unsigned int width,
+		    uint64_t value);
 
 /* Has the kernel taken the memory BARs away? Touches no device. */
 bool assign_bars_gone(const struct assign_bars *b);

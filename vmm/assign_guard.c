@@ -10,12 +10,19 @@ static uint64_t on_read(void *opaque, unsigned int bar, uint64_t off,
 	return assign_bar_read(&a->bars.host[bar], off, width);
 }
 
-static void on_write(void *opaque, unsigned int bar, uint64_t off,
+static bool on_write(void *opaque, unsigned int bar, uint64_t off,
 		     unsigned int width, uint64_t value)
 {
 	struct assign *a = opaque;
 
-	assign_bar_write(&a->bars.host[bar], off, width, value);
+	return assign_bar_put(&a->bars.host[bar], off, width, value);
+}
+
+static void on_gone(void *opaque)
+{
+	struct assign *a = opaque;
+
+	a->bars.gone(a->bars.opaque);
 }
 
 static void on_stop(void *opaque, const char *why)
@@ -28,7 +35,8 @@ static void on_stop(void *opaque, const char *why)
 	assign_deny(a);
 }
 
-static const struct virtio_guard_ops guard_ops = { on_read, on_write, on_stop };
+static const struct virtio_guard_ops guard_ops = { on_read, on_write, on_gone,
+						   on_stop };
 
 void assign_guard_open(struct assign *a, const struct virtio_caps *caps)
 {

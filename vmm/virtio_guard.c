@@ -148,39 +148,43 @@ static bool follow(struct virtio_guard *g, uint64_t reg, uint64_t value)
 	return true;
 }
 
-static void pass_on(struct virtio_guard *g, const struct virtio_place *p,
+/* false: nothing is there. */
+static bool pass_on(struct virtio_guard *g, const struct virtio_place *p,
 		    uint64_t reg, unsigned int width, uint64_t value)
 {
 	/* A device that keeps its select through a reset is no way round. */
-	if (reg == VIRTIO_R_DRIVER_FEAT)
-		g->ops->write(g->opaque, p->bar,
-			      (uint64_t)p->off + VIRTIO_R_DRIVER_SELECT, 4,
-			      g->select);
-	g->ops->write(g->opaque, p->bar, p->off + reg, width, value);
+	if (reg == VIRTIO_R_DRIVER_FEAT &&
+	    !g->ops->write(g->opaque, p->bar,
+			   (uint64_t)p->off + VIRTIO_R_DRIVER_SELECT, 4,
+			   g->select))
+		return false;
+	return g->ops->write(g->opaque, p->bar, p->off + reg, width, value);
 }
 
-/* NULL, or why the function is to be stopped. */
-static const char *write_common(struct virtio_guard *g,
-				const struct virtio_place *p, uint64_t off,
-				unsigned int width, uint64_t value)
+/* What came of a write: passed on unless @why, @dropped or @gone. */
+struct verdict {
+	const char *why; /* it is to be stopped */
+	bool dropped, gone;
+};
+
+static struct verdict write_common(struct virtio_guard *g,
+				   const struct virtio_place *p, uint64_t off,
+				   unsigned int width, uint64_t value)
 {
 	uint64_t reg = off - p->off; /* wraps when the access begins before */
-	const char *why = NULL;
-	bool dropped = true;
+	struct verdict v = { .dropped = true };
 
 	pthread_mutex_lock(&g->lock);
 	if (!g->stopped && is_register(reg, width)) {
-		why = judge(g, reg, value);
-		g->stopped = why;
-		if (!why && follow(g, reg, value)) {
-			pass_on(g, p, reg, width, value);
-			dropped = false;
+		v.why = judge(g, reg, value);
+		g->stopped = v.why;
+		if (!v.why && follow(g, reg, value)) {
+			v.dropped = false;
+			v.gone = !pass_on(g, p, reg, width, value);
 		}
 	}
 	pthread_mutex_unlock(&g->lock);
-	if (dropped)
-		g->bad++;
-	return why;
+	return v;
 }
 
 static bool is_stopped(struct virtio_guard *g)
@@ -193,26 +197,38 @@ static bool is_stopped(struct virtio_guard *g)
 	return stopped;
 }
 
+/* Beside the registers, in the same page. */
+static struct verdict write_rest(struct virtio_guard *g, unsigned int n,
+				 uint64_t off, unsigned int width,
+				 uint64_t value)
+{
+	struct verdict v = { .dropped = is_stopped(g) };
+
+	if (!v.dropped)
+		v.gone = !g->ops->write(g->opaque, n, off, width, value);
+	return v;
+}
+
 static void on_write(void *ctx, uint64_t off, unsigned int width,
 		     uint64_t value)
 {
 	struct virtio_guard_bar *b = ctx;
 	struct virtio_guard *g = b->all;
 	const struct virtio_place *p = touched(g, b->n, off, width);
-	const char *why;
+	struct verdict v;
 
 	if (width < 8)
 		value &= (1ull << width * 8) - 1;
-	if (!p) {
-		if (!is_stopped(g))
-			g->ops->write(g->opaque, b->n, off, width, value);
-		return;
-	}
-	why = write_common(g, p, off, width, value);
-	if (!why)
+	v = p ? write_common(g, p, off, width, value) :
+		write_rest(g, b->n, off, width, value);
+	if (v.dropped)
+		g->bad++;
+	if (v.gone)
+		g->ops->gone(g->opaque);
+	if (!v.why)
 		return;
 	g->stops++;
-	g->ops->stop(g->opaque, why);
+	g->ops->stop(g->opaque, v.why);
 }
 
 static uint64_t on_read(void *ctx, uint64_t off, unsigned int width)

@@ -25,11 +25,14 @@
 #include <stdbool.h>
 
 struct virtio_guard_ops {
-	/* An access of the device, as region_ops. */
+	/* A read of the device, as region_ops. Without locks. */
 	uint64_t (*read)(void *opaque, unsigned int bar, uint64_t off,
 			 unsigned int width);
-	void (*write)(void *opaque, unsigned int bar, uint64_t off,
+	/* A write; false: nothing is there. With the guard's lock. */
+	bool (*write)(void *opaque, unsigned int bar, uint64_t off,
 		      unsigned int width, uint64_t value);
+	/* A write has found nothing there. Without locks. */
+	void (*gone)(void *opaque);
 	/* The driver must not go on. Without locks, once until a reset. */
 	void (*stop)(void *opaque, const char *why);
 };

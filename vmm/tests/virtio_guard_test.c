@@ -11,13 +11,15 @@
 #define OTHER 0x2000u /* the same registers once more */
 #define BAR   4
 
-struct device {
+static struct virtio_guard guard;
+
+static struct device {
 	uint32_t select, feat[2];
 	uint8_t status;
-	bool enabled, keeps_select;
-	unsigned int writes, stops;
+	bool enabled, keeps_select, pulled;
+	unsigned int writes, stops, gone;
 	const char *why;
-};
+} dev;
 
 static void dev_reset(struct device *d)
 {
@@ -50,12 +52,14 @@ static uint64_t dev_read(void *opaque, unsigned int bar, uint64_t off,
 	return off == AT + VIRTIO_R_STATUS ? d->status : 0x55;
 }
 
-static void dev_write(void *opaque, unsigned int bar, uint64_t off,
+static bool dev_write(void *opaque, unsigned int bar, uint64_t off,
 		      unsigned int width, uint64_t value)
 {
 	struct device *d = opaque;
 
 	assert_int_equal(bar, BAR);
+	if (d->pulled)
+		return false;
 	d->writes++;
 	off -= off >= OTHER ? OTHER : AT;
 	if (off == VIRTIO_R_DRIVER_SELECT && width == 4)
@@ -68,26 +72,37 @@ static void dev_write(void *opaque, unsigned int bar, uint64_t off,
 		d->status = (uint8_t)value;
 	else if (off == VIRTIO_R_QUEUE_ENABLE && width == 2)
 		d->enabled = value;
+	return true;
+}
+
+/* The owner takes locks under which it resets the guard. */
+static void dev_gone(void *opaque)
+{
+	struct device *d = opaque;
+
+	assert_int_equal(pthread_mutex_trylock(&guard.lock), 0);
+	pthread_mutex_unlock(&guard.lock);
+	d->gone++;
 }
 
 static void dev_stop(void *opaque, const char *why)
 {
 	struct device *d = opaque;
 
+	assert_int_equal(pthread_mutex_trylock(&guard.lock), 0);
+	pthread_mutex_unlock(&guard.lock);
 	d->stops++;
 	d->why = why;
 }
 
-static const struct virtio_guard_ops ops = { dev_read, dev_write, dev_stop };
+static const struct virtio_guard_ops ops = { dev_read, dev_write, dev_gone,
+					     dev_stop };
 
 static const struct virtio_caps caps = {
 	.is_virtio = true,
 	.ncommons = 2,
 	.common = { { BAR, AT, 64 }, { BAR, OTHER, 64 } },
 };
-
-static struct device dev;
-static struct virtio_guard guard;
 
 static int setup(void **state)
 {
@@ -253,6 +268,18 @@ static void test_dropped(void **state)
 	assert_int_equal(dev.stops, 0);
 }
 
+/* Pulled under a write: said at once, without the lock. */
+static void test_gone(void **state)
+{
+	(void)state;
+	dev.pulled = true;
+	put(VIRTIO_R_STATUS, 1, 1);
+	put(VIRTIO_R_DRIVER_FEAT, 4, 1);
+	put(0x800, 4, 1);
+	assert_int_equal(dev.gone, 3);
+	assert_int_equal(dev.stops, 0);
+}
+
 static uint64_t random_step(uint64_t *s, struct step *step)
 {
 	static const struct step usual[] = {
@@ -300,10 +327,8 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_good),
-		T(test_stops),
-		T(test_dropped),
-		T(test_random),
+		T(test_good), T(test_stops),  T(test_dropped),
+		T(test_gone), T(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
