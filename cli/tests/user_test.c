@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -41,6 +42,8 @@ static int become_user(void)
 	       setresuid(NOBODY, NOBODY, NOBODY);
 }
 
+static bool as_root; /* start() stays who we are */
+
 static pid_t start(const char *const *args, int out)
 {
 	char *argv[24] = { NULL };
@@ -53,7 +56,7 @@ static pid_t start(const char *const *args, int out)
 	dup2(out, 1);
 	dup2(out, 2);
 	setenv("XDG_RUNTIME_DIR", dir, 1);
-	if (!become_user())
+	if (as_root || !become_user())
 		fexecve(viaduct, argv, environ);
 	_exit(127);
 }
@@ -192,6 +195,122 @@ static void test_control(void **state)
 	assert_int_equal(files_left(path), 1); /* the budget of test_guests */
 }
 
+/* Each line of these is in each thread's status, with this value. */
+static void check_status(const char *path, bool keeper)
+{
+	static const char *const lines[] = {
+		"\nNoNewPrivs:\t1\n",
+		"\nSeccomp:\t2\n",
+		"\nCapPrm:\t0000000000000000\n",
+		"\nCapEff:\t0000000000000000\n",
+		"\nCapAmb:\t0000000000000000\n",
+	};
+	char text[8192];
+	size_t n;
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (!strstr(text, lines[i]))
+			print_message("%s: not %s", path, lines[i] + 1);
+		assert_non_null(strstr(text, lines[i]));
+	}
+	/* A keeper is still root's; a machine never. */
+	assert_true(keeper || !strstr(text, "\nUid:\t0\t"));
+}
+
+static unsigned int check_threads(pid_t pid, bool keeper)
+{
+	char path[400];
+	unsigned int n = 0;
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status",
+			 (int)pid, e->d_name);
+		check_status(path, keeper);
+		n++;
+	}
+	closedir(d);
+	return n;
+}
+
+/* The process whose parent it is; nobody else's file says so. */
+static pid_t keeper_of(pid_t pid)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	pid_t keeper = 0;
+
+	assert_non_null(d);
+	while (!keeper && (e = readdir(d))) {
+		char path[300];
+		int parent = 0;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", e->d_name);
+		f = atoi(e->d_name) > 0 ? fopen(path, "r") : NULL;
+		if (!f)
+			continue;
+		if (fscanf(f, "%*d (%*[^)]) %*c %d", &parent) == 1 &&
+		    parent == pid)
+			keeper = atoi(e->d_name);
+		fclose(f);
+	}
+	closedir(d);
+	assert_true(keeper > 0);
+	return keeper;
+}
+
+/* While its guest runs, with two vCPUs and all the threads that there are. */
+static void check_machine(void)
+{
+	struct result r;
+	int out[2], n;
+	pid_t pid;
+
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid = start(ARGS(GUEST("ws"), "--name", "threads", "--cpus", "2",
+			 "--host-budget", "32M"),
+		    out[1]);
+	close(out[1]);
+	/* What the guest writes comes after confinement. */
+	for (n = 0; n < 7; n++)
+		assert_int_equal(read(out[0], r.text + n, 1), 1);
+	assert_memory_equal(r.text, "stringw", 7);
+	assert_true(check_threads(pid, false) >= 4);
+	assert_int_equal(check_threads(keeper_of(pid), true), 1);
+	kill(pid, SIGTERM);
+	kill(pid, SIGTERM); /* the second pulls the plug */
+	finish(pid, out[0], &r);
+	close(out[0]);
+	assert_int_equal(r.status, CLI_OVER);
+}
+
+static void test_threads(void **state)
+{
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	skip(); /* such a build is not confined */
+#endif
+	need_kvm();
+	check_machine();
+	if (geteuid())
+		return;
+	as_root = true;
+	check_machine();
+	as_root = false;
+}
+
 /* Nowhere to put the socket: said, with what to do. */
 static void test_no_folder(void **state)
 {
@@ -244,6 +363,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guests),
 		cmocka_unit_test(test_control),
+		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_no_folder),
 		cmocka_unit_test(test_root_only),
 	};
