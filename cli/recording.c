@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "recording.h"
+#include "packed.h"
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -35,25 +36,42 @@ static void note_machines(struct recording *r, const json_t *sample)
 		note(r->names, json_object_get(m, "name"));
 }
 
+/* False: it is no sample. */
+static bool take_line(struct recording *r, const char *text, size_t len)
+{
+	json_t *j = json_loadb(text, len, 0, NULL);
+
+	if (is_sample(j)) {
+		note_machines(r, j);
+		json_array_append_new(r->samples, j);
+		return true;
+	}
+	/* A line that is JSON as far as it goes was not cut. */
+	if (!j && text[len - 1] != '\n')
+		r->cut = true;
+	else
+		r->nbad++;
+	json_decref(j);
+	return false;
+}
+
 static int read_lines(struct recording *r, FILE *from, unsigned int *line)
 {
 	char *text = NULL;
 	size_t room = 0;
+	unsigned int n = 0;
 	ssize_t len;
-	int err = 0;
+	int err;
 
-	for (*line = 1; !err && (len = getline(&text, &room, from)) > 0;
-	     ++*line) {
-		json_t *j = json_loadb(text, (size_t)len, 0, NULL);
-
-		if (!is_sample(j)) {
-			json_decref(j);
-			err = -EINVAL;
-			break;
-		}
-		note_machines(r, j);
-		json_array_append_new(r->samples, j);
+	*line = 0;
+	errno = 0;
+	while ((len = getline(&text, &room, from)) > 0) {
+		if (++n == 1)
+			r->packed = packed_reader(text, (size_t)len);
+		if (!take_line(r, text, (size_t)len) && !*line)
+			*line = n;
 	}
+	err = ferror(from) ? (errno ? -errno : -EIO) : 0;
 	free(text);
 	return err;
 }
@@ -75,10 +93,11 @@ int recording_read(struct recording *r, FILE *from, unsigned int *line)
 {
 	int err;
 
-	*r = (struct recording){ json_array(), json_array(), 0, NULL };
+	*r = (struct recording){ json_array(), json_array(), 0, NULL, 0,
+				 false,	       NULL };
 	err = read_lines(r, from, line);
 	if (!err && json_array_size(r->samples) == 0)
-		err = -ENODATA;
+		err = *line ? -EINVAL : -ENODATA;
 	if (err)
 		goto err_end;
 	r->n = (json_array_size(r->samples) + bucket(r) - 1) / bucket(r);
@@ -100,7 +119,9 @@ void recording_end(struct recording *r)
 	json_decref(r->samples);
 	json_decref(r->names);
 	free(r->x);
-	*r = (struct recording){ NULL, NULL, 0, NULL };
+	r->samples = r->names = NULL;
+	r->n = 0;
+	r->x = NULL;
 }
 
 /* The member of @list whose @key is @value. */

@@ -8,21 +8,28 @@
 #define CLI_RECORDING_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #define RECORDING_POINTS 1000
 
 struct recording {
-	json_t *samples; /* array; owned */
-	json_t *names;	 /* of machines, as they came; owned */
-	size_t n;	 /* points */
-	double *x;	 /* seconds since the first; owned */
+	json_t *samples;    /* array; owned */
+	json_t *names;	    /* of machines, as they came; owned */
+	size_t n;	    /* points */
+	double *x;	    /* seconds since the first; owned */
+	unsigned int nbad;  /* lines that are no samples: left out */
+	bool cut;	    /* the last line is, and is left out */
+	const char *packed; /* what unpacks it: packed_reader() */
 };
 
 /*
- * Read @from to its end. 0; -EINVAL: line *line is no sample; -ENODATA: there
- * is none; -ENOMEM.
+ * Read @from to its end. What is no sample is left out and counted, and a last
+ * line that has neither its end nor its newline is cut: whoever wrote it was
+ * killed, or its disk was full. *@line is the first that is left out, 0: none.
+ * Return: 0; -EINVAL (there is no sample, but line *@line is there; nbad, cut
+ * and packed are set), -ENODATA (it is empty), -ENOMEM, or an error of reading
  */
 int recording_read(struct recording *r, FILE *from, unsigned int *line);
 void recording_end(struct recording *r);

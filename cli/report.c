@@ -21,12 +21,14 @@ static const char help[] =
 "\n"
 "Print a page of HTML with charts of a recorded run: memory in RAM and in swap,\n"
 "pins, I/O and exits over time, for each machine. It needs no other file and no\n"
-"network. RECORDING is what viaduct top --json wrote; - is standard input.\n"
+"network. RECORDING is what viaduct top --json wrote; - is standard input. A last\n"
+"line that is cut is left out, and that is said.\n"
 "\n"
 "  --title TEXT        heading of the page\n"
 "  --help              this text\n"
 "\n"
-"Exit status: 0 done; 1 RECORDING cannot be read or is none; 2 wrong options.\n"
+"Exit status: 0 done; 1 RECORDING cannot be read or is none, or has lines that are\n"
+"none (the page is of the others); 2 wrong options.\n"
 "\n"
 "Example:\n"
 "  viaduct report --title \"two guests\" recording >report.html\n";
@@ -239,6 +241,15 @@ int report_print(FILE *to, const struct recording *r, const char *title)
 		r->n < json_array_size(r->samples) ?
 			" Each point is the largest of several." :
 			"");
+	if (r->cut)
+		fputs("<p>The last line of the recording is cut and left "
+		      "out.</p>\n",
+		      to);
+	if (r->nbad)
+		fprintf(to,
+			"<p>%u lines of the recording are no samples and left "
+			"out.</p>\n",
+			r->nbad);
 	json_array_foreach(r->names, i, name) {
 		err = print_machine(to, r, json_string_value(name));
 		if (err)
@@ -299,33 +310,64 @@ static int fail(const char *path, const char *why)
 	return CLI_FAILED;
 }
 
-static int read_file(struct recording *r, const char *path)
+/* Of a recording without one sample. */
+static int fail_empty(const struct recording *r, const char *path,
+		      unsigned int line)
+{
+	char why[512];
+
+	if (r->packed)
+		snprintf(why, sizeof(why),
+			 "it is compressed; try %s %s | viaduct report -",
+			 r->packed, path);
+	else if (r->cut && !r->nbad)
+		snprintf(why, sizeof(why), "its only line is cut");
+	else
+		snprintf(why, sizeof(why),
+			 "line %u is no line of viaduct top --json", line);
+	return fail(path, why);
+}
+
+/* What is left out is said; a cut end is usual, anything else is damage. */
+static int say_left_out(const struct recording *r, const char *path,
+			unsigned int line)
+{
+	if (r->cut)
+		fprintf(stderr,
+			"viaduct report: %s: the last line is cut; it is left "
+			"out\n",
+			path);
+	if (!r->nbad)
+		return CLI_OK;
+	fprintf(stderr,
+		"viaduct report: %s: %u lines are none of viaduct top --json "
+		"and left out, the first is line %u\n",
+		path, r->nbad, line);
+	return CLI_FAILED;
+}
+
+static int read_file(struct recording *r, const char *path, unsigned int *line)
 {
 	FILE *from = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	unsigned int line;
-	char why[96];
 	int err;
 
 	if (!from)
 		return fail(path, strerror(errno));
-	err = recording_read(r, from, &line);
+	err = recording_read(r, from, line);
 	if (from != stdin)
 		fclose(from);
 	if (!err)
 		return CLI_OK;
 	if (err == -EINVAL)
-		snprintf(why, sizeof(why),
-			 "line %u is no line of viaduct top --json", line);
-	else
-		snprintf(why, sizeof(why), "%s",
-			 err == -ENODATA ? "it is empty" : strerror(-err));
-	return fail(path, why);
+		return fail_empty(r, path, *line);
+	return fail(path, err == -ENODATA ? "it is empty" : strerror(-err));
 }
 
 int report_main(int argc, char **argv, FILE *out)
 {
 	struct options o = { .title = "Viaduct" };
 	struct recording r;
+	unsigned int line;
 	int status = parse(&o, argc, argv);
 
 	if (status != CLI_OK)
@@ -334,11 +376,14 @@ int report_main(int argc, char **argv, FILE *out)
 		fputs(help, out);
 		return CLI_OK;
 	}
-	status = read_file(&r, o.path);
+	status = read_file(&r, o.path, &line);
 	if (status != CLI_OK)
 		return status;
-	if (report_print(out, &r, o.title) || fflush(out))
-		status = fail(o.path, "the page cannot be written");
+	status = say_left_out(&r, o.path, line);
+	errno = 0;
+	if (report_print(out, &r, o.title) || fflush(out) || ferror(out))
+		status = fail("the page cannot be written",
+			      strerror(errno ? errno : ENOMEM));
 	recording_end(&r);
 	return status;
 }

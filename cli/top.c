@@ -18,6 +18,7 @@
 #include "verb.h"
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -61,6 +62,7 @@ struct top {
 	FILE *out;
 	bool live; /* on a terminal */
 	struct termios cooked;
+	int write_err; /* errno of it */
 	char why[512];
 };
 
@@ -238,6 +240,7 @@ static unsigned int columns(const struct top *t)
 
 static void show(struct top *t, const json_t *sample)
 {
+	errno = 0;
 	if (t->json) {
 		json_dumpf(sample, t->out,
 			   JSON_COMPACT | JSON_REAL_PRECISION(6));
@@ -249,7 +252,8 @@ static void show(struct top *t, const json_t *sample)
 		if (t->live)
 			fputs("\033[J", t->out);
 	}
-	fflush(t->out);
+	if (fflush(t->out) || ferror(t->out))
+		t->write_err = errno ? errno : EIO;
 }
 
 /* Until the next view. False: the user wants no more. */
@@ -299,7 +303,8 @@ static int view(struct top *t, bool visible)
 		show(t, sample);
 	json_decref(sample);
 	if (status == CLI_OK && ferror(t->out)) {
-		snprintf(t->why, sizeof(t->why), "cannot write");
+		snprintf(t->why, sizeof(t->why), "cannot write: %s",
+			 strerror(t->write_err));
 		status = CLI_FAILED;
 	}
 	return status;
@@ -318,6 +323,8 @@ static int run(struct top *t)
 	}
 	end_live(t);
 	json_decref(t->before);
+	if (t->write_err == EPIPE) /* who reads has seen enough: head -1 */
+		return CLI_OK;
 	if (status != CLI_OK)
 		fprintf(stderr, "viaduct top: %s\n", t->why);
 	return status;
@@ -339,6 +346,7 @@ int top_main(int argc, char **argv, const char *dir, FILE *out)
 
 int verb_top(int argc, char **argv)
 {
+	signal(SIGPIPE, SIG_IGN); /* a write says so as well */
 	char dir[RUNDIR_LEN];
 
 	if (rundir(dir, sizeof(dir))) {

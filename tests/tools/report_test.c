@@ -5,9 +5,11 @@
 #include "exit.h"
 #include "report.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +99,6 @@ static void refuses_what_is_none(void **state)
 	} row[] = {
 		{ "\n", -EINVAL, 1 },
 		{ "{}\n", -EINVAL, 1 },
-		{ "{\"time_ms\": 1, \"machines\": []}\nx\n", -EINVAL, 2 },
 		{ "{\"time_ms\": \"1\", \"machines\": []}\n", -EINVAL, 1 },
 		{ "{\"time_ms\": 1, \"machines\": {}}\n", -EINVAL, 1 },
 		{ "[1]\n", -EINVAL, 1 },
@@ -109,6 +110,39 @@ static void refuses_what_is_none(void **state)
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		assert_int_equal(read_text(&r, row[i].text, &line), row[i].err);
 		assert_int_equal(line, row[i].line);
+	}
+}
+
+#define GOOD "{\"time_ms\": 1, \"machines\": [{\"name\": \"a\", \"pinned_bytes\": 5}]}\n"
+
+/* Cut anywhere: all lines before it are there, and it is told. */
+static void cut_at_the_end(void **state)
+{
+	static const char whole[] = GOOD GOOD GOOD;
+	size_t len = strlen(GOOD);
+	char text[sizeof(whole)];
+	struct recording r;
+	unsigned int line;
+
+	(void)state;
+	for (size_t n = 1; n < sizeof(whole); n++) {
+		/* A sample may lack its newline, but nothing else. */
+		size_t samples = (n + 1) / len;
+		bool rest = n % len && (n + 1) % len;
+
+		memcpy(text, whole, n);
+		text[n] = '\0';
+		if (!samples) {
+			assert_int_equal(read_text(&r, text, &line), -EINVAL);
+			assert_true(r.cut);
+			continue;
+		}
+		assert_int_equal(read_text(&r, text, &line), 0);
+		assert_int_equal(json_array_size(r.samples), samples);
+		assert_int_equal(r.cut, rest);
+		assert_int_equal(r.nbad, 0);
+		assert_int_equal(line, rest ? samples + 1 : 0);
+		recording_end(&r);
 	}
 }
 
@@ -143,6 +177,68 @@ static void statuses(void **state)
 	free(text);
 	assert_int_equal(report("--help", NULL, &text), CLI_OK);
 	assert_non_null(strstr(text, "Example:\n  viaduct report "));
+	free(text);
+}
+
+/* Whatever is left of a recording, the page is of it, and says what is not. */
+static void damaged(void **state)
+{
+	static const struct {
+		const char *text, *page, *says;
+		size_t len;
+		int status;
+	} row[] = {
+		{ GOOD "{\"time_ms\": 2, \"mach", "<p>1 samples in 0.0 s.", "the last line is cut",
+		  0, CLI_OK },
+		{ GOOD "{\"time_ms\": 2, \"mach", "The last line of the recording is cut",
+		  "the last line is cut", 0, CLI_OK },
+		{ GOOD "\x80\xff\0\n\n" GOOD, "2 lines of the recording are no samples",
+		  "2 lines are none of viaduct top --json and left out, the first is line 2",
+		  2 * sizeof(GOOD) - 2 + 5, CLI_FAILED },
+		{ GOOD "x\n", "1 samples", "the first is line 2", 0, CLI_FAILED },
+		{ GOOD "{\"later\": 1}\n" GOOD "{\"tim", "2 samples", "the last line is cut", 0,
+		  CLI_FAILED },
+		/* Fields that a later version has, and that it has no more. */
+		{ "{\"time_ms\": 1, \"version\": 9, \"machines\": [{\"name\": \"a\", \"new\": "
+		  "[]}]}\n",
+		  "1 samples", "", 0, CLI_OK },
+		{ "{\"time_ms\": 1, \"machines\": [{}, 3, null, {\"name\": 4}]}\n", "1 samples", "",
+		  0, CLI_OK },
+		{ "\x1f\x8b\b\0\0\0", "", "it is compressed; try zcat ", 6, CLI_FAILED },
+		{ "\xfd"
+		  "7zXZ\0",
+		  "", "it is compressed; try xzcat ", 6, CLI_FAILED },
+		{ "{\"time_ms\": 2, \"mach", "", "its only line is cut", 0, CLI_FAILED },
+		{ "", "", "it is empty", 0, CLI_FAILED },
+		{ "<html>\n", "", "line 1 is no line of viaduct top --json", 0, CLI_FAILED },
+	};
+	char path[] = "/tmp/report-test-XXXXXX", err[1000], *text;
+	int fd = mkstemp(path), keep, to;
+	ssize_t n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		size_t len = row[i].len ? row[i].len : strlen(row[i].text);
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, row[i].text, len, 0), len);
+		to = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+		keep = dup(2);
+		dup2(to, 2);
+		assert_int_equal(report(path, NULL, &text), row[i].status);
+		dup2(keep, 2);
+		close(keep);
+		n = pread(to, err, sizeof(err) - 1, 0);
+		err[n > 0 ? n : 0] = '\0';
+		close(to);
+		if (!strstr(text, row[i].page) || !strstr(err, row[i].says) ||
+		    (!*row[i].says && *err))
+			fail_msg("row %zu: %s", i, err);
+		free(text);
+	}
+	close(fd);
+	unlink(path);
+	assert_int_equal(report("/", NULL, &text), CLI_FAILED);
 	free(text);
 }
 
@@ -196,9 +292,14 @@ static void odd_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_columns),	cmocka_unit_test(keeps_peaks),
-		cmocka_unit_test(refuses_what_is_none), cmocka_unit_test(statuses),
-		cmocka_unit_test(values_for_people),	cmocka_unit_test(odd_numbers),
+		cmocka_unit_test(reads_columns),
+		cmocka_unit_test(keeps_peaks),
+		cmocka_unit_test(refuses_what_is_none),
+		cmocka_unit_test(cut_at_the_end),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(statuses),
+		cmocka_unit_test(values_for_people),
+		cmocka_unit_test(odd_numbers),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -238,6 +239,37 @@ static bool read_until(int fd, const char *part)
 	return false;
 }
 
+/* A full disk is told; a reader that has seen enough is no error. */
+static void output_ends(const char *path, int want)
+{
+	char *argv[] = { "top", "--json", "--interval", "0.1", NULL };
+	int status, p[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(p[0]);
+		signal(SIGPIPE, SIG_IGN);
+		_exit(top_main(4, argv, f.dir, path ? fopen(path, "w") : fdopen(p[1], "w")));
+	}
+	close(p[1]);
+	if (!path)
+		assert_true(read_until(p[0], "\n"));
+	close(p[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), want);
+}
+
+static void test_output(void **state)
+{
+	(void)state;
+	start(0, "web");
+	output_ends("/dev/full", CLI_FAILED);
+	output_ends(NULL, CLI_OK);
+}
+
 /* In place on a terminal, ended by a key, and the terminal is as it was. */
 static void live(const char *key)
 {
@@ -299,7 +331,8 @@ static void test_first_sample(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_usage), T(test_json), T(test_text), T(test_live), T(test_first_sample),
+		T(test_usage),	T(test_json), T(test_text),
+		T(test_output), T(test_live), T(test_first_sample),
 	};
 
 	return cmocka_run_group_tests_name("top", tests, NULL, NULL);
