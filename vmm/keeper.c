@@ -80,9 +80,9 @@ int keeper_tidy(struct keeper *k, const char *path)
 	return request(k, &rq, &rp);
 }
 
-int keeper_seal(struct keeper *k, char *why, size_t len)
+int keeper_seal(struct keeper *k, bool pins, char *why, size_t len)
 {
-	struct keeper_request rq = { .op = KEEPER_SEAL };
+	struct keeper_request rq = { .op = KEEPER_SEAL, .pins = pins };
 	struct keeper_reply rp;
 	int err = request(k, &rq, &rp);
 

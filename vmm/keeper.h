@@ -30,6 +30,7 @@
 #define VMM_KEEPER_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -60,9 +61,10 @@ int keeper_tidy(struct keeper *k, const char *path);
 
 /*
  * All is taken: confine the keeper (confine.h), which from here on takes no
- * function and no path, whoever asks. 0, or -errno with a sentence in @why.
+ * function and no path, whoever asks. @pins: more rings may come. 0, or -errno
+ * with a sentence in @why.
  */
-int keeper_seal(struct keeper *k, char *why, size_t len);
+int keeper_seal(struct keeper *k, bool pins, char *why, size_t len);
 
 /* Call @on_death once, in a thread of its own, should the keeper die. */
 int keeper_watch(struct keeper *k, void (*on_death)(void *opaque),

@@ -43,11 +43,29 @@ struct keep {
 	char path[KEEPER_PATH_LEN]; /* of the control socket; or empty */
 };
 
+/* The host must not pick the one who holds the pins when memory is short. */
+static void avoid_oom_killer(struct keep *k)
+{
+	int fd;
+
+	if (k->safe)
+		return;
+	k->safe = true;
+	fd = open("/proc/self/oom_score_adj", O_WRONLY);
+	if (fd < 0)
+		return;
+	if (write(fd, "-1000", 5) < 0)
+		fprintf(stderr, "viaduct: the keeper could not protect itself "
+				"from the OOM killer\n");
+	close(fd);
+}
+
 static int take(struct keep *k, const char *bdf, char *why, size_t len)
 {
 	struct taken *t = &k->taken[k->ntaken];
 	int err;
 
+	avoid_oom_killer(k);
 	if (k->ntaken == MAX_TAKEN) {
 		snprintf(why, len, "more than %d devices", MAX_TAKEN);
 		return -ENOSPC;
@@ -87,28 +105,10 @@ err_give:
 	return err;
 }
 
-/* The host must not pick the one who holds the pins when memory is short. */
-static void avoid_oom_killer(struct keep *k)
-{
-	int fd;
-
-	if (k->safe || geteuid())
-		return;
-	k->safe = true;
-	fd = open("/proc/self/oom_score_adj", O_WRONLY);
-	if (fd < 0)
-		return;
-	if (write(fd, "-1000", 5) < 0)
-		fprintf(stderr, "viaduct: the keeper could not protect itself "
-				"from the OOM killer\n");
-	close(fd);
-}
-
 static int hold_ring(struct keep *k, int fd)
 {
 	int ours;
 
-	avoid_oom_killer(k);
 	if (k->nrings == MAX_RINGS)
 		return -ENOSPC;
 	ours = (int)syscall(SYS_pidfd_getfd, k->vmm, fd, 0);
@@ -213,8 +213,7 @@ static bool serve_one(struct keep *k)
 		memcpy(k->path, rq.path, sizeof(k->path) - 1);
 		break;
 	case KEEPER_SEAL:
-		/* Without a ring by now nothing will be pinned by one. */
-		rp.err = confine_keeper(k->nrings > 0, rp.why, sizeof(rp.why));
+		rp.err = confine_keeper(rq.pins, rp.why, sizeof(rp.why));
 		k->sealed = true;
 		break;
 	case KEEPER_BYE:

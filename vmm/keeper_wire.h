@@ -13,13 +13,14 @@ enum keeper_op {
 	KEEPER_TAKE, /* bdf */
 	KEEPER_RING, /* fd, in the VMM's table */
 	KEEPER_TIDY, /* path */
-	KEEPER_SEAL, /* only RING and BYE from here on */
+	KEEPER_SEAL, /* pins; only RING and BYE from here on */
 	KEEPER_BYE,
 };
 
 struct keeper_request {
 	enum keeper_op op;
 	int fd;
+	bool pins;
 	char bdf[ASSIGN_BDF_LEN];
 	char path[KEEPER_PATH_LEN];
 };

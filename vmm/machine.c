@@ -563,14 +563,15 @@ static int confine_first(struct machine *m)
 
 static int confine_last(struct machine *m)
 {
+	bool pins = dma_pins(&m->dma);
 	int err;
 
 	if (!m->cfg.confine)
 		return 0;
-	err = keeper_seal(&m->dma.keeper, m->why, sizeof(m->why));
+	err = keeper_seal(&m->dma.keeper, pins, m->why, sizeof(m->why));
 	if (err)
 		return err;
-	return confine_enter(dma_pins(&m->dma), m->why, sizeof(m->why));
+	return confine_enter(pins, m->why, sizeof(m->why));
 }
 
 /* What is given up is not taken back. */
