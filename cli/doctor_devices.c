@@ -69,7 +69,7 @@ static int add_device(void *ctx, const struct pci_host_dev *p)
 	struct doctor *d = ctx;
 	json_t *j = device_json(p);
 	char why[512];
-	int err = pciscan_check_device(d->s, p, d->set, why, sizeof(why));
+	int err = pciscan_check_with(d->s, p, d->set, why, sizeof(why));
 
 	json_object_set_new(j, "assignable", json_boolean(!err));
 	say(j, "reason", err ? why : NULL);

@@ -130,7 +130,8 @@ int pciscan_name(const struct sysfs *s, const char *const *name, size_t n,
  *  -E2BIG       more than PCISCAN_SET_MAX
  *  -ENODEV      there is no such device, or it does not answer
  *  -EBUSY       in use: by another virtual machine, by a mounted file system
- *               or swap, or a function of the same card that is not named is
+ *               or swap, or a function of the same card that is not named is,
+ *               or it has virtual functions
  *  -EOPNOTSUPP  it is a bridge, it has no INTx, an IOMMU translates its DMA,
  *               a BAR has no room, it cannot be reset by itself, or it may use
  *               addresses that did not come from a map (X8)
@@ -144,11 +145,13 @@ int pciscan_check(const struct sysfs *s, const char *bdf, char *why,
 		  size_t len);
 
 /*
- * The same but for the module, which is the host's matter. @with: what goes to
- * the same machine; NULL: nothing.
+ * The same but for the module, which is the host's matter; and with what goes
+ * to the same machine.
  */
 int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
-			 const struct pciscan_set *with, char *why, size_t len);
+			 char *why, size_t len);
+int pciscan_check_with(const struct sysfs *s, const struct pci_host_dev *d,
+		       const struct pciscan_set *with, char *why, size_t len);
 
 /*
  * Once more what shows for certain only when uio has it: is there an interrupt,

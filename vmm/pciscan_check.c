@@ -187,6 +187,22 @@ static int check_siblings(struct check *c)
 	return err;
 }
 
+/* Other functions that live and end with this one. */
+static int check_vfs(struct check *c)
+{
+	char path[128];
+	uint64_t n;
+
+	snprintf(path, sizeof(path), "%s/sriov_numvfs", c->dir);
+	if (sysfs_read_u64(c->s, path, &n) || !n)
+		return 0;
+	snprintf(c->why, c->len,
+		 "%s has %" PRIu64 " virtual functions, which would be reset "
+		 "with it; write 0 to its sriov_numvfs first",
+		 c->d->bdf, n);
+	return -EBUSY;
+}
+
 /*
  * Behind a translating IOMMU the device's addresses are not host-physical, and
  * what uio binds has no translations at all.
@@ -326,13 +342,13 @@ static int run_checks(struct check *c, check_fn *const *checks, size_t n)
 	return err;
 }
 
-int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
-			 const struct pciscan_set *with, char *why, size_t len)
+int pciscan_check_with(const struct sysfs *s, const struct pci_host_dev *d,
+		       const struct pciscan_set *with, char *why, size_t len)
 {
 	static check_fn *const checks[] = {
-		check_silent, check_bridge,   check_kind,   check_claim,
-		check_disks,  check_siblings, check_iommu,  check_intx,
-		check_bars,   check_reset,    check_virtio,
+		check_silent, check_bridge,   check_kind,  check_claim,
+		check_disks,  check_siblings, check_vfs,   check_iommu,
+		check_intx,   check_bars,     check_reset, check_virtio,
 	};
 	struct check c = {
 		.s = s, .d = d, .with = with, .why = why, .len = len
@@ -342,6 +358,12 @@ int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
 	if (!err)
 		warn(&c);
 	return err;
+}
+
+int pciscan_check_device(const struct sysfs *s, const struct pci_host_dev *d,
+			 char *why, size_t len)
+{
+	return pciscan_check_with(s, d, NULL, why, len);
 }
 
 int pciscan_check_taken(const struct sysfs *s, const struct pci_host_dev *d,
@@ -420,7 +442,7 @@ int pciscan_check_all(const struct sysfs *s, const char *const *name, size_t n,
 	for (size_t i = 0; i < n && !err; i++) {
 		err = find(s, set->bdf[i], &d, why, len);
 		if (!err)
-			err = pciscan_check_device(s, &d, set, why, len);
+			err = pciscan_check_with(s, &d, set, why, len);
 		if (!err)
 			err = check_module(s, d.bdf, why, len);
 	}

@@ -272,6 +272,11 @@ static void test_card(void **state)
 	assert_int_equal(check_set(t, "03:00.0", "03:00.1", why), -EBUSY);
 	assert_non_null(strstr(why, "0000:03:00.2, which another virtual machine uses"));
 	close(fd);
+	tree_file(t, "bus/pci/devices/0000:03:00.0/sriov_numvfs", "4\n");
+	assert_int_equal(check_set(t, "03:00.0", "03:00.1", why), -EBUSY);
+	assert_non_null(strstr(why, "0000:03:00.0 has 4 virtual functions"));
+	tree_file(t, "bus/pci/devices/0000:03:00.0/sriov_numvfs", "0\n");
+	assert_int_equal(check_set(t, "03:00.0", "03:00.1", why), 0);
 	/* One that cannot be reset by itself spoils it, and is named. */
 	tree_drop(t, "bus/pci/devices/0000:03:00.1/reset");
 	assert_int_equal(check_set(t, "03:00.0", "03:00.1", why), -EOPNOTSUPP);
