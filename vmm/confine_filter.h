@@ -30,12 +30,21 @@ struct confine_row {
 #define ALLOW_OWN(name) { .call = SCMP_SYS(name), .own = true }
 #define REFUSE(name, errno) \
 	{ .call = SCMP_SYS(name), .action = SCMP_ACT_ERRNO(errno) }
+/* Below a folder that is open; not by a path from the root or from here. */
+#define ALLOW_BELOW(name, errno) \
+	{ .call = SCMP_SYS(name), .nargs = 1, .arg = { ARG_BELOW(0, 1u << 31) } }, \
+	{ .call = SCMP_SYS(name), .action = SCMP_ACT_ERRNO(errno), .nargs = 1, \
+	  .arg = { ARG_FROM(0, 1u << 31) } }
 
 /* Tests of argument @n, of which the kernel looks at 32 bits. */
 #define ARG_BITS(n, mask, value) \
 	{ (n), SCMP_CMP_MASKED_EQ, (mask), (value) }
 #define ARG_IS(n, value) \
 	ARG_BITS(n, 0xffffffffu, (uint32_t)(value))
+#define ARG_BELOW(n, value) \
+	{ (n), SCMP_CMP_LT, (value), 0 }
+#define ARG_FROM(n, value) \
+	{ (n), SCMP_CMP_GE, (value), 0 }
 #define ARG_IS_NOT(n, value) \
 	{ (n), SCMP_CMP_NE, (value), 0 }
 /* clang-format on */

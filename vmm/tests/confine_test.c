@@ -98,6 +98,27 @@ static int try_create(void)
 	return result(open("/tmp/confine-test", O_WRONLY | O_CREAT, 0600));
 }
 
+static int try_look(void)
+{
+	char text[20];
+
+	int err = result(faccessat(AT_FDCWD, "/etc/passwd", F_OK, 0));
+
+	if (err)
+		return err;
+	return result(readlinkat(AT_FDCWD, "/proc/self", text, sizeof(text)));
+}
+
+/* A folder below an open one: nothing is open here. */
+static int try_look_below(void)
+{
+	char text[20];
+
+	if (faccessat(999, "x", F_OK, 0) == 0 || errno != EBADF)
+		return 1;
+	return readlinkat(999, "x", text, sizeof(text)) == 0 || errno != EBADF;
+}
+
 static int try_unlink(void)
 {
 	return result(unlink("/tmp/confine-test"));
@@ -251,6 +272,8 @@ static const struct attempt attempts[] = {
 	{ "mprotect(PROT_EXEC)", try_make_executable, { END, END, END } },
 	{ "open", try_open, { NO, NO, 0 } },
 	{ "open(O_CREAT)", try_create, { NO, NO, 0 } },
+	{ "faccessat, readlinkat", try_look, { NO, NO, 0 } },
+	{ "the same below a folder", try_look_below, { 0, 0, 0 } },
 	{ "unlink", try_unlink, { NO, NO, 0 } },
 	{ "rename", try_rename, { END, END, END } },
 	{ "chmod", try_chmod, { END, END, END } },
