@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest with several CPUs, each with its slot, mapping and unmapping, while
- * one says HELLO and OFF and the operator denies and permits, for the race
- * detector as well. After OFF nothing may be mapped, whatever was under way.
+ * A guest with several CPUs, each with its slot, mapping and unmapping, by requests
+ * and by the pin table, while one says HELLO and OFF and the operator denies,
+ * permits, ages and resets, for the race detector as well; and one more stores what
+ * it likes into the words all the time. The budget is so small that requests make
+ * room. After OFF nothing may be mapped or pinned, whatever was under way.
  *
  * Usage: threads-hal [rounds]
  */
@@ -20,12 +22,14 @@
 #define CPUS  3u
 #define PAGES 64u /* the first CPUS are the slots' */
 #define DEV   8u
+#define MOST  40u /* pages that may be pinned */
 
 struct world {
 	unsigned char *mem;
 	struct vd_host *host;
 	struct vd_domain *d;
 	struct vd_hal *hal;
+	uint64_t word[PAGES];
 	atomic_bool stop;
 	atomic_bool shown;
 	unsigned long rounds;
@@ -65,7 +69,8 @@ static void interrupt(void *opaque)
 	(void)opaque;
 }
 
-static void request(struct cpu *c, uint32_t op, uint32_t n, const struct vd_hal_seg *seg)
+/* True: OK. */
+static bool request(struct cpu *c, uint32_t op, uint32_t n, const struct vd_hal_seg *seg)
 {
 	struct vd_hal_slot *p = (struct vd_hal_slot *)(void *)(c->w->mem + c->slot * PAGE);
 
@@ -73,7 +78,7 @@ static void request(struct cpu *c, uint32_t op, uint32_t n, const struct vd_hal_
 	p->head.op = op;
 	p->head.device = DEV;
 	p->head.count = n;
-	p->head.mask = op == VD_HAL_OP_MAP ? UINT64_MAX : 0;
+	p->head.mask = op == VD_HAL_OP_UNMAP ? 0 : UINT64_MAX;
 	p->head.status = UINT32_MAX;
 	if (seg)
 		memcpy(p->seg, seg, n * sizeof(*seg));
@@ -84,6 +89,31 @@ static void request(struct cpu *c, uint32_t op, uint32_t n, const struct vd_hal_
 		c->refused++, sched_yield();
 	for (uint32_t i = 0; i < n; i++)
 		p->seg[i].prot = 0;
+	return p->head.status == VD_HAL_S_OK;
+}
+
+/* Less one, if there is one. */
+static void let_go(struct cpu *c, uint64_t page)
+{
+	uint64_t *at = &c->w->word[page], v = __atomic_load_n(at, __ATOMIC_RELAXED);
+
+	if (v & VD_HAL_WORD_COUNT)
+		__atomic_compare_exchange_n(at, &v, v - 1, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED);
+}
+
+static void *lie(void *arg)
+{
+	struct world *w = arg;
+	unsigned int seed = 77;
+
+	while (!w->stop) {
+		uint64_t v = (uint64_t)rand_r(&seed) << 34 ^ (uint64_t)rand_r(&seed);
+
+		__atomic_store_n(&w->word[(uint32_t)rand_r(&seed) % PAGES],
+				 v % 3 ? v & (VD_HAL_WORD_PINNED | 1) : v, __ATOMIC_RELAXED);
+	}
+	return NULL;
 }
 
 static void *run_cpu(void *arg)
@@ -98,8 +128,13 @@ static void *run_cpu(void *arg)
 			seg[i] = (struct vd_hal_seg){
 				(CPUS + (uint32_t)rand_r(&c->seed) % (PAGES - CPUS)) * PAGE, 4096, 3
 			};
-		request(c, VD_HAL_OP_MAP, n, seg);
-		request(c, VD_HAL_OP_UNMAP, n, NULL); /* what the answer says */
+		if (rand_r(&c->seed) % 2) {
+			request(c, VD_HAL_OP_MAP, n, seg);
+			request(c, VD_HAL_OP_UNMAP, n, NULL); /* what the answer says */
+		} else if (request(c, VD_HAL_OP_PIN, n, seg)) {
+			for (uint32_t i = 0; i < n; i++)
+				let_go(c, seg[i].addr / PAGE);
+		}
 	}
 	return NULL;
 }
@@ -111,19 +146,31 @@ static void hello(struct world *w)
 		vd_hal_write(w->hal, VD_HAL_REG_SLOT_LO, 4, i * PAGE);
 		vd_hal_write(w->hal, VD_HAL_REG_SLOT_HI, 4, 0);
 	}
+	vd_hal_write(w->hal, VD_HAL_REG_WANTED, 4, VD_HAL_F_PINS);
 	vd_hal_write(w->hal, VD_HAL_REG_STATUS, 4, VD_HAL_STATUS_HELLO);
-	must(w->shown, "hello");
+}
+
+/* What the operator is denying just now owes its pins, but not for long. */
+static void check_off(struct world *w)
+{
+	struct vd_domain_stats st;
+
+	for (int i = 0; i < 100000; i++) {
+		vd_domain_stats(w->d, &st);
+		if (st.pinned == 0)
+			break;
+		sched_yield();
+	}
+	must(st.nmappings == 0 && st.pinned == 0, "mapped after OFF");
 }
 
 static void *come_and_go(void *arg)
 {
 	struct world *w = arg;
-	struct vd_domain_stats st;
 
 	while (!w->stop) {
 		vd_hal_write(w->hal, VD_HAL_REG_STATUS, 4, VD_HAL_STATUS_OFF);
-		vd_domain_stats(w->d, &st);
-		must(st.nmappings == 0 && st.pinned == 0, "mapped after OFF");
+		check_off(w);
 		hello(w);
 		vd_hal_notify(w->hal, VD_HAL_EV_BUS);
 		for (int i = 0; i < 20; i++)
@@ -136,12 +183,20 @@ static void *come_and_go(void *arg)
 static void *operate(void *arg)
 {
 	struct world *w = arg;
+	struct vd_domain_stats domain;
 	struct vd_hal_stats st;
+	unsigned int n = 0;
 
 	while (!w->stop) {
 		vd_device_deny(w->d, DEV);
 		vd_hal_stats(w->hal, &st);
 		vd_device_permit(w->d, DEV);
+		vd_domain_age(w->d, 1);
+		vd_domain_reclaim(w->d, 4 * PAGE);
+		vd_domain_stats(w->d, &domain);
+		must(domain.pinned <= MOST * PAGE, "over the budget");
+		if (++n % 16 == 0)
+			vd_hal_reset(w->hal); /* HELLO comes by and by */
 		usleep(50);
 	}
 	return NULL;
@@ -151,13 +206,16 @@ static void make(struct world *w)
 {
 	static const struct vd_device_ops dev_ops = { quiesce };
 	static const struct vd_hal_ops hal_ops = { in_charge, interrupt };
-	const struct vd_domain_cfg domain = { .size = sizeof(domain), .granule_shift = 12 };
+	const struct vd_domain_cfg domain = { .size = sizeof(domain),
+					      .granule_shift = 12,
+					      .budget = MOST * PAGE };
 	const struct vd_device_cfg dev = { sizeof(dev), DEV, 1, &dev_ops, NULL };
 	struct vd_hal_cfg hal = { .size = sizeof(hal),
 				  .ops = &hal_ops,
 				  .opaque = w,
 				  .granule_shift = 12,
-				  .nslots = CPUS };
+				  .nslots = CPUS,
+				  .npins = PAGES };
 
 	w->mem = aligned_alloc(PAGE, PAGES * PAGE);
 	must(w->mem != NULL, "memory");
@@ -165,6 +223,7 @@ static void make(struct world *w)
 	must(vd_host_fake_create(w->mem, PAGES, &w->host) == 0, "host");
 	must(vd_domain_create(w->host, &domain, &w->d) == 0, "domain");
 	must(vd_domain_add_memory(w->d, (vd_gpa){ 0 }, w->mem, PAGES * PAGE) == 0, "memory");
+	must(vd_domain_share_pins(w->d, w->word, PAGES) == 0, "table");
 	must(vd_device_attach(w->d, &dev) == 0, "device");
 	hal.domain = w->d;
 	must(vd_hal_create(&hal, &w->hal) == 0, "hal");
@@ -172,9 +231,9 @@ static void make(struct world *w)
 
 int main(int argc, char **argv)
 {
-	struct world w = { .rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000 };
+	struct world w = { .rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 50000 };
 	struct cpu cpu[CPUS];
-	pthread_t thread[CPUS + 2];
+	pthread_t thread[CPUS + 3];
 	unsigned long ok = 0, refused = 0;
 
 	make(&w);
@@ -185,14 +244,15 @@ int main(int argc, char **argv)
 	}
 	must(pthread_create(&thread[CPUS], NULL, come_and_go, &w) == 0, "thread");
 	must(pthread_create(&thread[CPUS + 1], NULL, operate, &w) == 0, "thread");
+	must(pthread_create(&thread[CPUS + 2], NULL, lie, &w) == 0, "thread");
 	for (uint32_t i = 0; i < CPUS; i++) {
 		pthread_join(thread[i], NULL);
 		ok += cpu[i].ok;
 		refused += cpu[i].refused;
 	}
 	w.stop = true;
-	pthread_join(thread[CPUS], NULL);
-	pthread_join(thread[CPUS + 1], NULL);
+	for (uint32_t i = CPUS; i < CPUS + 3; i++)
+		pthread_join(thread[i], NULL);
 	must(vd_hal_reset(w.hal) == 0, "reset");
 	must(vd_fake_pinned(w.host) == 0, "leftovers");
 	vd_hal_destroy(w.hal);
