@@ -259,7 +259,7 @@ static int attach(struct assign *a)
 	const struct vd_device_cfg cfg = {
 		.size = sizeof(cfg),
 		.guest_id = assign_guest_id(a),
-		.host_id = host_id(a->host.bdf),
+		.host_id = host_id(a->host.dev.bdf),
 		.ops = &device_ops,
 		.opaque = a,
 	};
@@ -275,31 +275,40 @@ static int attach(struct assign *a)
 }
 
 /* As uio shows it now: the plan of its BARs, and what only shows here. */
-static int open_bars(struct assign *a, const char *bdf, char *why, size_t len)
+static int open_bars(struct assign *a, char *why, size_t len)
 {
-	static const struct sysfs sys = { .root = "/sys" };
+	const struct hostdev *dev = &a->host.dev;
 	struct pci_host_dev d;
-	int err = pciscan_read(&sys, bdf, &d);
+	int err = pciscan_read(dev->sys, dev->bdf, &d);
 
-	if (err) {
-		snprintf(why, len, "%s has gone away", bdf);
-		return err;
+	/* What was read by address is of this function if it still is there. */
+	if (err || !hostdev_is_there(dev)) {
+		snprintf(why, len, "%s has gone away", dev->bdf);
+		return err ? err : -ENODEV;
 	}
-	err = pciscan_check_taken(&sys, &d, why, len);
+	err = pciscan_check_taken(dev->sys, &d, why, len);
 	if (err)
 		return err;
-	err = assign_bars_open(&a->bars, a->vm, &d, on_gone, a);
+	err = assign_bars_open(&a->bars, a->vm, dev, &d, on_gone, a);
 	if (err)
-		snprintf(why, len, "cannot map the BARs of %s: %s", bdf,
+		snprintf(why, len, "cannot map the BARs of %s: %s", dev->bdf,
 			 strerror(-err));
 	else
 		assign_guard_open(a, &d.virtio);
 	return err;
 }
 
-static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
+/* The function that the keeper has taken (@id), or none. */
+static int open_host(struct assign *a, const struct assign_cfg *cfg,
+		     uint64_t id, char *why, size_t len)
 {
-	int err = assign_host_open(&a->host, bdf);
+	const char *bdf = cfg->bdf;
+	int err = assign_host_open(&a->host, cfg->sys, bdf, id);
+
+	if (err == -ESTALE || err == -ENOENT) {
+		snprintf(why, len, "%s was pulled while it was taken", bdf);
+		return err;
+	}
 
 	if (!err && pread(a->host.config, a->real, sizeof(a->real), 0) !=
 			    (ssize_t)sizeof(a->real))
@@ -311,7 +320,7 @@ static int open_host(struct assign *a, const char *bdf, char *why, size_t len)
 			 bdf, strerror(-err));
 		return err;
 	}
-	return open_bars(a, bdf, why, len);
+	return open_bars(a, why, len);
 }
 
 /* What is not there is closed all the same. */
@@ -344,7 +353,7 @@ static struct assign *new_assign(const struct assign_cfg *cfg)
 /* The last step is to attach: what the domain knows cannot be undone at will. */
 static int connect(struct assign *a, char *why, size_t len)
 {
-	const char *bdf = a->host.bdf;
+	const char *bdf = a->host.dev.bdf;
 	int err = pci_bus_add(a->bus, &a->func, FIRST_SLOT);
 
 	if (err) {
@@ -375,7 +384,8 @@ int assign_create(const struct assign_cfg *cfg, struct assign **out, char *why,
 		  size_t len)
 {
 	struct assign *a;
-	int err = keeper_take(cfg->keeper, cfg->bdf, why, len);
+	uint64_t id;
+	int err = keeper_take(cfg->keeper, cfg->bdf, &id, why, len);
 
 	if (err)
 		return err;
@@ -384,7 +394,7 @@ int assign_create(const struct assign_cfg *cfg, struct assign **out, char *why,
 		snprintf(why, len, "no memory for %s", cfg->bdf);
 		return -ENOMEM;
 	}
-	err = open_host(a, cfg->bdf, why, len);
+	err = open_host(a, cfg, id, why, len);
 	if (!err)
 		err = connect(a, why, len);
 	if (err) {

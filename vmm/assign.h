@@ -26,6 +26,7 @@
 struct keeper;
 
 struct assign_cfg {
+	const struct sysfs *sys; /* borrowed */
 	struct vm *vm;
 	struct pci_bus *bus;
 	struct vd_domain *domain;

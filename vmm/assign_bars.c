@@ -99,14 +99,14 @@ static void io_write(void *ctx, uint64_t off, unsigned int width,
 
 static const struct region_ops io_ops = { io_read, io_write };
 
-static int open_resource(struct assign_bar *host, const char *bdf, int n)
+static int open_resource(struct assign_bar *host, const struct hostdev *d,
+			 int n)
 {
-	char path[80];
+	char name[16];
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource%d", bdf,
-		 n);
-	host->fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
-	return host->fd < 0 ? -errno : 0;
+	snprintf(name, sizeof(name), "resource%d", n);
+	host->fd = hostdev_file(d, name, O_RDWR | O_SYNC);
+	return host->fd < 0 ? host->fd : 0;
 }
 
 static int open_mem(struct assign_bar *host, const struct pci_host_bar *plan,
@@ -131,7 +131,7 @@ static int open_mem(struct assign_bar *host, const struct pci_host_bar *plan,
 	return 0;
 }
 
-static int open_bar(struct assign_bars *b, const char *bdf, int n,
+static int open_bar(struct assign_bars *b, const struct hostdev *d, int n,
 		    const struct pci_host_bar *plan)
 {
 	struct assign_bar *host = &b->host[n];
@@ -143,7 +143,7 @@ static int open_bar(struct assign_bars *b, const char *bdf, int n,
 	bar->len = plan->guest_len;
 	bar->prefetch = plan->flags & PCI_BAR_F_PREFETCH;
 	bar->region.ctx = host;
-	err = open_resource(host, bdf, n);
+	err = open_resource(host, d, n);
 	if (err)
 		return err;
 	if (plan->flags & PCI_BAR_F_IO) {
@@ -186,8 +186,8 @@ void assign_bars_init(struct assign_bars *b)
 }
 
 int assign_bars_open(struct assign_bars *b, struct vm *vm,
-		     const struct pci_host_dev *d, void (*gone)(void *opaque),
-		     void *opaque)
+		     const struct hostdev *d, const struct pci_host_dev *plan,
+		     void (*gone)(void *opaque), void *opaque)
 {
 	int err = guarded_init();
 
@@ -195,11 +195,11 @@ int assign_bars_open(struct assign_bars *b, struct vm *vm,
 	b->gone = gone;
 	b->opaque = opaque;
 	for (int n = 0; n < PCI_HOST_BARS && !err; n++) {
-		enum pci_how how = d->bar[n].how;
+		enum pci_how how = plan->bar[n].how;
 
 		if (how == PCI_HOW_DIRECT || how == PCI_HOW_SPLIT ||
 		    how == PCI_HOW_TRAPPED)
-			err = open_bar(b, d->bdf, n, &d->bar[n]);
+			err = open_bar(b, d, n, &plan->bar[n]);
 	}
 	return err ? err : pci_bars_init(&b->bars, vm);
 }

@@ -10,6 +10,7 @@
 #ifndef VMM_ASSIGN_BARS_H
 #define VMM_ASSIGN_BARS_H
 
+#include "hostdev.h"
 #include "pci.h"
 #include "pciscan.h"
 
@@ -39,8 +40,8 @@ struct assign_bars {
  */
 void assign_bars_init(struct assign_bars *b);
 int assign_bars_open(struct assign_bars *b, struct vm *vm,
-		     const struct pci_host_dev *d, void (*gone)(void *opaque),
-		     void *opaque);
+		     const struct hostdev *d, const struct pci_host_dev *plan,
+		     void (*gone)(void *opaque), void *opaque);
 void assign_bars_close(struct assign_bars *b);
 
 /*

@@ -54,22 +54,24 @@ static unsigned int find_cap(const struct assign_host *h, uint8_t id)
 	return 0;
 }
 
-int assign_host_open(struct assign_host *h, const char *bdf)
+int assign_host_open(struct assign_host *h, const struct sysfs *s,
+		     const char *bdf, uint64_t id)
 {
-	char path[80];
 	uint8_t pin;
+	int err;
 
 	memset(h, 0, sizeof(*h));
 	h->reset = -1;
 	pthread_mutex_init(&h->lock, NULL);
-	snprintf(h->bdf, sizeof(h->bdf), "%s", bdf);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", h->bdf);
-	h->config = open(path, O_RDWR | O_CLOEXEC);
+	h->config = -1;
+	err = hostdev_open(&h->dev, s, bdf, id);
+	if (err)
+		return err;
+	h->config = hostdev_file(&h->dev, "config", O_RDWR);
 	if (h->config < 0)
-		return -errno;
+		return h->config;
 	/* Now: later this process may have no right to. */
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", h->bdf);
-	h->reset = open(path, O_WRONLY | O_CLOEXEC);
+	h->reset = hostdev_file(&h->dev, "reset", O_WRONLY);
 	h->pcie = find_cap(h, CAP_EXP);
 	if (cfg_read(h, CFG_INT_PIN, &pin, 1))
 		return -ENODEV;
@@ -84,6 +86,7 @@ void assign_host_close(struct assign_host *h)
 	if (h->reset >= 0)
 		close(h->reset);
 	h->config = h->reset = -1;
+	hostdev_close(&h->dev);
 	pthread_mutex_destroy(&h->lock);
 }
 
@@ -94,10 +97,20 @@ bool assign_host_gone(const struct assign_host *h)
 	return cfg_read(h, CFG_VENDOR, &vendor, 2) || vendor == 0xffff;
 }
 
+bool assign_host_is_others(const struct assign_host *h)
+{
+	char driver[HOSTDEV_NAME_LEN];
+
+	hostdev_driver(&h->dev, driver);
+	return driver[0] && strcmp(driver, ASSIGN_UIO) != 0;
+}
+
 static int master_locked(struct assign_host *h, bool on)
 {
 	uint16_t want = on ? CMD_MASTER : 0, now;
 
+	if (assign_host_is_others(h))
+		return -ENODEV;
 	if (cfg_read(h, CFG_COMMAND, &now, 2))
 		return -ENODEV;
 	now = (uint16_t)((now & ~CMD_MASTER) | CMD_DECODE | want);
@@ -136,7 +149,7 @@ bool assign_host_can_reset(const struct assign_host *h)
 
 static int reset(const struct assign_host *h)
 {
-	return pwrite(h->reset, "1", 1, 0) == 1 ? 0 : -errno;
+	return hostdev_put(&h->dev, h->reset, "reset", "1");
 }
 
 static void pause_ms(long ms)
@@ -176,7 +189,8 @@ int assign_host_quiesce(struct assign_host *h)
 	if (!err)
 		err = reset(h);
 	pthread_mutex_unlock(&h->lock);
-	if (err && assign_host_gone(h))
-		return 0; /* what is not there has no DMA in flight */
+	/* What is not there, or not ours, has no DMA of ours in flight. */
+	if (err && (assign_host_gone(h) || assign_host_is_others(h)))
+		return 0;
 	return err ? -EIO : 0;
 }

@@ -14,14 +14,16 @@
 #ifndef VMM_ASSIGN_HOST_H
 #define VMM_ASSIGN_HOST_H
 
+#include "hostdev.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ASSIGN_BDF_LEN 16 /* "0000:03:00.0" and room */
+#define ASSIGN_BDF_LEN HOSTDEV_BDF_LEN
+#define ASSIGN_UIO     "uio_pci_generic" /* who drives it while it is ours */
 
 struct assign_host {
-	char bdf[ASSIGN_BDF_LEN];
+	struct hostdev dev;
 	int config;	      /* sysfs config file */
 	int reset;	      /* sysfs reset file; -1: there is none */
 	unsigned int pcie;    /* offset of the PCI Express capability, or 0 */
@@ -29,12 +31,20 @@ struct assign_host {
 	pthread_mutex_t lock; /* one change of the command register at once */
 };
 
-/* 0 or -errno. Closing is fine after a failed open. */
-int assign_host_open(struct assign_host *h, const char *bdf);
+/* As hostdev_open(). Closing is fine after a failed open. */
+int assign_host_open(struct assign_host *h, const struct sysfs *s,
+		     const char *bdf, uint64_t id);
 void assign_host_close(struct assign_host *h);
 
 /* The function does not answer any more (pulled, or its bridge is). */
 bool assign_host_gone(const struct assign_host *h);
+
+/*
+ * Has somebody given it to another driver? Then it is theirs, and not a bit of
+ * it is ours to change: quiesce and master do nothing. The kernel has turned its
+ * bus mastering off when uio_pci_generic let go of it.
+ */
+bool assign_host_is_others(const struct assign_host *h);
 
 /*
  * Set or clear the real bus-master bit and read it back.
@@ -51,7 +61,8 @@ bool assign_host_can_reset(const struct assign_host *h);
 /*
  * Stop all DMA for good: bus master off, wait for outstanding transactions,
  * reset the function so that nothing it was told before is done when bus
- * mastering comes back. 0 also when the function is gone. -EIO: not quiet.
+ * mastering comes back. 0 also when the function is gone or another's. -EIO: not
+ * quiet.
  */
 int assign_host_quiesce(struct assign_host *h);
 

@@ -10,25 +10,38 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static int open_uio(const char *bdf)
+/* /dev/uioN of the first entry of the function's folder "uio". */
+static int open_node(const struct sysfs *s, DIR *dir)
 {
-	char path[320];
+	char path[280], full[SYSFS_PATH_LEN];
 	struct dirent *e;
-	int fd = -ENODEV;
+	int fd;
+
+	while ((e = readdir(dir)))
+		if (strncmp(e->d_name, "uio", 3) == 0)
+			break;
+	if (!e)
+		return -ENODEV;
+	snprintf(path, sizeof(path), "/dev/%s", e->d_name);
+	if (sysfs_path(s, path, full, sizeof(full)))
+		return -ENAMETOOLONG;
+	fd = open(full, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_uio(const struct hostdev *d)
+{
+	int fd = hostdev_file(d, "uio", O_RDONLY | O_DIRECTORY);
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/uio", bdf);
-	dir = opendir(path);
-	if (!dir)
-		return -errno;
-	while (fd < 0 && (e = readdir(dir))) {
-		if (strncmp(e->d_name, "uio", 3) != 0)
-			continue;
-		snprintf(path, sizeof(path), "/dev/%s", e->d_name);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			fd = -errno;
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
 	}
+	fd = open_node(d->sys, dir);
 	closedir(dir);
 	return fd;
 }
@@ -54,9 +67,10 @@ static void drain_fd(int fd)
 static bool take_interrupt(struct assign_intx *x)
 {
 	uint32_t n;
+	ssize_t got = read(x->uio, &n, sizeof(n));
 
-	if (read(x->uio, &n, sizeof(n)) != (ssize_t)sizeof(n))
-		return errno == EAGAIN || errno == EINTR;
+	if (got != (ssize_t)sizeof(n))
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
 	if (!x->muted) {
 		x->count++;
 		signal_fd(x->trigger);
@@ -81,7 +95,8 @@ static void *run(void *arg)
 			break;
 		if (p[1].revents & POLLIN) {
 			drain_fd(x->resample);
-			if (!x->muted)
+			/* Once it has left uio its INTx is not ours. */
+			if (!x->muted && p[2].fd >= 0)
 				assign_host_unmask_intx(x->host);
 		}
 		if (!p[2].revents)
@@ -110,7 +125,7 @@ int assign_intx_start(struct assign_intx *x, struct vm *vm,
 		.resample = eventfd(0, EFD_CLOEXEC),
 		.stop = eventfd(0, EFD_CLOEXEC),
 	};
-	x->uio = open_uio(host->bdf);
+	x->uio = open_uio(&host->dev);
 	if (x->uio < 0)
 		return x->uio;
 	if (x->trigger < 0 || x->resample < 0 || x->stop < 0)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign_take.h"
-#include "lockfile.h"
-#include "sysfs.h"
+#include "assign_host.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define UIO "uio_pci_generic"
-
-static const struct sysfs host = { .root = "/sys" };
+#define UIO	     ASSIGN_UIO
+#define COMMAND	     0x04
+#define CMD_MASTER   0x0004
+#define CMD_INTX_OFF 0x0400
 
 __attribute__((format(printf, 4, 5))) static int say(char *why, size_t len,
 						     int err, const char *fmt,
@@ -25,126 +25,195 @@ __attribute__((format(printf, 4, 5))) static int say(char *why, size_t len,
 	return err;
 }
 
-static int dev_write(const char *bdf, const char *attr, const char *value)
+static bool is_ours(const char *name)
 {
-	char path[96];
-
-	snprintf(path, sizeof(path), "bus/pci/devices/%s/%s", bdf, attr);
-	return sysfs_write(&host, path, value);
+	return strcmp(name, UIO) == 0;
 }
 
-/* "" when there is none. */
-static void driver_of(const char *bdf, char *name, size_t len)
+/*
+ * A command to a driver, which looks the function up by its address: the one
+ * thing for which the kernel has no way that names this very function.
+ */
+static int tell(const struct hostdev *d, const char *driver, const char *what)
 {
-	char path[96];
+	char path[128];
 
-	snprintf(path, sizeof(path), "bus/pci/devices/%s/driver", bdf);
-	if (sysfs_link_name(&host, path, name, len))
-		name[0] = '\0';
+	if (!hostdev_is_there(d))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "bus/pci/drivers/%s/%s", driver, what);
+	return sysfs_write(d->sys, path, d->bdf);
 }
 
-static void unbind(const char *bdf)
+static int read_command(const struct hostdev *d, uint16_t *command)
 {
-	char driver[64];
-
-	driver_of(bdf, driver, sizeof(driver));
-	if (driver[0])
-		dev_write(bdf, "driver/unbind", bdf);
-}
-
-static void claim_path(const char *bdf, char *path, size_t len)
-{
-	snprintf(path, len, ASSIGN_CLAIMS "/%s", bdf);
-}
-
-static int claim(struct assign_claim *c, char *why, size_t len)
-{
-	char path[64];
+	int fd = hostdev_file(d, "config", O_RDONLY);
 	ssize_t n;
 
-	mkdir("/run/viaduct", 0755);
-	mkdir(ASSIGN_CLAIMS, 0700);
-	claim_path(c->bdf, path, sizeof(path));
-	c->lock = lockfile_take(path);
-	if (c->lock == -EBUSY)
-		return say(why, len, -EBUSY,
-			   "%s is in use by another virtual machine", c->bdf);
-	if (c->lock < 0)
-		return say(why, len, c->lock,
-			   "cannot claim %s in " ASSIGN_CLAIMS
-			   "; is /run writable?",
-			   c->bdf);
-	driver_of(c->bdf, c->driver, sizeof(c->driver));
-	if (strcmp(c->driver, UIO) == 0) {
-		/* Left by a keeper that was killed: the file knows better. */
-		n = pread(c->lock, c->driver, sizeof(c->driver) - 1, 0);
-		c->driver[n > 0 ? n : 0] = '\0';
+	if (fd < 0)
+		return fd;
+	n = pread(fd, command, 2, COMMAND);
+	close(fd);
+	return n == 2 ? 0 : -ENODEV;
+}
+
+/* Only if it differs: what is as it should be is not touched. */
+static void put_command(const struct hostdev *d, uint16_t command)
+{
+	int fd = hostdev_file(d, "config", O_RDWR);
+	uint16_t now;
+
+	if (fd < 0)
+		return;
+	if (pread(fd, &now, 2, COMMAND) == 2 && now != command &&
+	    pwrite(fd, &command, 2, COMMAND) != 2)
+		now = 0; /* it is gone: nothing is left to put back */
+	close(fd);
+}
+
+/*
+ * What the command register is without its driver: that turns bus mastering off
+ * when it lets go, and INTx on again if it had MSI.
+ */
+static int see(const struct hostdev *d, struct claim_found *f)
+{
+	memset(f, 0, sizeof(*f));
+	hostdev_driver(d, f->driver);
+	hostdev_override(d, f->override);
+	if (f->driver[0] && read_command(d, &f->command) == 0) {
+		f->command &= (uint16_t) ~(CMD_MASTER | CMD_INTX_OFF);
+		return 0;
 	}
-	if (ftruncate(c->lock, 0) ||
-	    pwrite(c->lock, c->driver, strlen(c->driver), 0) < 0)
-		return say(why, len, -EIO, "cannot write the claim of %s",
-			   c->bdf);
-	return 0;
+	return read_command(d, &f->command);
 }
 
-static void unclaim(struct assign_claim *c)
+/*
+ * What a killed keeper left behind is not how the function was found. Its record
+ * is, but for what somebody else has changed since.
+ */
+static void believe(struct claim_found *now, const struct claim_found *then)
 {
-	char path[64];
-
-	if (c->lock < 0)
-		return;
-	claim_path(c->bdf, path, sizeof(path));
-	unlink(path);
-	close(c->lock);
-	c->lock = -1;
+	if (is_ours(now->driver) || !now->driver[0]) {
+		memcpy(now->driver, then->driver, sizeof(now->driver));
+		now->command = then->command;
+	}
+	if (is_ours(now->override))
+		memcpy(now->override, then->override, sizeof(now->override));
 }
 
-static int bind_uio(const char *bdf)
+static int claim(struct assign_claim *c, const char *bdf, char *why, size_t len)
 {
-	char driver[64];
+	struct claim_found then;
+	int err = claim_take(&c->claim, c->dev.sys, bdf);
 
-	if (dev_write(bdf, "driver_override", UIO))
+	if (err == -EBUSY)
+		return say(why, len, err,
+			   "%s is in use by another virtual machine", bdf);
+	if (err)
+		return say(why, len, err,
+			   "cannot claim %s in " CLAIM_DIR
+			   "; is /run writable?",
+			   bdf);
+	err = see(&c->dev, &c->found);
+	if (err)
+		return say(why, len, err,
+			   "cannot read the config space of %s; it needs "
+			   "CAP_SYS_ADMIN",
+			   bdf);
+	if (claim_read(&c->claim, &c->dev, &then) == 0)
+		believe(&c->found, &then);
+	err = claim_write(&c->claim, &c->dev, &c->found);
+	return err ? say(why, len, err, "cannot write the claim of %s: %s", bdf,
+			 strerror(-err)) :
+		     0;
+}
+
+static int bind_uio(const struct hostdev *d)
+{
+	char driver[HOSTDEV_NAME_LEN];
+
+	if (hostdev_write(d, "driver_override", UIO))
 		return -EIO;
-	unbind(bdf);
-	sysfs_write(&host, "bus/pci/drivers_probe", bdf);
-	driver_of(bdf, driver, sizeof(driver));
-	return strcmp(driver, UIO) == 0 ? 0 : -EIO;
+	hostdev_driver(d, driver);
+	if (driver[0])
+		tell(d, driver, "unbind");
+	sysfs_write(d->sys, "bus/pci/drivers_probe", d->bdf);
+	hostdev_driver(d, driver);
+	return is_ours(driver) ? 0 : -EIO;
 }
 
-static void bind_back(const struct assign_claim *c)
+static void put_override(const struct hostdev *d, const char *override)
 {
-	char path[96];
+	hostdev_write(d, "driver_override", override[0] ? override : "\n");
+}
 
-	unbind(c->bdf);
-	dev_write(c->bdf, "driver_override", "\n");
-	if (!c->driver[0])
+/* Let whoever should have it have it. Nobody drives it now. */
+static void hand_over(const struct hostdev *d, const struct claim_found *f)
+{
+	char override[HOSTDEV_NAME_LEN];
+
+	if (!hostdev_is_there(d))
 		return;
-	snprintf(path, sizeof(path), "bus/pci/drivers/%s/bind", c->driver);
-	sysfs_write(&host, path, c->bdf);
+	hostdev_override(d, override);
+	if (override[0] && strcmp(override, f->override) != 0)
+		sysfs_write(d->sys, "bus/pci/drivers_probe", d->bdf);
+	else if (f->driver[0] && tell(d, f->driver, "bind"))
+		sysfs_write(d->sys, "bus/pci/drivers_probe", d->bdf);
 }
 
-int assign_take(struct assign_claim *c, const char *bdf, char *why, size_t len)
+/* The table of assign_take.h. */
+static void put_back(const struct hostdev *d, const struct claim_found *f)
 {
-	char path[96];
+	char driver[HOSTDEV_NAME_LEN], override[HOSTDEV_NAME_LEN];
+	bool ours;
+
+	if (!hostdev_is_there(d))
+		return;
+	hostdev_driver(d, driver);
+	hostdev_override(d, override);
+	ours = is_ours(override);
+	if (!driver[0] && !ours && override[0] &&
+	    strcmp(override, f->override) != 0)
+		return;
+	if (is_ours(driver)) {
+		/* Awake now; without a driver it may sleep, and forget. */
+		put_command(d, f->command);
+		if (!is_ours(f->driver))
+			tell(d, UIO, "unbind");
+	}
+	if (ours)
+		put_override(d, f->override);
+	hostdev_driver(d, driver);
+	if (driver[0])
+		return;
+	/* Without a driver the kernel has turned bus mastering off. */
+	put_command(d, f->command);
+	hand_over(d, f);
+}
+
+int assign_take(struct assign_claim *c, const struct sysfs *s, const char *bdf,
+		char *why, size_t len)
+{
 	int err;
 
 	memset(c, 0, sizeof(*c));
-	c->lock = -1;
-	snprintf(c->bdf, sizeof(c->bdf), "%s", bdf);
-	snprintf(path, sizeof(path), "bus/pci/devices/%s", c->bdf);
-	if (!sysfs_exists(&host, path))
-		return say(why, len, -ENOENT,
-			   "there is no PCI device %s; lspci -D lists them",
-			   bdf);
-	if (!sysfs_exists(&host, "bus/pci/drivers/" UIO))
-		return say(why, len, -ENODEV,
-			   "cannot take %s: the module " UIO
-			   " is not loaded; run modprobe " UIO,
-			   bdf);
-	err = claim(c, why, len);
+	c->claim.lock = -1;
+	err = hostdev_open(&c->dev, s, bdf, 0);
+	if (err) {
+		say(why, len, err,
+		    "there is no PCI device %s; lspci -D lists them", bdf);
+		goto err_close;
+	}
+	if (!sysfs_exists(s, "bus/pci/drivers/" UIO)) {
+		err = say(why, len, -ENODEV,
+			  "cannot take %s: the module " UIO
+			  " is not loaded; run modprobe " UIO,
+			  bdf);
+		goto err_close;
+	}
+	err = claim(c, bdf, why, len);
 	if (err)
 		goto err_unclaim;
-	err = bind_uio(bdf);
+	err = bind_uio(&c->dev);
 	if (err) {
 		say(why, len, err,
 		    "cannot bind %s to " UIO "; the kernel's log says why",
@@ -154,14 +223,33 @@ int assign_take(struct assign_claim *c, const char *bdf, char *why, size_t len)
 	return 0;
 
 err_bind:
-	bind_back(c);
+	put_back(&c->dev, &c->found);
 err_unclaim:
-	unclaim(c);
+	claim_end(&c->claim);
+err_close:
+	hostdev_close(&c->dev);
 	return err;
 }
 
 void assign_give(struct assign_claim *c)
 {
-	bind_back(c);
-	unclaim(c);
+	put_back(&c->dev, &c->found);
+	claim_end(&c->claim);
+	hostdev_close(&c->dev);
+}
+
+int assign_mend(const struct sysfs *s, const char *bdf)
+{
+	struct assign_claim c = { .claim = { .lock = -1 } };
+	int err = hostdev_open(&c.dev, s, bdf, 0);
+
+	if (!err)
+		err = claim_take(&c.claim, s, bdf);
+	if (!err)
+		err = claim_read(&c.claim, &c.dev, &c.found);
+	if (!err)
+		put_back(&c.dev, &c.found);
+	claim_end(&c.claim);
+	hostdev_close(&c.dev);
+	return err;
 }

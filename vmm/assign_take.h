@@ -2,23 +2,38 @@
 /*
  * Taking a function from its driver and giving it back.
  *
- * A taken function is claimed: /run/viaduct/claims/BDF is locked by whoever
- * took it (the keeper) for as long as that process lives, and says which
- * driver to give it back to. A claim file that nobody locks is left over from
- * a keeper that was killed; the next take inherits its driver's name.
+ * What is given back is what was taken: this function (hostdev.h), as it was
+ * found (claim.h). Driver, driver_override and the command register are put
+ * back by us. The rest finds its way by itself: the kernel counts who has
+ * enabled a device, keeps it awake (D0) while it has a driver and lets it sleep
+ * again as power/control says, which we never touch.
+ *
+ * Others may act while it is ours. What they have changed is theirs:
+ *
+ *	driven by  driver_override   done at the end
+ *	us         ours              command, override, driver as found
+ *	us         another's         command; then who is named there drives it
+ *	us         none              command; the driver found drives it
+ *	nobody     ours, none        as in the first row
+ *	nobody     another's         nothing
+ *	another    ours              override as found, nothing else
+ *	another    any               nothing
+ *	(it is gone)                 nothing, whoever is at its address now
+ *
+ * A keeper may be killed between any two steps. The record is whole by then and
+ * says how all was found; who takes the function next believes it as far as
+ * nobody else has acted since.
  */
 #ifndef VMM_ASSIGN_TAKE_H
 #define VMM_ASSIGN_TAKE_H
 
-#include "assign_host.h"
+#include "claim.h"
 #include <stddef.h>
 
-#define ASSIGN_CLAIMS "/run/viaduct/claims"
-
 struct assign_claim {
-	char bdf[ASSIGN_BDF_LEN];
-	char driver[64]; /* give back to; "" if it had none */
-	int lock;	 /* the claim file, locked; -1: no claim */
+	struct hostdev dev;
+	struct claim claim;
+	struct claim_found found;
 };
 
 /*
@@ -27,9 +42,17 @@ struct assign_claim {
  * -EBUSY (claimed by another), -ENOENT (no such device), -ENODEV (no module
  * uio_pci_generic), or another -errno.
  */
-int assign_take(struct assign_claim *c, const char *bdf, char *why, size_t len);
+int assign_take(struct assign_claim *c, const struct sysfs *s, const char *bdf,
+		char *why, size_t len);
 
-/* Back to its driver; the claim ends. The function must be quiet. */
+/* Back as it was found; the claim ends. The function must be quiet. */
 void assign_give(struct assign_claim *c);
+
+/*
+ * What assign_give() would have done, after the death of the keeper that had
+ * taken @bdf. 0, -EBUSY (somebody has it), -ENOENT (no record, or not of what is
+ * there now: nothing to do), or -errno.
+ */
+int assign_mend(const struct sysfs *s, const char *bdf);
 
 #endif

@@ -34,7 +34,7 @@ int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 					&d->set, why, len);
 	if (err || !(cfg->nassign || cfg->keep))
 		return err;
-	err = keeper_start(&d->keeper);
+	err = keeper_start(&d->keeper, &sys);
 	if (err)
 		return say(why, len, err, "cannot start the keeper process");
 	d->has_keeper = true;
@@ -185,6 +185,7 @@ static int assign_all(struct dma *d, struct vm *vm, struct pci_bus *bus,
 		      char *why, size_t len)
 {
 	struct assign_cfg cfg = {
+		.sys = &sys,
 		.vm = vm,
 		.bus = bus,
 		.domain = d->domain,
@@ -268,7 +269,7 @@ struct assign *dma_find(struct dma *d, const char *name)
 	for (unsigned int i = 0; i < d->nassigned; i++) {
 		struct assign *a = d->assigned[i];
 
-		if (!strcmp(a->host.bdf, bdf) ||
+		if (!strcmp(a->host.dev.bdf, bdf) ||
 		    (*name && !*end && assign_guest_id(a) == id))
 			return a;
 	}

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int keeper_start(struct keeper *k)
+int keeper_start(struct keeper *k, const struct sysfs *s)
 {
 	int sock[2];
 
@@ -26,7 +26,7 @@ int keeper_start(struct keeper *k)
 	}
 	if (k->pid == 0) {
 		close(sock[0]);
-		keeper_main(sock[1], getppid());
+		keeper_main(sock[1], getppid(), s);
 	}
 	close(sock[1]);
 	k->sock = sock[0];
@@ -48,7 +48,8 @@ static int request(struct keeper *k, const struct keeper_request *rq,
 	return err ? err : rp->err;
 }
 
-int keeper_take(struct keeper *k, const char *bdf, char *why, size_t len)
+int keeper_take(struct keeper *k, const char *bdf, uint64_t *id, char *why,
+		size_t len)
 {
 	struct keeper_request rq = { .op = KEEPER_TAKE };
 	struct keeper_reply rp;
@@ -60,6 +61,8 @@ int keeper_take(struct keeper *k, const char *bdf, char *why, size_t len)
 		snprintf(rp.why, sizeof(rp.why),
 			 "cannot take %s: the keeper process has died", bdf);
 	snprintf(why, len, "%s", rp.why);
+	if (!err)
+		*id = rp.id;
 	return err;
 }
 

@@ -29,6 +29,7 @@
 #ifndef VMM_KEEPER_H
 #define VMM_KEEPER_H
 
+#include "sysfs.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,10 +46,14 @@ struct keeper {
 };
 
 /* Fork it. Call while the process has one thread and no guest memory. */
-int keeper_start(struct keeper *k);
+int keeper_start(struct keeper *k, const struct sysfs *s);
 
-/* Take function @bdf; see assign_take() for errors and @why. */
-int keeper_take(struct keeper *k, const char *bdf, char *why, size_t len);
+/*
+ * Take function @bdf; see assign_take() for errors and @why. @id: out, which
+ * function it is (hostdev.h).
+ */
+int keeper_take(struct keeper *k, const char *bdf, uint64_t *id, char *why,
+		size_t len);
 
 /* Hold ring @fd as well. The signature is that of vd_noiommu_cfg.on_ring. */
 int keeper_ring(void *keeper, int fd);

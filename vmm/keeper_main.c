@@ -32,6 +32,7 @@ struct taken {
 };
 
 struct keep {
+	const struct sysfs *sys;
 	int sock;
 	int vmm; /* pidfd */
 	struct taken taken[MAX_TAKEN];
@@ -70,10 +71,10 @@ static int take(struct keep *k, const char *bdf, char *why, size_t len)
 		snprintf(why, len, "more than %d devices", MAX_TAKEN);
 		return -ENOSPC;
 	}
-	err = assign_take(&t->claim, bdf, why, len);
+	err = assign_take(&t->claim, k->sys, bdf, why, len);
 	if (err)
 		return err;
-	err = assign_host_open(&t->host, bdf);
+	err = assign_host_open(&t->host, k->sys, bdf, t->claim.dev.id);
 	if (err) {
 		snprintf(why, len, "cannot open the config space of %s: %s",
 			 bdf, strerror(-err));
@@ -205,6 +206,8 @@ static bool serve_one(struct keep *k)
 	case KEEPER_TAKE:
 		rq.bdf[sizeof(rq.bdf) - 1] = '\0';
 		rp.err = take(k, rq.bdf, rp.why, sizeof(rp.why));
+		if (!rp.err)
+			rp.id = k->taken[k->ntaken - 1].claim.dev.id;
 		break;
 	case KEEPER_RING:
 		rp.err = hold_ring(k, rq.fd);
@@ -256,12 +259,13 @@ static void detach(void)
 	}
 }
 
-noreturn void keeper_main(int sock, pid_t vmm)
+noreturn void keeper_main(int sock, pid_t vmm, const struct sysfs *s)
 {
 	static struct keep k; /* this process's only state */
 
 	detach();
 	close_others(sock);
+	k.sys = s;
 	k.sock = sock;
 	k.vmm = (int)syscall(SYS_pidfd_open, vmm, 0);
 	if (k.vmm < 0)

@@ -27,10 +27,11 @@ struct keeper_request {
 
 struct keeper_reply {
 	int err;
+	uint64_t id; /* TAKE: which function it is */
 	char why[256];
 };
 
 /* The process: serves @sock until @vmm says goodbye or is gone. */
-noreturn void keeper_main(int sock, pid_t vmm);
+noreturn void keeper_main(int sock, pid_t vmm, const struct sysfs *s);
 
 #endif

@@ -169,6 +169,8 @@ int sysfs_write(const struct sysfs *s, const char *path, const char *value)
 	ssize_t n;
 	int fd, err = 0;
 
+	if (s->store)
+		return s->store(s, path, value);
 	fd = open_attr(s, path, O_WRONLY);
 	if (fd < 0)
 		return fd;

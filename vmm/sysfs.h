@@ -39,6 +39,12 @@ struct sysfs {
 	const char *root; /* "/sys" */
 	const char *host; /* put before absolute paths; NULL: nothing */
 	const struct sysfs_kept *kept; /* read where it has them; NULL: none */
+	/*
+	 * Tests: what the kernel does when an attribute is written; called in
+	 * place of the write. NULL: it is written.
+	 */
+	int (*store)(const struct sysfs *s, const char *path,
+		     const char *value);
 };
 
 /*
