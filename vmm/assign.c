@@ -206,8 +206,8 @@ static void lose(struct assign *a)
 	pthread_mutex_unlock(&a->lock);
 	if (!first)
 		return;
-	if (attached)
-		detach(a);
+	if (!attached || detach(a) == 0)
+		keeper_lost(a->keeper, a->host.dev.bdf);
 	a->changed(a->opaque);
 }
 
@@ -342,6 +342,7 @@ static struct assign *new_assign(const struct assign_cfg *cfg)
 	a->vm = cfg->vm;
 	a->bus = cfg->bus;
 	a->domain = cfg->domain;
+	a->keeper = cfg->keeper;
 	a->changed = cfg->changed;
 	a->opaque = cfg->opaque;
 	a->func.ops = &func_ops;
@@ -368,6 +369,7 @@ static int connect(struct assign *a, char *why, size_t len)
 			 bdf, strerror(-err));
 		goto err_intx;
 	}
+	assign_host_seal(&a->host);
 	err = attach(a);
 	if (!err)
 		return 0;

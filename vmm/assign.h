@@ -42,6 +42,7 @@ struct assign {
 	struct vm *vm;
 	struct pci_bus *bus;
 	struct vd_domain *domain;
+	struct keeper *keeper;
 	struct assign_host host;
 	struct assign_bars bars;
 	struct pci_image config;

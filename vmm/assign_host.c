@@ -54,6 +54,17 @@ static unsigned int find_cap(const struct assign_host *h, uint8_t id)
 	return 0;
 }
 
+/* uio/uioN/event of the first node; a function that no uio has, has none. */
+static int open_event(const struct hostdev *d)
+{
+	char name[HOSTDEV_NAME_LEN], path[96];
+
+	if (hostdev_first(d, "uio", name))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "uio/%s/event", name);
+	return hostdev_file(d, path, O_RDONLY);
+}
+
 int assign_host_open(struct assign_host *h, const struct sysfs *s,
 		     const char *bdf, uint64_t id)
 {
@@ -61,7 +72,7 @@ int assign_host_open(struct assign_host *h, const struct sysfs *s,
 	int err;
 
 	memset(h, 0, sizeof(*h));
-	h->reset = -1;
+	h->reset = h->event = -1;
 	pthread_mutex_init(&h->lock, NULL);
 	h->config = -1;
 	err = hostdev_open(&h->dev, s, bdf, id);
@@ -72,6 +83,7 @@ int assign_host_open(struct assign_host *h, const struct sysfs *s,
 		return h->config;
 	/* Now: later this process may have no right to. */
 	h->reset = hostdev_file(&h->dev, "reset", O_WRONLY);
+	h->event = open_event(&h->dev);
 	h->pcie = find_cap(h, CAP_EXP);
 	if (cfg_read(h, CFG_INT_PIN, &pin, 1))
 		return -ENODEV;
@@ -85,9 +97,16 @@ void assign_host_close(struct assign_host *h)
 		close(h->config);
 	if (h->reset >= 0)
 		close(h->reset);
-	h->config = h->reset = -1;
+	if (h->event >= 0)
+		close(h->event);
+	h->config = h->reset = h->event = -1;
 	hostdev_close(&h->dev);
 	pthread_mutex_destroy(&h->lock);
+}
+
+void assign_host_seal(struct assign_host *h)
+{
+	hostdev_close(&h->dev);
 }
 
 bool assign_host_gone(const struct assign_host *h)
@@ -97,10 +116,23 @@ bool assign_host_gone(const struct assign_host *h)
 	return cfg_read(h, CFG_VENDOR, &vendor, 2) || vendor == 0xffff;
 }
 
+/* A file of the uio node ends when uio_pci_generic lets the function go. */
+static bool has_left_uio(const struct assign_host *h)
+{
+	char byte;
+
+	return h->event >= 0 && pread(h->event, &byte, 1, 0) != 1;
+}
+
 bool assign_host_is_others(const struct assign_host *h)
 {
 	char driver[HOSTDEV_NAME_LEN];
+	uint16_t command;
 
+	if (h->dev.dir < 0)
+		return has_left_uio(h) &&
+		       !cfg_read(h, CFG_COMMAND, &command, 2) &&
+		       command & CMD_MASTER;
 	hostdev_driver(&h->dev, driver);
 	return driver[0] && strcmp(driver, ASSIGN_UIO) != 0;
 }

@@ -25,7 +25,8 @@
 struct assign_host {
 	struct hostdev dev;
 	int config;	      /* sysfs config file */
-	int reset;	      /* sysfs reset file; -1: there is none */
+	int reset;	      /* sysfs reset file; below 0: there is none */
+	int event;	      /* a file of its uio node; below 0: it had none */
 	unsigned int pcie;    /* offset of the PCI Express capability, or 0 */
 	bool has_intx;	      /* has an interrupt pin */
 	pthread_mutex_t lock; /* one change of the command register at once */
@@ -40,9 +41,16 @@ void assign_host_close(struct assign_host *h);
 bool assign_host_gone(const struct assign_host *h);
 
 /*
+ * From now on no other file of it is reached, and no folder is open: what a
+ * process does that is confined.
+ */
+void assign_host_seal(struct assign_host *h);
+
+/*
  * Has somebody given it to another driver? Then it is theirs, and not a bit of
  * it is ours to change: quiesce and master do nothing. The kernel has turned its
- * bus mastering off when uio_pci_generic let go of it.
+ * bus mastering off when uio_pci_generic let go of it. Sealed, one cannot see who
+ * drives it: it is another's if it has left uio and masters the bus again.
  */
 bool assign_host_is_others(const struct assign_host *h);
 

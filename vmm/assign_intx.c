@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign_intx.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,39 +10,19 @@
 #include <unistd.h>
 
 /* /dev/uioN of the first entry of the function's folder "uio". */
-static int open_node(const struct sysfs *s, DIR *dir)
-{
-	char path[280], full[SYSFS_PATH_LEN];
-	struct dirent *e;
-	int fd;
-
-	while ((e = readdir(dir)))
-		if (strncmp(e->d_name, "uio", 3) == 0)
-			break;
-	if (!e)
-		return -ENODEV;
-	snprintf(path, sizeof(path), "/dev/%s", e->d_name);
-	if (sysfs_path(s, path, full, sizeof(full)))
-		return -ENAMETOOLONG;
-	fd = open(full, O_RDWR | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 static int open_uio(const struct hostdev *d)
 {
-	int fd = hostdev_file(d, "uio", O_RDONLY | O_DIRECTORY);
-	DIR *dir;
+	char name[HOSTDEV_NAME_LEN], path[80], full[SYSFS_PATH_LEN];
+	int fd, err = hostdev_first(d, "uio", name);
 
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	fd = open_node(d->sys, dir);
-	closedir(dir);
-	return fd;
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	err = sysfs_path(d->sys, path, full, sizeof(full));
+	if (err)
+		return err;
+	fd = open(full, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 static void signal_fd(int fd)

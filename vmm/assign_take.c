@@ -238,18 +238,51 @@ void assign_give(struct assign_claim *c)
 	hostdev_close(&c->dev);
 }
 
-int assign_mend(const struct sysfs *s, const char *bdf)
+/* Whoever was to quiesce it has been killed. */
+static int quiesce(const struct hostdev *d)
 {
-	struct assign_claim c = { .claim = { .lock = -1 } };
-	int err = hostdev_open(&c.dev, s, bdf, 0);
+	struct assign_host h;
+	int err = assign_host_open(&h, d->sys, d->bdf, d->id);
 
 	if (!err)
-		err = claim_take(&c.claim, s, bdf);
-	if (!err)
-		err = claim_read(&c.claim, &c.dev, &c.found);
-	if (!err)
-		put_back(&c.dev, &c.found);
-	claim_end(&c.claim);
-	hostdev_close(&c.dev);
+		err = assign_host_quiesce(&h);
+	assign_host_close(&h);
 	return err;
+}
+
+int assign_mend(const struct sysfs *s, const char *bdf)
+{
+	struct assign_claim c;
+	int err, gone;
+
+	err = claim_take(&c.claim, s, bdf);
+	if (err)
+		return err;
+	gone = hostdev_open(&c.dev, s, bdf, 0);
+	if (!gone)
+		gone = claim_read(&c.claim, &c.dev, &c.found);
+	if (!gone)
+		err = quiesce(&c.dev);
+	if (!gone && !err)
+		put_back(&c.dev, &c.found);
+	hostdev_close(&c.dev);
+	if (err)
+		close(c.claim.lock); /* the record stays for the next */
+	else
+		claim_end(&c.claim);
+	return gone ? -ENOENT : err;
+}
+
+static int mend_one(void *ctx, const char *name)
+{
+	if (name[0] != '.')
+		assign_mend(ctx, name);
+	return 0;
+}
+
+void assign_mend_all(const struct sysfs *s)
+{
+	struct sysfs copy = *s;
+
+	sysfs_each(s, CLAIM_DIR, mend_one, &copy);
 }

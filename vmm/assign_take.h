@@ -49,10 +49,13 @@ int assign_take(struct assign_claim *c, const struct sysfs *s, const char *bdf,
 void assign_give(struct assign_claim *c);
 
 /*
- * What assign_give() would have done, after the death of the keeper that had
- * taken @bdf. 0, -EBUSY (somebody has it), -ENOENT (no record, or not of what is
- * there now: nothing to do), or -errno.
+ * After the death of the keeper that had taken @bdf: quiesce it and give it
+ * back. 0, -EBUSY (somebody has it), -ENOENT (no record, or not of what is there
+ * now: nothing to do), -EIO (it does not stop its DMA and stays), or -errno.
  */
 int assign_mend(const struct sysfs *s, const char *bdf);
+
+/* The same of all claims that nobody holds. */
+void assign_mend_all(const struct sysfs *s);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hostdev.h"
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,6 +52,28 @@ int hostdev_file(const struct hostdev *d, const char *name, int flags)
 	int fd = openat(d->dir, name, flags | O_CLOEXEC | O_NOCTTY);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int hostdev_first(const struct hostdev *d, const char *folder_name,
+		  char name[HOSTDEV_NAME_LEN])
+{
+	int fd = hostdev_file(d, folder_name, O_RDONLY | O_DIRECTORY);
+	struct dirent *e;
+	DIR *dir;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while ((e = readdir(dir)) && e->d_name[0] == '.')
+		;
+	if (e)
+		snprintf(name, HOSTDEV_NAME_LEN, "%.63s", e->d_name);
+	closedir(dir);
+	return e ? 0 : -ENOENT;
 }
 
 int hostdev_read(const struct hostdev *d, const char *name, char *buf,

@@ -46,6 +46,10 @@ bool hostdev_is_there(const struct hostdev *d);
 /* Open one of its files: a descriptor, or -errno. */
 int hostdev_file(const struct hostdev *d, const char *name, int flags);
 
+/* The first name in one of its folders; 0 or -errno (-ENOENT: it is empty). */
+int hostdev_first(const struct hostdev *d, const char *folder,
+		  char name[HOSTDEV_NAME_LEN]);
+
 /* As sysfs_read() and sysfs_write(), of one of its attributes. */
 int hostdev_read(const struct hostdev *d, const char *name, char *buf,
 		 size_t len);

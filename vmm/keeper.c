@@ -66,6 +66,15 @@ int keeper_take(struct keeper *k, const char *bdf, uint64_t *id, char *why,
 	return err;
 }
 
+void keeper_lost(struct keeper *k, const char *bdf)
+{
+	struct keeper_request rq = { .op = KEEPER_LOST };
+	struct keeper_reply rp;
+
+	snprintf(rq.bdf, sizeof(rq.bdf), "%s", bdf);
+	request(k, &rq, &rp); /* a keeper that has died is seen by others */
+}
+
 int keeper_ring(void *keeper, int fd)
 {
 	struct keeper_request rq = { .op = KEEPER_RING, .fd = fd };
@@ -135,7 +144,7 @@ int keeper_finish(struct keeper *k)
 		pthread_join(k->watch, NULL);
 	close(k->sock);
 	k->sock = -1;
-	if (!err)
+	if (err != -EIO) /* it ends, or has ended */
 		waitpid(k->pid, NULL, 0);
 	pthread_mutex_destroy(&k->lock);
 	return err;

@@ -55,6 +55,13 @@ int keeper_start(struct keeper *k, const struct sysfs *s);
 int keeper_take(struct keeper *k, const char *bdf, uint64_t *id, char *why,
 		size_t len);
 
+/*
+ * Function @bdf is lost to this machine and maps nothing. When the host has lost
+ * it too its claim ends, so that another machine can have what comes to its
+ * slot; else it is given back at the end, with the others.
+ */
+void keeper_lost(struct keeper *k, const char *bdf);
+
 /* Hold ring @fd as well. The signature is that of vd_noiommu_cfg.on_ring. */
 int keeper_ring(void *keeper, int fd);
 
@@ -76,8 +83,9 @@ int keeper_watch(struct keeper *k, void (*on_death)(void *opaque),
 		 void *opaque);
 
 /*
- * Say goodbye and wait until the functions are given back. 0, or -EIO: a
- * function could not be quiesced; the keeper stays with the pins.
+ * Say goodbye and wait until the functions are given back. 0; -EIO: a function
+ * could not be quiesced, and the keeper stays with the pins; -EPIPE: it had died,
+ * and nobody has given them back (assign_mend()).
  */
 int keeper_finish(struct keeper *k);
 

@@ -21,14 +21,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MAX_TAKEN 64
-#define MAX_RINGS 1024
-#define TIDY_MS	  10000
+#define MAX_TAKEN  64
+#define MAX_RINGS  1024
+#define TIDY_MS	   10000
+#define LOST_MS	   100 /* how often a lost function is looked for */
+#define LOST_TRIES 100 /* how often at most: then it is only unbound */
 
 struct taken {
 	struct assign_claim claim;
 	struct assign_host host;
 	bool quiet;
+	bool lost;  /* to the VMM, and perhaps soon to the host */
+	bool given; /* back, or gone: nothing is left to do */
 };
 
 struct keep {
@@ -37,6 +41,7 @@ struct keep {
 	int vmm; /* pidfd */
 	struct taken taken[MAX_TAKEN];
 	unsigned int ntaken;
+	unsigned int tries; /* left to look for those that are lost */
 	int ring[MAX_RINGS];
 	unsigned int nrings;
 	bool sealed;
@@ -95,7 +100,7 @@ static int take(struct keep *k, const char *bdf, char *why, size_t len)
 		snprintf(why, len, "%s did not stop its DMA when reset", bdf);
 		goto err_close;
 	}
-	t->quiet = false;
+	t->quiet = t->lost = t->given = false;
 	k->ntaken++;
 	return 0;
 
@@ -119,6 +124,15 @@ static int hold_ring(struct keep *k, int fd)
 	return 0;
 }
 
+static void give(struct taken *t)
+{
+	if (t->given)
+		return;
+	assign_host_close(&t->host);
+	assign_give(&t->claim);
+	t->quiet = t->given = true;
+}
+
 /* All of them, also when one fails: fewer devices run on. */
 static int quiesce_all(struct keep *k)
 {
@@ -139,11 +153,44 @@ static void let_go(struct keep *k)
 {
 	while (k->nrings)
 		close(k->ring[--k->nrings]);
-	while (k->ntaken) {
-		struct taken *t = &k->taken[--k->ntaken];
+	while (k->ntaken)
+		give(&k->taken[--k->ntaken]);
+}
 
-		assign_host_close(&t->host);
-		assign_give(&t->claim);
+static void note_lost(struct keep *k, const char *bdf)
+{
+	for (unsigned int i = 0; i < k->ntaken; i++) {
+		struct taken *t = &k->taken[i];
+
+		if (!t->given && !strcmp(t->host.dev.bdf, bdf)) {
+			t->lost = true;
+			k->tries = LOST_TRIES;
+		}
+	}
+}
+
+/* What is not there any more needs no keeper: its slot may be another's soon. */
+static void drop_lost(struct keep *k)
+{
+	for (unsigned int i = 0; i < k->ntaken; i++) {
+		struct taken *t = &k->taken[i];
+
+		if (t->lost && !t->given && !hostdev_is_there(&t->host.dev))
+			give(t);
+	}
+}
+
+/*
+ * The kernel takes a card away in steps, and the VMM sees the first. Look again
+ * for a while, unless there is something to do; idle, we do not wake up.
+ */
+static void wait_request(struct keep *k)
+{
+	struct pollfd p = { .fd = k->sock, .events = POLLIN };
+
+	while (k->tries && poll(&p, 1, LOST_MS) == 0) {
+		drop_lost(k);
+		k->tries--;
 	}
 }
 
@@ -186,8 +233,10 @@ static bool serve_one(struct keep *k)
 {
 	struct keeper_request rq;
 	struct keeper_reply rp = { 0 };
-	ssize_t n = recv(k->sock, &rq, sizeof(rq), 0);
+	ssize_t n;
 
+	wait_request(k);
+	n = recv(k->sock, &rq, sizeof(rq), 0);
 	if (n < 0 && errno == EINTR)
 		return true;
 	if (n != (ssize_t)sizeof(rq)) {
@@ -196,7 +245,8 @@ static bool serve_one(struct keep *k)
 		tidy(k, false);
 		return false;
 	}
-	if (k->sealed && rq.op != KEEPER_RING && rq.op != KEEPER_BYE) {
+	if (k->sealed && rq.op != KEEPER_RING && rq.op != KEEPER_LOST &&
+	    rq.op != KEEPER_BYE) {
 		rp.err = -EPERM; /* a machine that its guest has taken over? */
 		snprintf(rp.why, sizeof(rp.why), "the keeper is sealed");
 		answer(k, &rp);
@@ -212,10 +262,15 @@ static bool serve_one(struct keep *k)
 	case KEEPER_RING:
 		rp.err = hold_ring(k, rq.fd);
 		break;
+	case KEEPER_LOST:
+		rq.bdf[sizeof(rq.bdf) - 1] = '\0';
+		note_lost(k, rq.bdf);
+		break;
 	case KEEPER_TIDY:
 		memcpy(k->path, rq.path, sizeof(k->path) - 1);
 		break;
 	case KEEPER_SEAL:
+		assign_mend_all(k->sys);
 		rp.err = confine_keeper(rq.pins, rp.why, sizeof(rp.why));
 		k->sealed = true;
 		break;

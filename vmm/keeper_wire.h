@@ -12,8 +12,9 @@
 enum keeper_op {
 	KEEPER_TAKE, /* bdf */
 	KEEPER_RING, /* fd, in the VMM's table */
+	KEEPER_LOST, /* bdf: the VMM's domain has let it go */
 	KEEPER_TIDY, /* path */
-	KEEPER_SEAL, /* pins; only RING and BYE from here on */
+	KEEPER_SEAL, /* pins; only RING, LOST and BYE from here on */
 	KEEPER_BYE,
 };
 

@@ -13,7 +13,9 @@ static void on_keeper_death(void *opaque)
 
 	machine_fail(m, 0,
 		     "the keeper process has died, so nobody would hold "
-		     "the guest's pages after this process; the machine stops");
+		     "the guest's pages after this process; the machine "
+		     "stops, and the next one that has devices gives its "
+		     "devices back");
 	machine_ask(m, MACHINE_WISH_DIE);
 }
 

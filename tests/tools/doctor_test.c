@@ -98,7 +98,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	free(f.out);
-	tree_remove(&f.t);
+	tree_end(&f.t);
 	return 0;
 }
 

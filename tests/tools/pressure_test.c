@@ -49,7 +49,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	tree_remove(&f.t);
+	tree_end(&f.t);
 	return 0;
 }
 

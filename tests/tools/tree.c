@@ -34,7 +34,7 @@ static void remove_all(const char *path)
 	assert_int_equal(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-void tree_remove(struct tree *t)
+void tree_end(struct tree *t)
 {
 	remove_all(t->dir);
 }

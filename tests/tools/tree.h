@@ -14,7 +14,7 @@ struct tree {
 
 /* Each ends the test by cmocka's assert if it cannot. */
 void tree_make(struct tree *t);
-void tree_remove(struct tree *t);
+void tree_end(struct tree *t);
 
 /* Paths as in sysfs.h; folders above are made. */
 void tree_file(struct tree *t, const char *path, const char *text);

@@ -60,7 +60,7 @@ static void test_made_up(void **state)
 	assert_int_equal(swapped, 17 * 1024);
 	tree_file(&t, "/proc/self/status", "Name: x\n");
 	assert_int_equal(usage_swapped(&t.s, &swapped), -ENOENT);
-	tree_remove(&t);
+	tree_end(&t);
 }
 
 static void test_real(void **state)

@@ -87,7 +87,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	tree_remove(*state);
+	tree_end(*state);
 	return 0;
 }
 

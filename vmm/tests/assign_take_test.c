@@ -127,14 +127,16 @@ static bool killed_at(struct made_host *h, unsigned int n)
 /* Killed anywhere, and again anywhere in the next run: the one after mends it. */
 static void test_killed_at_each_step(void **state)
 {
-	const unsigned int most = 8;
+	static const struct found *const some[] = { &founds[0], &founds[3],
+						    &founds[5] };
+	const unsigned int most = 7;
 	struct assign_claim c;
 	struct made_host h;
 	unsigned int killed = 0;
 
 	(void)state;
-	for (unsigned int i = 0; i < NFOUNDS * most * most; i++) {
-		const struct found *f = &founds[i / most / most];
+	for (unsigned int i = 0; i < 3 * most * most; i++) {
+		const struct found *f = some[i / most / most];
 
 		make(&h, f);
 		killed += killed_at(&h, 1 + i % most);
@@ -145,7 +147,7 @@ static void test_killed_at_each_step(void **state)
 		assert_int_equal(made_host_claims(&h), 0);
 		made_host_remove(&h);
 	}
-	assert_true(killed > NFOUNDS * most);
+	assert_true(killed > 3 * most);
 }
 
 /* The same, and no run comes that wants the function: the VMM mends it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory slots without KVM: what bar.c and pci.c need of vm.h. */
+/* What the parts of a machine need of vm.h, without KVM: slots and interrupts. */
 #include "vm.h"
 #include <errno.h>
 
@@ -26,4 +26,24 @@ void vm_slot_remove(struct vm *vm, int slot)
 {
 	if (slot >= 0)
 		vm->slot[slot].len = 0;
+}
+
+/* vm_fd below 0 is what "KVM" says. */
+int vm_irqfd(struct vm *vm, unsigned int gsi, int trigger, int resample)
+{
+	(void)gsi;
+	(void)trigger;
+	(void)resample;
+	return vm->vm_fd < 0 ? vm->vm_fd : 0;
+}
+
+int vm_irqfd_remove(struct vm *vm, unsigned int gsi, int trigger)
+{
+	return vm_irqfd(vm, gsi, trigger, -1);
+}
+
+int vm_msi(struct vm *vm, uint64_t addr, uint32_t data)
+{
+	(void)addr;
+	return vm_irqfd(vm, data, -1, -1);
 }

@@ -74,8 +74,22 @@ static int bind(struct made_host *h, const char *driver)
 	tree_link(&h->t, MADE_DEVICE "/driver", to);
 	made_host_set_command(h, made_host_command(h) | (is_uio ? 3 : 7));
 	if (is_uio)
-		tree_dir(&h->t, MADE_DEVICE "/uio/uio0");
+		tree_file(&h->t, MADE_DEVICE "/uio/uio0/event", "0\n");
 	return 0;
+}
+
+static void cut(struct made_host *h, const char *path)
+{
+	char full[SYSFS_PATH_LEN];
+
+	assert_int_equal(sysfs_path(&h->t.s, path, full, sizeof(full)), 0);
+	assert_int_equal(truncate(full, 0), 0);
+}
+
+static void end_uio(struct made_host *h)
+{
+	cut(h, MADE_DEVICE "/uio/uio0/event");
+	tree_drop(&h->t, MADE_DEVICE "/uio");
 }
 
 static int unbind(struct made_host *h, const char *driver)
@@ -86,7 +100,7 @@ static int unbind(struct made_host *h, const char *driver)
 		return -ENODEV;
 	tree_drop(&h->t, MADE_DEVICE "/driver");
 	if (!strcmp(driver, MADE_UIO))
-		tree_drop(&h->t, MADE_DEVICE "/uio");
+		end_uio(h);
 	made_host_set_command(h, made_host_command(h) & ~MASTER);
 	return 0;
 }
@@ -145,14 +159,24 @@ int made_host_write(struct made_host *h, const char *path, const char *value)
 
 void made_host_plug(struct made_host *h, const char *driver)
 {
-	const struct tree_pci card = { .bdf = MADE_BDF,
-				       .vendor = 0x1b36,
-				       .device = 0x10,
-				       .class = 0x010802,
-				       .pin = 1 };
+	static const uint8_t zero[8192];
+	const struct tree_pci card = {
+		.bdf = MADE_BDF,
+		.vendor = 0x1b36,
+		.device = 0x10,
+		.class = 0x010802,
+		.pin = 1,
+		.resource = "0xfe000000 0xfe0000ff 0x40200\n"
+			    "0xfe002000 0xfe003fff 0x40200\n"
+			    "0xc000 0xc01f 0x40101\n"
+			    "0x0 0x0 0x0\n0x0 0x0 0x0\n0x0 0x0 0x0\n",
+	};
 	uint8_t config[256] = { 0x36, 0x1b, 0x10, 0x00, [0x3d] = 1 };
 
 	tree_pci(&h->t, &card);
+	tree_bytes(&h->t, MADE_DEVICE "/resource0", zero, 4096);
+	tree_bytes(&h->t, MADE_DEVICE "/resource1", zero, 8192);
+	tree_bytes(&h->t, MADE_DEVICE "/resource2", zero, 32);
 	tree_bytes(&h->t, MADE_DEVICE "/config", config, sizeof(config));
 	tree_file(&h->t, MADE_DEVICE "/driver_override", "(null)\n");
 	if (driver && strcmp(driver, "nvme") != 0)
@@ -164,14 +188,17 @@ void made_host_plug(struct made_host *h, const char *driver)
 void made_host_pull(struct made_host *h)
 {
 	char from[SYSFS_PATH_LEN], to[SYSFS_PATH_LEN];
-	int fd = open_config(h);
 
 	/* The files end, the folder is there for nobody any more. */
-	assert_int_equal(ftruncate(fd, 0), 0);
-	close(fd);
+	cut(h, MADE_DEVICE "/resource0");
+	cut(h, MADE_DEVICE "/resource1");
+	cut(h, MADE_DEVICE "/resource2");
+	cut(h, MADE_DEVICE "/config");
 	tree_drop(&h->t, MADE_DEVICE "/vendor");
 	tree_drop(&h->t, MADE_DEVICE "/driver_override");
 	tree_drop(&h->t, MADE_DEVICE "/reset");
+	if (sysfs_exists(&h->t.s, MADE_DEVICE "/uio/uio0"))
+		end_uio(h);
 	if (sysfs_exists(&h->t.s, MADE_DEVICE "/driver"))
 		tree_drop(&h->t, MADE_DEVICE "/driver");
 	sysfs_path(&h->t.s, MADE_DEVICE, from, sizeof(from));
@@ -205,7 +232,7 @@ void made_host_make(struct made_host *h, const char *driver)
 
 void made_host_remove(struct made_host *h)
 {
-	tree_remove(&h->t);
+	tree_end(&h->t);
 }
 
 void made_host_expect(struct made_host *h, const char *driver,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A host of files that does what a kernel does when an attribute is written:
- * drivers bind and let go, a reset resets. One function, at MADE_BDF, with its
- * uio node as a FIFO.
+ * drivers bind and let go, a reset resets. One function, at MADE_BDF, with
+ *	BAR 0  256 bytes of memory, which trap
+ *	BAR 1  8 KiB of memory, direct
+ *	BAR 2  32 ports
+ * and its uio node as a FIFO: 4 bytes are an interrupt, 1 byte is the end of it.
  *
  * A write can be made to fail, or to be the moment of something else: see @at.
  */
