@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define VD_ADAPTER_MAX_REGS    64u
-#define VD_ADAPTER_MAX_OWNERS  64u
+#define VD_ADAPTER_MAX_OWNERS  640u
 #define VD_ADAPTER_MAX_DEVICES 1024u
 #define VD_ADAPTER_MAX_READERS 1024u
 #define VD_NO_OWNER	       UINT32_MAX
@@ -255,7 +255,7 @@ int vd_adapter_next_fault(struct vd_adapter *a, struct vd_fault *out);
  */
 struct vd_adapter_stats {
 	uint64_t nwindows, nregs, ndevices, nowners;
-	uint64_t table_bytes; /* of all tables, as they are now */
+	uint64_t table_bytes, max_bytes; /* of all tables: now, at most */
 	uint64_t puts, splits, merges, loans, refused;
 	uint64_t nfaults; /* lost ones included */
 };

@@ -44,6 +44,7 @@ enum vd_format {
  * @page_shift: log2 of the bytes that an entry stands for, 12 to 34
  * @nentries:   1 to 2^(64 - @page_shift)
  * @at:         where a register says that the table begins: only shown
+ * @max_bytes:  that it may take; 0: what all tables of the adapter may together
  *
  * A short table is one array, 8 bytes an entry. A long one is made of pages
  * that come with their first entry and go with their last, so it costs what is
@@ -55,13 +56,15 @@ struct vd_table_cfg {
 	unsigned int page_shift;
 	uint64_t nentries;
 	uint64_t at;
+	uint64_t max_bytes;
 };
 
 /**
  * vd_table_create() - make a table without valid entries
  * @out: owned by the adapter until vd_table_destroy(); not written on error
  *
- * Return: 0, -EINVAL (@cfg), -EDQUOT (over the adapter's max_bytes), -ENOMEM
+ * Return: 0, -EINVAL (@cfg), -EDQUOT (over its or the adapter's max_bytes),
+ * -ENOMEM
  */
 int vd_table_create(struct vd_adapter *a, const struct vd_table_cfg *cfg,
 		    struct vd_table **out);

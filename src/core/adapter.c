@@ -318,6 +318,7 @@ void vd_adapter_stats(struct vd_adapter *a, struct vd_adapter_stats *out)
 	out->ndevices = a->ndevices;
 	out->nowners = a->nowners;
 	out->table_bytes = a->budget.bytes;
+	out->max_bytes = a->budget.max;
 	lock_drop(&a->lock);
 	lock_take(&a->fault_lock);
 	out->nfaults = a->faults.put;

@@ -38,10 +38,11 @@ static int check_cfg(const struct vd_table_cfg *cfg)
 	return 0;
 }
 
-/* False if that would be more than all tables may take. */
+/* False if that would be more than it or all tables may take. */
 static bool charge(struct vd_table *t, uint64_t bytes)
 {
-	if (bytes > t->budget->max - t->budget->bytes)
+	if (bytes > t->budget->max - t->budget->bytes ||
+	    bytes > t->max - t->bytes)
 		return false;
 	t->budget->bytes += bytes;
 	t->bytes += bytes;
@@ -65,6 +66,7 @@ static void set_shape(struct vd_table *t, const struct vd_table_cfg *cfg)
 	t->shift = cfg->page_shift;
 	t->nentries = cfg->nentries;
 	t->at = cfg->at;
+	t->max = cfg->max_bytes ? cfg->max_bytes : UINT64_MAX;
 	t->ntop = cfg->nentries;
 	if (t->nentries <= FLAT_MAX)
 		return;

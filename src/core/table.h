@@ -39,7 +39,7 @@ struct vd_table {
 	uint64_t *top;	/* owned */
 	uint32_t *used; /* owned; of each block, if the top holds entries */
 	uint64_t nlive;
-	uint64_t bytes;
+	uint64_t bytes, max;
 	uint64_t at;
 	struct node *dead; /* out of sight, not yet free */
 	struct table_budget *budget;

@@ -218,6 +218,36 @@ static void reserve_or_nothing(void **state)
 	table_destroy(t);
 }
 
+/* Its own limit, whatever there is for all; what went makes room again. */
+static void own_limit(void **state)
+{
+	struct vd_table_cfg cfg = {
+		.size = sizeof(cfg), .format = VD_FORMAT_TCE, .page_shift = 12, .nentries = 1024
+	};
+	struct vd_table *t;
+
+	(void)state;
+	budget = (struct table_budget){ .max = UINT64_MAX };
+	cfg.max_bytes = 1024 * 8 - 1;
+	assert_int_equal(table_create(&cfg, &budget, &t), -EDQUOT);
+	assert_int_equal(budget.bytes, 0);
+	cfg.max_bytes++;
+	assert_int_equal(table_create(&cfg, &budget, &t), 0);
+	table_destroy(t);
+	t = make(VD_FORMAT_TCE, (uint64_t)1 << 30);
+	assert_int_equal(set(t, 5, 0x1003), 0);
+	t->max = t->bytes;
+	assert_int_equal(set(t, 6, 0x1003), 0);
+	assert_int_equal(set(t, 1 << 20, 0x1003), -EDQUOT);
+	assert_int_equal(set(t, 5, 0), 0);
+	assert_int_equal(set(t, 6, 0), 0);
+	table_bury(t);
+	assert_int_equal(set(t, 1 << 20, 0x1003), 0);
+	assert_int_equal(set(t, 1 << 20, 0), 0);
+	table_bury(t);
+	table_destroy(t);
+}
+
 /* A clear of an empty range of any length looks at the top only. */
 static void next_skips_what_is_not_there(void **state)
 {
@@ -239,6 +269,7 @@ int main(void)
 		cmocka_unit_test(formats),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(reserve_or_nothing),
+		cmocka_unit_test(own_limit),
 		cmocka_unit_test(next_skips_what_is_not_there),
 	};
 
