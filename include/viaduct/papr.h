@@ -31,13 +31,18 @@ extern "C" {
 #define VD_PAPR_MAX_PARTITIONS 64u
 #define VD_PAPR_MAX_PES	       64u
 #define VD_PAPR_MAX_VIOS       32u
-#define VD_PAPR_MAX_PANES      256u
-#define VD_PAPR_MAX_GRANTS     64u
-#define VD_PAPR_MAX_WINDOWS    8u /* that a PE can have at once */
-#define VD_PAPR_GRACE_MS       2000u
+#define VD_PAPR_MAX_PANES      256u /* but for those that were accepted */
+#define VD_PAPR_MAX_GRANTS \
+	64u /* that a partition has made and not taken back */
+#define VD_PAPR_MAX_LENDERS  8u /* whose windows a partition fills or filled */
+#define VD_PAPR_MAX_WINDOWS  8u /* that a PE can have at once */
+#define VD_PAPR_GRACE_MS     2000u
+
+/* LIOBNs of what is accepted: one for each grant that there can be. */
+#define VD_PAPR_GRANT_LIOBNS (VD_PAPR_MAX_PARTITIONS * VD_PAPR_MAX_GRANTS)
 
 /* Owners with these ids are the front end's, on every adapter. */
-#define VD_PAPR_FIRST_OWNER    0xff000000u
+#define VD_PAPR_FIRST_OWNER  0xff000000u
 
 struct vd_papr;
 
@@ -56,7 +61,7 @@ struct vd_papr_ops {
  * struct vd_papr_cfg - one platform
  * @size:        sizeof(struct vd_papr_cfg)
  * @grant_liobn: LIOBNs of accepted panes are from here on,
- *               VD_PAPR_MAX_GRANTS of them
+ *               VD_PAPR_GRANT_LIOBNS of them
  * @multi_table: H_PUT_TCE_INDIRECT may name many tables (the MTT option)
  * @bucket:      the bit bucket, or NULL: devices write to the page at its
  *               guest address 0 where a redirected entry has become invalid

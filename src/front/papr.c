@@ -43,7 +43,7 @@ static void free_parts(struct vd_papr *p)
 static bool is_sane(const struct vd_papr_cfg *cfg)
 {
 	return cfg && cfg->size == sizeof(*cfg) &&
-	       cfg->grant_liobn <= UINT32_MAX - VD_PAPR_MAX_GRANTS &&
+	       cfg->grant_liobn <= UINT32_MAX - VD_PAPR_GRANT_LIOBNS &&
 	       (!cfg->bucket ||
 		vd_domain_check_memory(cfg->bucket, (vd_gpa){ 0 },
 				       VD_PAGE_SIZE) == 0);
@@ -75,11 +75,11 @@ int vd_papr_create(const struct vd_papr_cfg *cfg, struct vd_papr **out)
 /* What does not come to rest stays on its adapter, with its pins. */
 static void end_all(struct vd_papr *p) MUST_HOLD(p->lock)
 {
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
+	for (size_t i = 0; i < PAPR_MAX_GRANTS; i++) {
 		if (p->grant[i].state == GRANT_ACCEPTED)
 			papr_grant_give_back(p, &p->grant[i]);
 	}
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++)
+	for (size_t i = 0; i < PAPR_MAX_GRANTS; i++)
 		p->grant[i].state = GRANT_FREE;
 	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++) {
 		if (p->pane[i].used && p->pane[i].adopted)
@@ -210,7 +210,8 @@ void vd_papr_stats(struct vd_papr *p, struct vd_papr_stats *out)
 	out->panes = out->grants = 0;
 	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++)
 		out->panes += p->pane[i].used;
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++)
+	for (size_t i = 0; i < PAPR_MAX_GRANTS; i++)
 		out->grants += p->grant[i].state == GRANT_ACCEPTED;
+	out->panes += out->grants;
 	lock_drop(&p->lock);
 }

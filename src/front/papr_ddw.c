@@ -98,6 +98,7 @@ static int create(struct vd_papr *p, struct papr_pe *pe, struct vd_papr_rtas *r)
 		.size = sizeof(t),
 		.format = VD_FORMAT_TCE,
 		.page_shift = page_shift,
+		.max_bytes = papr_table_bytes(pe->cfg.adapter),
 	};
 	struct vd_table *table;
 	vd_iova bus;

@@ -12,8 +12,11 @@
  * What was granted are bus addresses. Which entries these are is asked when they
  * are lent, because a merge may move the window's base meanwhile.
  *
- * What was rescinded is remembered as long as there are other free grants, so
- * that who still names the cookie or the pane is told H_RESCINDED.
+ * What was rescinded is remembered as long as its partition has other free
+ * grants, so that who still names the cookie or the pane is told H_RESCINDED.
+ *
+ * A partition has grants of its own, each with room for the pane that it becomes;
+ * so no other partition can use them up.
  */
 #include "papr_state.h"
 
@@ -51,18 +54,22 @@ static struct papr_partition *find_grantee(struct papr_call *c, uint64_t unit)
 }
 
 /* Free ones first, in turn, so that rescinded ones stay known for long. */
-static struct papr_grant *find_free(struct vd_papr *p) MUST_HOLD(p->lock)
+static struct papr_grant *find_free(struct vd_papr *p,
+				    struct papr_partition *who)
+	MUST_HOLD(p->lock)
 {
+	struct papr_grant *own = papr_grants_of(p, who->cfg.id);
+
 	static const enum papr_grant_state order[] = { GRANT_FREE,
 						       GRANT_RESCINDED };
 
 	for (size_t o = 0; o < ARRAY_LEN(order); o++) {
 		for (uint32_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
-			uint32_t n = (p->next_grant + i) % VD_PAPR_MAX_GRANTS;
+			uint32_t n = (who->next_grant + i) % VD_PAPR_MAX_GRANTS;
 
-			if (p->grant[n].state == order[o]) {
-				p->next_grant = n + 1;
-				return &p->grant[n];
+			if (own[n].state == order[o]) {
+				who->next_grant = n + 1;
+				return &own[n];
 			}
 		}
 	}
@@ -121,7 +128,7 @@ int64_t papr_grant(struct papr_call *c)
 	grantee = find_grantee(c, arg[4]);
 	if (!grantee)
 		return VD_H_PARAMETER;
-	free = find_free(c->p);
+	free = find_free(c->p, c->who);
 	if (!free)
 		return VD_H_NO_MEM;
 
@@ -140,18 +147,17 @@ int64_t papr_grant(struct papr_call *c)
 static struct papr_grant *find_cookie(struct vd_papr *p, uint64_t cookie)
 	MUST_HOLD(p->lock)
 {
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
-		if (p->grant[i].state != GRANT_FREE &&
-		    p->grant[i].cookie == cookie)
-			return &p->grant[i];
-	}
-	return NULL;
+	uint64_t i = cookie & UINT16_MAX;
+
+	if (i >= PAPR_MAX_GRANTS || p->grant[i].state == GRANT_FREE ||
+	    p->grant[i].cookie != cookie)
+		return NULL;
+	return &p->grant[i];
 }
 
 static int64_t accept(struct vd_papr *p, struct papr_grant *g)
 	MUST_HOLD(p->lock)
 {
-	struct papr_pane *pane = papr_pane_free(p);
 	struct vd_loan loan = {
 		.id = g->from->liobn,
 		.newid = liobn_of(p, g),
@@ -163,8 +169,10 @@ static int64_t accept(struct vd_papr *p, struct papr_grant *g)
 
 	if (status)
 		return status;
-	if (!pane || papr_pane_any(p, loan.newid))
+	if (papr_pane_any(p, loan.newid))
 		return VD_H_HARDWARE;
+	if (!papr_may_lend(p, g->from->adapter, g->granter))
+		return VD_H_NO_MEM;
 	err = papr_client_id(p, g->from, g->grantee, &loan.owner);
 	if (!err)
 		err = vd_window_lend(g->from->adapter, &loan);
@@ -172,7 +180,7 @@ static int64_t accept(struct vd_papr *p, struct papr_grant *g)
 		return papr_status(err);
 
 	/* Nothing below can fail. */
-	*pane = (struct papr_pane){
+	g->own = (struct papr_pane){
 		.used = true,
 		.liobn = loan.newid,
 		.partition = g->grantee,
@@ -181,7 +189,7 @@ static int64_t accept(struct vd_papr *p, struct papr_grant *g)
 		.physical = true,
 		.grant = g,
 	};
-	g->pane = pane;
+	g->pane = &g->own;
 	g->state = GRANT_ACCEPTED;
 	return VD_H_SUCCESS;
 }
@@ -236,7 +244,7 @@ int papr_grant_give_back(struct vd_papr *p, struct papr_grant *g)
 
 	if (g->state != GRANT_ACCEPTED)
 		return 0;
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS && !err; i++) {
+	for (size_t i = 0; i < PAPR_MAX_GRANTS && !err; i++) {
 		struct papr_grant *h = &p->grant[i];
 
 		if (h->state != GRANT_FREE && h->state != GRANT_RESCINDED &&

@@ -17,7 +17,7 @@ static int return_all(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS && !err; i++) {
+	for (size_t i = 0; i < PAPR_MAX_GRANTS && !err; i++) {
 		if (p->grant[i].grantee == partition)
 			err = papr_grant_give_back(p, &p->grant[i]);
 	}
@@ -34,7 +34,7 @@ static bool is_lent_by(const struct papr_grant *g, uint32_t partition)
 static bool is_in_grace(const struct vd_papr *p, uint32_t partition)
 	MUST_HOLD(p->lock)
 {
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
+	for (size_t i = 0; i < PAPR_MAX_GRANTS; i++) {
 		const struct papr_grant *g = &p->grant[i];
 
 		if (g->granter == partition && g->dying &&
@@ -48,7 +48,7 @@ static int rescind_all(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS && !err; i++) {
+	for (size_t i = 0; i < PAPR_MAX_GRANTS && !err; i++) {
 		if (is_lent_by(&p->grant[i], partition))
 			err = papr_grant_end(p, &p->grant[i]);
 	}
@@ -143,7 +143,7 @@ static int fail(struct vd_papr *p, uint32_t partition, uint64_t now)
 	int err = return_all(p, partition);
 
 	part_all(p, partition);
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS && !err; i++) {
+	for (size_t i = 0; i < PAPR_MAX_GRANTS && !err; i++) {
 		struct papr_grant *g = &p->grant[i];
 
 		if (!is_lent_by(g, partition) || g->dying)
@@ -172,7 +172,7 @@ uint64_t vd_papr_tick(struct vd_papr *p, uint64_t now)
 	uint64_t next = UINT64_MAX;
 
 	lock_take(&p->lock);
-	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
+	for (size_t i = 0; i < PAPR_MAX_GRANTS; i++) {
 		struct papr_grant *g = &p->grant[i];
 
 		if (g->dying && g->due <= now)

@@ -11,13 +11,113 @@
 #include <errno.h>
 #include <string.h>
 
+/* The pane that a grant has become, by the LIOBN that it would have. */
+static struct papr_pane *accepted(struct vd_papr *p, uint64_t liobn)
+	MUST_HOLD(p->lock)
+{
+	uint64_t i = liobn - p->cfg.grant_liobn;
+
+	if (liobn < p->cfg.grant_liobn || i >= PAPR_MAX_GRANTS ||
+	    !p->grant[i].own.used)
+		return NULL;
+	return &p->grant[i].own;
+}
+
 struct papr_pane *papr_pane_any(struct vd_papr *p, uint64_t liobn)
 {
 	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++) {
 		if (p->pane[i].used && p->pane[i].liobn == liobn)
 			return &p->pane[i];
 	}
-	return NULL;
+	return accepted(p, liobn);
+}
+
+/* Windows that PEs could still make, of @adapter or of all if it is NULL. */
+static uint32_t count_kept(struct vd_papr *p, const struct vd_adapter *adapter)
+	MUST_HOLD(p->lock)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < VD_PAPR_MAX_PES; i++) {
+		const struct papr_pe *pe = &p->pe[i];
+
+		if (!pe->used || (adapter && pe->cfg.adapter != adapter))
+			continue;
+		for (uint32_t w = 0; w < pe->cfg.max_windows; w++)
+			n += pe->window[w].pane == NULL;
+	}
+	return n;
+}
+
+/* Panes that are neither in use nor kept for a window of a PE. */
+uint32_t papr_pane_spare(struct vd_papr *p)
+{
+	uint32_t n = VD_PAPR_MAX_PANES;
+
+	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++)
+		n -= p->pane[i].used;
+	return n - count_kept(p, NULL);
+}
+
+struct papr_grant *papr_grants_of(struct vd_papr *p, uint32_t partition)
+{
+	const struct papr_partition *who = papr_partition(p, partition);
+
+	return &p->grant[(who - p->partition) * VD_PAPR_MAX_GRANTS];
+}
+
+/* How many partitions have devices behind an adapter? */
+static uint32_t count_sharers(struct vd_papr *p,
+			      const struct vd_adapter *adapter)
+	MUST_HOLD(p->lock)
+{
+	uint64_t seen = 0; /* a bit for each partition */
+
+	_Static_assert(VD_PAPR_MAX_PARTITIONS <= 64, "a bit for each");
+	for (size_t i = 0; i < VD_PAPR_MAX_PES; i++) {
+		const struct papr_pe *pe = &p->pe[i];
+
+		if (pe->used && pe->cfg.adapter == adapter)
+			seen |= (uint64_t)1
+				<< (papr_partition(p, pe->cfg.partition) -
+				    p->partition);
+	}
+	return (uint32_t)__builtin_popcountll(seen);
+}
+
+static uint32_t count_loans(struct vd_papr *p, const struct vd_adapter *adapter,
+			    uint32_t partition) MUST_HOLD(p->lock)
+{
+	const struct papr_grant *own = papr_grants_of(p, partition);
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++)
+		n += own[i].own.used && own[i].own.adapter == adapter;
+	return n;
+}
+
+/*
+ * A loan takes a register of the adapter. Those that PEs need for their windows
+ * are kept, and of the others each partition with devices there has its part.
+ */
+bool papr_may_lend(struct vd_papr *p, struct vd_adapter *adapter,
+		   uint32_t partition)
+{
+	uint32_t sharers = count_sharers(p, adapter);
+	uint32_t kept = count_kept(p, adapter), all = kept;
+	struct vd_adapter_stats s;
+
+	vd_adapter_stats(adapter, &s);
+	for (size_t i = 0; i < VD_PAPR_MAX_PES; i++) {
+		for (uint32_t w = 0; w < VD_PAPR_MAX_WINDOWS; w++)
+			all += p->pe[i].used &&
+			       p->pe[i].cfg.adapter == adapter &&
+			       p->pe[i].window[w].pane;
+	}
+	if (s.nregs - s.nwindows <= kept || s.nregs <= all)
+		return false;
+	return count_loans(p, adapter, partition) <
+	       (s.nregs - all) / (sharers ? sharers : 1);
 }
 
 struct papr_pane *papr_pane_free(struct vd_papr *p)
@@ -38,7 +138,7 @@ static bool is_rescinded(struct vd_papr *p, uint32_t partition, uint64_t liobn)
 	uint64_t i = liobn - p->cfg.grant_liobn;
 	const struct papr_grant *g;
 
-	if (liobn < p->cfg.grant_liobn || i >= VD_PAPR_MAX_GRANTS)
+	if (liobn < p->cfg.grant_liobn || i >= PAPR_MAX_GRANTS)
 		return false;
 	g = &p->grant[i];
 	return g->state == GRANT_RESCINDED && g->grantee == partition;
@@ -80,8 +180,10 @@ bool papr_pane_has(const struct vd_window_info *w, uint64_t bus, uint64_t n)
 
 bool papr_pane_is_granted(struct vd_papr *p, const struct papr_pane *pane)
 {
+	const struct papr_grant *own = papr_grants_of(p, pane->partition);
+
 	for (size_t i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
-		const struct papr_grant *g = &p->grant[i];
+		const struct papr_grant *g = &own[i];
 
 		if (g->from == pane &&
 		    (g->state == GRANT_OFFERED || g->state == GRANT_ACCEPTED))
@@ -114,7 +216,7 @@ int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
 			return 0;
 		}
 	}
-	if (p->nclients == PAPR_MAX_CLIENTS || !who)
+	if (!who || who->nclients == VD_PAPR_MAX_LENDERS)
 		return -ENOSPC;
 	cfg.id = VD_PAPR_FIRST_OWNER + p->nclients;
 	cfg.provider = w.via;
@@ -126,6 +228,7 @@ int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
 	/* Nothing below can fail. */
 	*k = (struct papr_client){ pane->adapter, w.via, partition, cfg.id };
 	p->nclients++;
+	who->nclients++;
 	*id = cfg.id;
 	return 0;
 }
@@ -141,7 +244,7 @@ static int adopt(struct vd_papr *p, uint32_t partition,
 		return -ENOENT;
 	if (papr_pane_any(p, liobn) || papr_pe_keeps(p, liobn))
 		return -EEXIST;
-	pane = papr_pane_free(p);
+	pane = papr_pane_spare(p) ? papr_pane_free(p) : NULL;
 	if (!pane)
 		return -ENOSPC;
 

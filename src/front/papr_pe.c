@@ -31,6 +31,15 @@ static bool is_sane(const struct vd_papr_pe *cfg)
 	       checked_last(cfg->base, cfg->len, &last) && last <= UINT32_MAX;
 }
 
+/* What a table may take, so that there is as much for each register. */
+uint64_t papr_table_bytes(struct vd_adapter *adapter)
+{
+	struct vd_adapter_stats s;
+
+	vd_adapter_stats(adapter, &s);
+	return s.max_bytes / s.nregs;
+}
+
 vd_iova papr_pe_bus(const struct papr_pe *pe, uint32_t slot)
 {
 	if (slot == 0)
@@ -305,6 +314,7 @@ static int add_pe(struct vd_papr *p, const struct vd_papr_pe *cfg)
 		.format = VD_FORMAT_TCE,
 		.page_shift = VD_PAGE_SHIFT,
 		.nentries = cfg->len >> VD_PAGE_SHIFT,
+		.max_bytes = papr_table_bytes(cfg->adapter),
 	};
 	struct papr_pe *pe = NULL;
 	int err;
@@ -320,7 +330,7 @@ static int add_pe(struct vd_papr *p, const struct vd_papr_pe *cfg)
 	}
 	if (is_liobn_taken(p, cfg))
 		return -EEXIST;
-	if (!pe)
+	if (!pe || papr_pane_spare(p) < cfg->max_windows)
 		return -ENOSPC;
 	*pe = (struct papr_pe){ .cfg = *cfg, .default_len = t.nentries };
 	err = vd_table_create(cfg->adapter, &t, &pe->default_table);

@@ -15,7 +15,8 @@
 #include <viaduct/papr.h>
 #include <viaduct/window.h>
 
-#define PAPR_MAX_CLIENTS   128u
+#define PAPR_MAX_CLIENTS   (VD_PAPR_MAX_PARTITIONS * VD_PAPR_MAX_LENDERS)
+#define PAPR_MAX_GRANTS	   VD_PAPR_GRANT_LIOBNS
 /* From here on entries name what no guest can: no guest's memory reaches so far. */
 #define PAPR_FOREIGN_SHIFT 56u
 
@@ -24,6 +25,8 @@ struct papr_partition {
 	struct vd_papr_partition cfg;
 	uint64_t budget; /* of its domain when it was added */
 	uint8_t weight;
+	uint32_t next_grant; /* of its own: where the search begins */
+	uint32_t nclients;   /* in which it is the client */
 };
 
 struct papr_vio;
@@ -73,9 +76,10 @@ struct papr_grant {
 	struct papr_pane *from;
 	uint64_t bus, len; /* bytes of @from, whose base may move */
 	bool no_regrant;
-	struct papr_pane *pane; /* while it is accepted */
-	uint64_t due;		/* when it is taken back by force */
-	bool dying;		/* @due counts */
+	struct papr_pane *pane; /* while it is accepted: the next */
+	struct papr_pane own;
+	uint64_t due; /* when it is taken back by force */
+	bool dying;   /* @due counts */
 };
 
 /* Where an entry was redirected to, if @pane is not NULL: its claim. */
@@ -112,11 +116,11 @@ struct vd_papr {
 	struct papr_pane pane[VD_PAPR_MAX_PANES];
 	struct papr_pe pe[VD_PAPR_MAX_PES];
 	struct papr_vio vio[VD_PAPR_MAX_VIOS];
-	struct papr_grant grant[VD_PAPR_MAX_GRANTS];
+	/* VD_PAPR_MAX_GRANTS of each partition, in the order of these. */
+	struct papr_grant grant[PAPR_MAX_GRANTS];
 	struct papr_client client[PAPR_MAX_CLIENTS];
 	uint32_t nclients;
-	uint32_t next_grant; /* where the search for a free one begins */
-	uint64_t ngranted;   /* makes cookies unique */
+	uint64_t ngranted; /* makes cookies unique */
 	struct vd_papr_stats count;
 };
 
@@ -147,6 +151,11 @@ struct papr_partition *papr_partition(struct vd_papr *p, uint32_t id)
 
 /* papr_pane.c. A pane that is not the caller's does not exist for it. */
 struct papr_pane *papr_pane_free(struct vd_papr *p) MUST_HOLD(p->lock);
+uint32_t papr_pane_spare(struct vd_papr *p) MUST_HOLD(p->lock);
+struct papr_grant *papr_grants_of(struct vd_papr *p, uint32_t partition)
+	MUST_HOLD(p->lock);
+bool papr_may_lend(struct vd_papr *p, struct vd_adapter *adapter,
+		   uint32_t partition) MUST_HOLD(p->lock);
 struct papr_pane *papr_pane_any(struct vd_papr *p, uint64_t liobn)
 	MUST_HOLD(p->lock);
 int64_t papr_pane_find(struct papr_call *c, uint64_t liobn,
@@ -175,6 +184,7 @@ int64_t papr_read_list(struct papr_call *c, uint64_t gpa, size_t n,
 int64_t papr_put_list(struct papr_call *c) MUST_HOLD(c->p->lock);
 
 /* papr_pe.c */
+uint64_t papr_table_bytes(struct vd_adapter *adapter);
 bool papr_pe_keeps(struct vd_papr *p, uint64_t liobn) MUST_HOLD(p->lock);
 vd_iova papr_pe_bus(const struct papr_pe *pe, uint32_t slot);
 int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,

@@ -94,7 +94,7 @@ static int add_vio(struct vd_papr *p, const struct vd_papr_vio *cfg)
 
 	if (err)
 		return err;
-	pane = papr_pane_free(p);
+	pane = papr_pane_spare(p) ? papr_pane_free(p) : NULL;
 	if (!pane)
 		return -ENOSPC;
 	v.copy = mem_zalloc(cfg->len >> VD_PAGE_SHIFT, sizeof(*v.copy));

@@ -229,6 +229,81 @@ static void test_too_many(void **state)
 	grant(f, 0);
 }
 
+/* What one partition has used up is nobody else's. */
+static void test_quota_of_each(void **state)
+{
+	struct pf *f = *state;
+	uint64_t pane = accept(f, grant(f, 0)), cookie = 0;
+
+	for (unsigned int i = 1; i < VD_PAPR_MAX_GRANTS; i++)
+		grant(f, 0);
+	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, 0,
+				 PAGE, SERVER_UNIT),
+			 VD_H_NO_MEM);
+	for (unsigned int i = 0; i < VD_PAPR_MAX_GRANTS; i++) {
+		assert_int_equal(pf_call(f, CLIENT, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, pane,
+					 FIRST * PAGE, PAGE, CLIENT_UNIT),
+				 0);
+		cookie = f->h.out[0];
+	}
+	assert_int_equal(pf_call(f, CLIENT, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, pane,
+				 FIRST * PAGE, PAGE, CLIENT_UNIT),
+			 VD_H_NO_MEM);
+	assert_int_equal(pf_call(f, SERVER, VD_H_ACCEPT_LOGICAL, cookie), 0);
+}
+
+/* A PE of another partition on the same adapter. */
+static void add_other_pe(struct pf *f, uint32_t max_windows)
+{
+	const struct vd_owner_cfg o = {
+		.size = sizeof(o), .id = 2, .provider = VD_NO_OWNER, .domain = f->d[CLIENT]
+	};
+	struct vd_papr_pe pe = pf_pe(f);
+
+	assert_int_equal(vd_owner_add(f->a, &o), 0);
+	pe.partition = CLIENT;
+	pe.owner = 2;
+	pe.buid++;
+	pe.liobn += 0x100;
+	pe.max_windows = max_windows;
+	assert_int_equal(vd_papr_add_pe(f->p, &pe), 0);
+}
+
+/* Lends single pages until no register is left for it; how many. */
+static unsigned int lend_all(struct pf *f, uint32_t from, uint32_t liobn)
+{
+	uint32_t to = from == SERVER ? CLIENT : SERVER;
+
+	for (unsigned int i = 0;; i++) {
+		assert_int_equal(pf_call(f, from, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, liobn,
+					 i * PAGE, PAGE,
+					 from == SERVER ? SERVER_UNIT : CLIENT_UNIT),
+				 0);
+		if (pf_call(f, to, VD_H_ACCEPT_LOGICAL, f->h.out[0]) != 0) {
+			assert_int_equal(f->h.status, VD_H_NO_MEM);
+			return i;
+		}
+	}
+}
+
+/* Of 64 registers 2 + 8 are the PEs', and half of the others each one's. */
+static void test_registers_of_each(void **state)
+{
+	struct pf *f = *state;
+	uint32_t create[] = { 0x800, (uint32_t)(PE_BUID >> 32), (uint32_t)PE_BUID + 1, 12, 20 };
+
+	add_other_pe(f, 8);
+	assert_int_equal(lend_all(f, SERVER, PE_LIOBN), 27);
+	assert_int_equal(lend_all(f, CLIENT, PE_LIOBN + 0x100), 27);
+	for (int i = 1; i < 8; i++) {
+		struct vd_papr_rtas r = { .call = VD_DDW_CREATE, .nin = 5, .nout = 4 };
+
+		memcpy(r.in, create, sizeof(create));
+		assert_int_equal(vd_papr_rtas(f->p, CLIENT, &r), 0);
+		assert_int_equal(r.out[0], VD_RTAS_SUCCESS);
+	}
+}
+
 /* Takes a grant, sees by its LIOBN which one it is, and gives it back. */
 static uint64_t next(struct pf *f, uint64_t *which)
 {
@@ -421,6 +496,9 @@ int main(void)
 		pf_test(test_return),	     pf_test(test_cookies_are_private),
 		pf_test(test_rescind),	     pf_test(test_regrant),
 		pf_test(test_no_regrant),    pf_test(test_too_many),
+		pf_test(test_quota_of_each), pf_test(test_registers_of_each),
+		pf_test(test_no_regrant),    pf_test(test_quota_of_each),
+		pf_test(test_no_regrant),    pf_test(test_registers_of_each),
 		pf_test(test_in_turn),	     pf_test(test_free_first),
 		pf_test(test_edges),	     pf_test(test_counts),
 		pf_test(test_loan_is_gone),  pf_test(test_base_moves),

@@ -14,7 +14,7 @@ static void test_sane(void **state)
 	cfg.size++;
 	cfg.grant_liobn = UINT32_MAX;
 	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
-	cfg.grant_liobn = UINT32_MAX - VD_PAPR_MAX_GRANTS + 1;
+	cfg.grant_liobn = UINT32_MAX - VD_PAPR_GRANT_LIOBNS + 1;
 	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
 	assert_null(p);
 	cfg.grant_liobn--;
