@@ -3,11 +3,11 @@
  * squeeze: page another process's memory out, again and again, and compact the
  * host's memory meanwhile.
  *
- *	squeeze PID MIN_MIB SECONDS
+ *	squeeze PID MIN_MIB SECONDS [PAUSE_MS]
  *
  * Works on each private anonymous mapping of at least MIN_MIB MiB (a VMM's
- * guest RAM), in pieces, so that it interferes at every moment. Ends with the
- * process or after SECONDS. Prints "rounds N" and "swapped_peak BYTES".
+ * guest RAM), in pieces, so that it interferes at every moment, and rests for
+ * PAUSE_MS (0) after each round. Ends with the process or after SECONDS. Prints "rounds N" and "swapped_peak BYTES".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -98,16 +98,18 @@ static uint64_t swapped(int pid)
 int main(int argc, char **argv)
 {
 	uint64_t rounds = 0, peak = 0, now, least;
+	useconds_t pause_us;
 	int pid, pidfd;
 	time_t end;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: squeeze PID MIN_MIB SECONDS\n");
+	if (argc != 4 && argc != 5) {
+		fprintf(stderr, "usage: squeeze PID MIN_MIB SECONDS [PAUSE_MS]\n");
 		return 2;
 	}
 	pid = atoi(argv[1]);
 	least = strtoull(argv[2], NULL, 10) << 20;
 	end = time(NULL) + atoi(argv[3]);
+	pause_us = argc > 4 ? (useconds_t)atoi(argv[4]) * 1000 : 0;
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0) {
 		perror("squeeze: no such process");
@@ -118,6 +120,7 @@ int main(int argc, char **argv)
 		peak = now > peak ? now : peak;
 		if (rounds++ % 32 == 0)
 			compact();
+		usleep(pause_us);
 	}
 	printf("rounds %" PRIu64 "\nswapped_peak %" PRIu64 "\n", rounds, peak);
 	return 0;
