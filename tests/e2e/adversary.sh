@@ -15,10 +15,14 @@ echo "io begins"
 run() {
 	VERIFY_CHUNK=$1 verify loop "$2" "$3" "$4" || echo "verify: failed"
 }
-# Single pages, which go straight; so many at once that each is in flight for
-# most of the time.
+# Single pages, which go straight, most of them many in a request; so many
+# requests at once that each is in flight for most of the time. What is to be
+# verified is so much, however long it takes: 24 files of 11 MiB.
 i=0
-while [ $((i += 1)) -le 24 ]; do run 4 /mnt/$i 0.0625 15 & done
+while [ $((i += 1)) -le 24 ]; do
+	VERIFY_APART=1 run 256 /mnt/$i 11 1 &
+done
+while [ $((i += 1)) -le 32 ]; do run 4 /mnt/$i 0.0625 15 & done
 run 64 /mnt/long 1 15 &
 wait
 echo "io ended"
@@ -34,7 +38,7 @@ viaduct() {
 }
 run_vm vm --cpus 2 --assign 01:00.0
 wait_said vm "io begins"
-squeeze \$(stat vm pid) 256 60 >squeeze.out &
+squeeze \$(stat vm pid) 256 300 >squeeze.out &
 until said vm "io ended" || [ -e vm.status ]; do
 	viaduct ctl --name vm status --json >now.json && mv now.json status.json
 	sleep 1
@@ -45,7 +49,7 @@ vm_status vm
 wait
 exit 0
 E2
-	host --device nvme --iops 60 --timeout 400 --memory "${2:-1536M}" \
+	host --device nvme --iops 120 --timeout 900 --memory "${2:-1536M}" \
 		--program "$lab_build/tests/e2e/prog/viaduct-nopin"
 }
 

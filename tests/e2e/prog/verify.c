@@ -7,7 +7,9 @@
  *	verify loop  FILE MIB SECONDS	write and check with new seeds until the
  *					time is over
  *
- * VERIFY_CHUNK in the environment is the length of a request in KiB (256).
+ * VERIFY_CHUNK in the environment is the length of a request in KiB (256). With
+ * VERIFY_APART its buffer is of single pages, none next to another, so that a
+ * request is a long list of short segments.
  *
  * Each 8-byte word is a hash of the seed and its offset, so a block that is
  * stale, torn, misplaced or foreign differs. Files are read and written with
@@ -18,16 +20,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MIB (1024 * 1024.0)
+#define MIB  (1024 * 1024.0)
+
+#define PAGE 4096ull
+#define MOST 256u /* pages of a request that are apart */
 
 static uint64_t chunk = 256 * 1024;
+static uint64_t stride = PAGE; /* from page to page of a buffer */
 
 static uint64_t word(uint64_t seed, uint64_t off)
 {
@@ -58,7 +66,33 @@ static int open_direct(const char *path, int flags)
 /* Buffers take turns: aligned, and (if longer than a page) one sector past. */
 static uint8_t *buffer(uint8_t *room, uint64_t off)
 {
-	return chunk > 4096 && off / chunk % 2 ? room + 512 : room;
+	return chunk > PAGE && stride == PAGE && off / chunk % 2 ? room + 512 : room;
+}
+
+/* Byte @i of a buffer, and how long it is. */
+static uint8_t *at(uint8_t *p, uint64_t i)
+{
+	return p + i / PAGE * stride + i % PAGE;
+}
+
+static uint64_t span(void)
+{
+	return chunk / PAGE * stride;
+}
+
+static void transfer(int fd, uint8_t *p, uint64_t off, bool out)
+{
+	struct iovec v[MOST] = { { p, chunk } };
+	int n = 1;
+	ssize_t went;
+
+	if (stride > PAGE) {
+		for (n = 0; n < (int)(chunk / PAGE); n++)
+			v[n] = (struct iovec){ p + (uint64_t)n * stride, PAGE };
+	}
+	went = out ? pwritev(fd, v, n, (off_t)off) : preadv(fd, v, n, (off_t)off);
+	if (went != (ssize_t)chunk)
+		die(out ? "write" : "read");
 }
 
 static void fill(const char *path, uint64_t len, uint64_t seed, uint8_t *room)
@@ -71,10 +105,9 @@ static void fill(const char *path, uint64_t len, uint64_t seed, uint8_t *room)
 		for (uint64_t i = 0; i < chunk; i += 8) {
 			uint64_t w = word(seed, off + i);
 
-			memcpy(p + i, &w, 8);
+			memcpy(at(p, i), &w, 8);
 		}
-		if (pwrite(fd, p, chunk, (off_t)off) != (ssize_t)chunk)
-			die("write");
+		transfer(fd, p, off, true);
 	}
 	if (fsync(fd))
 		die("fsync");
@@ -89,13 +122,12 @@ static uint64_t check(const char *path, uint64_t len, uint64_t seed, uint8_t *ro
 	for (uint64_t off = 0; off < len; off += chunk) {
 		uint8_t *p = buffer(room, off);
 
-		memset(p, 0xa5, chunk);
-		if (pread(fd, p, chunk, (off_t)off) != (ssize_t)chunk)
-			die("read");
+		memset(p, 0xa5, span());
+		transfer(fd, p, off, false);
 		for (uint64_t i = 0; i < chunk; i += 8) {
 			uint64_t w = word(seed, off + i);
 
-			if (memcmp(p + i, &w, 8) && errors++ < 4)
+			if (memcmp(at(p, i), &w, 8) && errors++ < 4)
 				fprintf(stderr, "verify: %s: wrong at %llu\n", path,
 					(unsigned long long)(off + i));
 		}
@@ -136,7 +168,9 @@ int main(int argc, char **argv)
 	}
 	if (getenv("VERIFY_CHUNK"))
 		chunk = strtoull(getenv("VERIFY_CHUNK"), NULL, 10) * 1024;
-	if (posix_memalign(&room, 4096, chunk + 4096))
+	if (getenv("VERIFY_APART") && chunk <= MOST * PAGE)
+		stride = 2 * PAGE;
+	if (posix_memalign(&room, PAGE, span() + PAGE))
 		die("memory");
 	len = (uint64_t)(strtod(argv[3], NULL) * MIB);
 	last = argc > 4 ? strtoull(argv[4], NULL, 10) : 1;
