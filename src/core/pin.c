@@ -293,31 +293,37 @@ static void commit(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 
 /* --- neighbours ------------------------------------------------------ */
 
-/* Reserve what is free of the aligned pages around @page; into the scratch. */
-static size_t take_around(struct vd_domain *d, uint64_t page, size_t k)
+/*
+ * Reserve what is free of the aligned pages around @page; into the scratch, which
+ * has *k. False: there is no room for more. The budget's share may be slow to say
+ * so, and is asked once.
+ */
+static bool take_around(struct vd_domain *d, uint64_t page, size_t *k)
 	MUST_HOLD(d->lock)
 {
 	uint64_t len = (uint64_t)1 << d->pins.around;
 	uint64_t at = page & ~(len - 1), end = at + len;
 	struct scratch *x = d->scratch;
 
-	for (; at < end && at < d->pins.nwords && k < VD_MAP_MAX_SEGS; at++) {
+	for (; at < end && at < d->pins.nwords; at++) {
 		uint64_t gpa = gpa_of(at);
 		struct stretch *s = memory_find(&d->memory, gpa, gpa);
 
+		if (*k == VD_MAP_MAX_SEGS)
+			return false;
 		if (!s || pintable_find(&d->pins, at) || reserve_page(d, at))
 			continue;
 		if (pages_over_budget(&d->pages)) {
 			release_page(d, at);
-			break;
+			return false;
 		}
-		x->pin[k] = (struct vd_pin){ .hva = stretch_hva(s, gpa),
-					     .npages = 1,
-					     .page = &x->page[k] };
-		x->taken[k++] = at;
+		x->pin[*k] = (struct vd_pin){ .hva = stretch_hva(s, gpa),
+					      .npages = 1,
+					      .page = &x->page[*k] };
+		x->taken[(*k)++] = at;
 		pintable_find(&d->pins, at)->state = PIN_TAKEN;
 	}
-	return k;
+	return true;
 }
 
 static void pin_around(struct vd_domain *d, const struct vd_seg *segs, size_t n)
@@ -327,8 +333,10 @@ static void pin_around(struct vd_domain *d, const struct vd_seg *segs, size_t n)
 	struct walk w;
 	size_t k = 0;
 
-	for (start(&w, segs, n); more(&w); next(&w))
-		k = take_around(d, w.page, k);
+	for (start(&w, segs, n); more(&w); next(&w)) {
+		if (!take_around(d, w.page, &k))
+			break;
+	}
 	if (k == 0)
 		return;
 	if (pin_batch(d, k) != 0) {

@@ -332,6 +332,25 @@ static void the_answer_is_the_hosts(void **state)
 	unmake(&w);
 }
 
+/* Who wants neighbours and gets none asks the share no more: it may be slow. */
+static void the_share_is_asked_once(void **state)
+{
+	struct vd_seg seg[16];
+	struct world w;
+
+	(void)state;
+	make(&w, true);
+	assert_int_equal(vd_domain_set_around(w.d, 3), 0);
+	for (uint64_t i = 0; i < 16; i++)
+		seg[i] = seg_of(i * 8, 1);
+	w.adv.lends = 16 * PAGE;
+	assert_int_equal(vd_device_pin(w.d, DEV, seg, 16, UINT64_MAX), 0);
+	/* Before and after one pin, and the share twice: for the request, and then. */
+	assert_int_equal(w.step, 4);
+	check(&w);
+	unmake(&w);
+}
+
 /* --- while a device comes to rest, the domain is not locked ----------------- */
 
 static void ask_for_the_other(struct world *w)
@@ -378,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_lie_at_each_moment),
 		cmocka_unit_test(the_answer_is_the_hosts),
+		cmocka_unit_test(the_share_is_asked_once),
 		cmocka_unit_test(each_lie_while_a_device_stops),
 	};
 
