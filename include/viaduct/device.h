@@ -102,6 +102,22 @@ int vd_device_revoke(struct vd_domain *d, uint32_t guest_id);
 int vd_device_settle(struct vd_domain *d, uint32_t guest_id);
 
 /**
+ * struct vd_life - a device in one life
+ * @guest_id:    which device
+ * @incarnation: which of its lives (struct vd_device_info); 0: whichever it is
+ *               in
+ *
+ * A device begins a new life when it is attached, when it is permitted after a
+ * deny, and when it is revoked: it has been quiesced, and nothing is left of
+ * what it had mapped. Who still acts for an earlier life (a guest's driver that
+ * has not seen the deny) must not reach what belongs to the new one.
+ */
+struct vd_life {
+	uint32_t guest_id;
+	uint32_t incarnation;
+};
+
+/**
  * struct vd_seg - one run of guest memory to map
  * @gpa:  first guest address, any byte
  * @len:  bytes, not 0
@@ -153,6 +169,15 @@ int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 		  size_t nsegs, uint64_t mask);
 
 /**
+ * vd_device_map_as() - as vd_device_map(), if the device is in that life
+ *
+ * Return: as vd_device_map(), or
+ *  -EPERM      also: the device is in another life
+ */
+int vd_device_map_as(struct vd_domain *d, struct vd_life who,
+		     struct vd_seg *segs, size_t nsegs, uint64_t mask);
+
+/**
  * vd_device_unmap() - end one mapping
  * @iova, @len: exactly what a map gave; of several such mappings one ends
  *
@@ -179,6 +204,16 @@ int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,
  */
 int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
 			 const struct vd_seg *segs, size_t nsegs, size_t *done);
+
+/**
+ * vd_device_unmap_as() - as vd_device_unmap_segs(), if the device is in that life
+ *
+ * Return: as vd_device_unmap_segs(), or
+ *  -EPERM   the device is in another life: what an earlier one had mapped ended
+ *           with it
+ */
+int vd_device_unmap_as(struct vd_domain *d, struct vd_life who,
+		       const struct vd_seg *segs, size_t nsegs, size_t *done);
 
 /**
  * vd_device_translate() - which guest memory does a bus address mean?
@@ -242,6 +277,7 @@ struct vd_device_info {
 	uint32_t guest_id;
 	uint64_t host_id;
 	enum vd_device_state state;
+	uint32_t incarnation; /* not 0; no two lives in a domain share one */
 	uint64_t nmappings;
 	uint64_t mapped;       /* bytes */
 	uint64_t maps, unmaps; /* segments, since it was attached */

@@ -78,6 +78,15 @@ int vd_device_pin(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 		  size_t nsegs, uint64_t mask);
 
 /**
+ * vd_device_pin_as() - as vd_device_pin(), if the device is in that life
+ *
+ * Return: as vd_device_pin(), or
+ *  -EPERM    also: the device is in another life
+ */
+int vd_device_pin_as(struct vd_domain *d, struct vd_life who,
+		     struct vd_seg *segs, size_t nsegs, uint64_t mask);
+
+/**
  * vd_domain_reclaim() - unpin cached pages now
  * @bytes: how much is wanted; UINT64_MAX: all that nobody holds
  *

@@ -37,6 +37,7 @@ struct device {
 	const struct vd_device_ops *ops; /* borrowed */
 	void *opaque;
 	enum vd_device_state state;
+	uint32_t incarnation; /* see struct vd_life */
 	struct index by_bus, by_mem;
 	struct mapping *held;
 	struct vd_device_info count; /* only its counters are used */
@@ -67,6 +68,7 @@ struct vd_domain {
 	struct faults faults;
 	struct device **device; /* by ascending guest id; owned */
 	uint32_t ndevices;
+	uint32_t lives;		 /* begun so far: the last incarnation */
 	struct scratch *scratch; /* owned */
 	struct pool nodes;	 /* of the devices' indexes */
 	struct pool mappings;

@@ -9,6 +9,7 @@
  *	stuck	  -> quiescing	deny, revoke, detach: try again
  *	denied	  -> permitted	permit
  * Only a permitted device can map and translate. A denied one has no mapping.
+ * Whenever a device becomes permitted a life begins (struct vd_life).
  *
  * X4: the change to quiescing makes translations invalid, the callback drains
  * the device, and only then do pins drop. A quiescing device belongs to the
@@ -59,6 +60,14 @@ struct device *device_find(struct vd_domain *d, uint32_t guest_id)
 	return d->device[i];
 }
 
+static void begin_life(struct vd_domain *d, struct device *dev)
+	MUST_HOLD(d->lock)
+{
+	if (++d->lives == 0) /* 0 names none */
+		d->lives = 1;
+	dev->incarnation = d->lives;
+}
+
 static int check_ids(struct vd_domain *d, const struct vd_device_cfg *cfg)
 	MUST_HOLD(d->lock)
 {
@@ -79,6 +88,7 @@ static void enter_device(struct vd_domain *d, struct device *dev)
 		(d->ndevices - at) * sizeof(struct device *));
 	d->device[at] = dev;
 	d->ndevices++;
+	begin_life(d, dev);
 }
 
 static void leave_device(struct vd_domain *d, struct device *dev)
@@ -125,6 +135,8 @@ static void set_state(struct vd_domain *d, struct device *dev,
 {
 	lock_take(&d->lock);
 	dev->state = state;
+	if (state == VD_DEVICE_PERMITTED) /* it was revoked */
+		begin_life(d, dev);
 	lock_wake_all(&d->settled);
 	lock_drop(&d->lock);
 }
@@ -272,8 +284,10 @@ int vd_device_permit(struct vd_domain *d, uint32_t guest_id)
 	dev = device_find(d, guest_id);
 	if (dev)
 		err = refusal[dev->state];
-	if (!err)
+	if (!err && dev->state == VD_DEVICE_DENIED) {
 		dev->state = VD_DEVICE_PERMITTED;
+		begin_life(d, dev);
+	}
 	lock_drop(&d->lock);
 	return err;
 }
@@ -305,6 +319,7 @@ static void fill_info(struct vd_device_info *out, const struct device *dev)
 	out->guest_id = dev->guest_id;
 	out->host_id = dev->host_id;
 	out->state = dev->state;
+	out->incarnation = dev->incarnation;
 }
 
 size_t vd_device_list(struct vd_domain *d, struct vd_device_info *out,

@@ -68,19 +68,60 @@ static void count_refusal(struct vd_domain *d, struct device *dev, int err)
 		dev->count.refused++;
 }
 
-int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
-		  size_t nsegs, uint64_t mask)
+/* Is it in the life that is asked for? */
+static int check_life(const struct device *dev, struct vd_life who)
+{
+	return who.incarnation == 0 || who.incarnation == dev->incarnation ?
+		       0 :
+		       -EPERM;
+}
+
+static int check_map(struct device *dev, struct vd_life who,
+		     const struct vd_seg *segs, size_t nsegs)
+{
+	int err = check_segs(segs, nsegs);
+
+	if (!err)
+		err = check_state(dev);
+	return err ? err : check_life(dev, who);
+}
+
+int vd_device_map_as(struct vd_domain *d, struct vd_life who,
+		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
 {
 	struct device *dev;
 	int err;
 
 	lock_take(&d->lock);
-	dev = device_find(d, guest_id);
-	err = check_segs(segs, nsegs);
-	if (!err)
-		err = check_state(dev);
+	dev = device_find(d, who.guest_id);
+	err = check_map(dev, who, segs, nsegs);
 	if (!err)
 		err = mapping_make(d, dev, segs, nsegs, mask);
+	if (err)
+		count_refusal(d, dev, err);
+	lock_drop(&d->lock);
+	return err;
+}
+
+int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
+		  size_t nsegs, uint64_t mask)
+{
+	const struct vd_life any = { .guest_id = guest_id };
+
+	return vd_device_map_as(d, any, segs, nsegs, mask);
+}
+
+int vd_device_pin_as(struct vd_domain *d, struct vd_life who,
+		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
+{
+	struct device *dev;
+	int err;
+
+	lock_take(&d->lock);
+	dev = device_find(d, who.guest_id);
+	err = check_map(dev, who, segs, nsegs);
+	if (!err)
+		err = pin_make(d, who.guest_id, segs, nsegs, mask);
 	if (err)
 		count_refusal(d, dev, err);
 	lock_drop(&d->lock);
@@ -90,20 +131,9 @@ int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 int vd_device_pin(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 		  size_t nsegs, uint64_t mask)
 {
-	struct device *dev;
-	int err;
+	const struct vd_life any = { .guest_id = guest_id };
 
-	lock_take(&d->lock);
-	dev = device_find(d, guest_id);
-	err = check_segs(segs, nsegs);
-	if (!err)
-		err = check_state(dev);
-	if (!err)
-		err = pin_make(d, guest_id, segs, nsegs, mask);
-	if (err)
-		count_refusal(d, dev, err);
-	lock_drop(&d->lock);
-	return err;
+	return vd_device_pin_as(d, any, segs, nsegs, mask);
 }
 
 /*
@@ -120,8 +150,8 @@ static size_t piece_of(const struct vd_seg *segs, size_t nsegs)
 	return n ? n : 1; /* of a longer one there is no mapping */
 }
 
-int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
-			 const struct vd_seg *segs, size_t nsegs, size_t *done)
+int vd_device_unmap_as(struct vd_domain *d, struct vd_life who,
+		       const struct vd_seg *segs, size_t nsegs, size_t *done)
 {
 	int err = 0;
 
@@ -133,13 +163,22 @@ int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
 		struct device *dev;
 
 		lock_take(&d->lock);
-		dev = device_find(d, guest_id);
-		err = dev ? mapping_unmake(d, dev, &segs[*done], n, &ended) :
-			    -ENODEV;
+		dev = device_find(d, who.guest_id);
+		err = dev ? check_life(dev, who) : -ENODEV;
+		if (!err)
+			err = mapping_unmake(d, dev, &segs[*done], n, &ended);
 		lock_drop(&d->lock);
 		*done += ended;
 	}
 	return err;
+}
+
+int vd_device_unmap_segs(struct vd_domain *d, uint32_t guest_id,
+			 const struct vd_seg *segs, size_t nsegs, size_t *done)
+{
+	const struct vd_life any = { .guest_id = guest_id };
+
+	return vd_device_unmap_as(d, any, segs, nsegs, done);
 }
 
 int vd_device_unmap(struct vd_domain *d, uint32_t guest_id, vd_iova iova,

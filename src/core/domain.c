@@ -248,6 +248,7 @@ void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
 	out->pinned_peak = pages_bytes(p, p->peak);
 	out->cached = d->pins.ncached << VD_PAGE_SHIFT;
 	out->ndevices = d->ndevices;
+	out->pins_cleared = d->pins.cleared;
 	out->nfaults = d->faults.put;
 	lock_drop(&d->lock);
 }

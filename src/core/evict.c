@@ -342,6 +342,7 @@ static void clear_words(struct pintable *t)
 		if (word_peek(&t->word[i]) != 0)
 			word_set(&t->word[i], 0);
 	}
+	t->cleared++;
 }
 
 /* All that is cached, or only what is owed. */

@@ -65,6 +65,7 @@ struct pintable {
 	unsigned int around;
 	/* counters, as vd_pins_stats */
 	uint64_t requests, asked, pinned, aged, reclaimed, dropped;
+	uint32_t cleared; /* times that all words became 0 */
 };
 
 /* As vd_domain_share_pins(). */

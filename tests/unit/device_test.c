@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
+#include <viaduct/pins.h>
 
 static void attach_errors(void **state)
 {
@@ -49,6 +50,46 @@ static void list_and_walk_by_id(void **state)
 	assert_int_equal(vd_device_list(f->d, info, 1), 3);
 	assert_int_equal(info[0].guest_id, 3);
 	assert_int_equal(vd_device_info(f->d, 8, &info[0]), -ENODEV);
+}
+
+/* Whatever may have been reset, or is another device, is told apart. */
+static void lives(void **state)
+{
+	struct fx *f = *state;
+	struct vd_seg seg = fx_seg(0, 1);
+	struct vd_life who = { FX_DEV, fx_info(f, FX_DEV).incarnation };
+	uint32_t seen[6];
+	size_t done;
+
+	seen[0] = who.incarnation;
+	assert_int_equal(vd_device_permit(f->d, FX_DEV), 0); /* it was: no new life */
+	assert_int_equal(fx_info(f, FX_DEV).incarnation, seen[0]);
+	assert_int_equal(vd_device_map_as(f->d, who, &seg, 1, UINT64_MAX), 0);
+	vd_device_deny(f->d, FX_DEV);
+	vd_device_deny(f->d, FX_DEV);
+	vd_device_permit(f->d, FX_DEV);
+	seen[1] = fx_info(f, FX_DEV).incarnation;
+	vd_device_revoke(f->d, FX_DEV);
+	seen[2] = fx_info(f, FX_DEV).incarnation;
+	vd_device_detach(f->d, FX_DEV);
+	fx_attach(f, FX_DEV, 1);
+	seen[3] = fx_info(f, FX_DEV).incarnation;
+	fx_attach(f, FX_DEV + 1, 2);
+	seen[4] = fx_info(f, FX_DEV + 1).incarnation;
+	seen[5] = 0;
+	for (size_t i = 0; i < ARRAY_LEN(seen); i++)
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(seen[i], seen[j]);
+
+	assert_int_equal(vd_device_map_as(f->d, who, &seg, 1, UINT64_MAX), -EPERM);
+	assert_int_equal(fx_stats(f).refused_denied, 1);
+	assert_int_equal(vd_device_unmap_as(f->d, who, &seg, 1, &done), -EPERM);
+	assert_int_equal(vd_device_pin_as(f->d, who, &seg, 1, UINT64_MAX), -EPERM);
+	who.incarnation = seen[3];
+	assert_int_equal(vd_device_map_as(f->d, who, &seg, 1, UINT64_MAX), 0);
+	assert_int_equal(vd_device_unmap_as(f->d, who, &seg, 1, &done), 0);
+	assert_int_equal(done, 1);
+	assert_int_equal(fx_pinned(f), 0);
 }
 
 static int deny(struct fx *f)
@@ -319,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fx_test(attach_errors),
 		fx_test(list_and_walk_by_id),
+		fx_test(lives),
 		cmocka_unit_test(every_call_in_every_state),
 		fx_test(no_such_device),
 		fx_test(order_of_revocation),
