@@ -184,7 +184,7 @@ int vd_hal_reset(struct vd_hal *h)
 static uint32_t offered(const struct vd_hal *h)
 {
 	return (h->cfg.pool_len ? VD_HAL_F_POOL : 0) |
-	       (h->cfg.npins ? VD_HAL_F_PINS : 0) |
+	       (h->cfg.npins ? VD_HAL_F_PINS : 0) | VD_HAL_F_LIVES |
 	       (h->cfg.spill && h->cfg.pool_len ? VD_HAL_F_SPILL : 0);
 }
 
@@ -264,14 +264,14 @@ static bool is_in_charge(struct vd_hal *h)
 }
 
 /* WANTED does not change while the HAL is in charge. */
-static bool has_pins(struct vd_hal *h)
+static uint32_t accepted(struct vd_hal *h)
 {
-	bool yes;
+	uint32_t wanted;
 
 	lock_take(&h->lock);
-	yes = (h->wanted & VD_HAL_F_PINS) != 0;
+	wanted = h->wanted;
 	lock_drop(&h->lock);
-	return yes;
+	return wanted;
 }
 
 static void count_request(struct vd_hal *h, const struct hal_result *r)
@@ -310,7 +310,7 @@ static void write_doorbell(struct vd_hal *h, uint32_t i)
 		/* Under the slot's lock, which end_charge() takes after it
 		 * has cleared it. */
 		if (s->set && is_in_charge(h)) {
-			s->pins = has_pins(h);
+			s->features = accepted(h);
 			result = hal_slot_run(s, h->cfg.domain);
 			ran = true;
 		}
@@ -390,6 +390,14 @@ static bool read_constant(const struct vd_hal *h, uint64_t off, uint32_t *value)
 	}
 }
 
+static uint32_t pins_age(struct vd_hal *h)
+{
+	struct vd_domain_stats stats;
+
+	vd_domain_stats(h->cfg.domain, &stats);
+	return stats.pins_cleared;
+}
+
 static uint64_t read_state(struct vd_hal *h, uint64_t off)
 {
 	uint64_t value = ALL_ONES;
@@ -427,6 +435,8 @@ uint64_t vd_hal_read(struct vd_hal *h, uint64_t off, unsigned int width)
 		return value;
 	if (off == VD_HAL_REG_EVENTS)
 		return take_events(h);
+	if (off == VD_HAL_REG_PINS_AGE)
+		return pins_age(h);
 	return read_state(h, off);
 }
 

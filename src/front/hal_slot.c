@@ -52,13 +52,13 @@ static uint32_t status_of(int err)
 struct request {
 	struct hal_slot *slot;
 	struct vd_domain *domain;
-	uint32_t device;
+	struct vd_life who;
 	uint32_t count;
 	uint64_t mask;
 	uint32_t done;
 };
 
-typedef int map_fn(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
+typedef int map_fn(struct vd_domain *d, struct vd_life who, struct vd_seg *segs,
 		   size_t nsegs, uint64_t mask);
 
 static int map_by(struct request *r, map_fn *map)
@@ -72,7 +72,7 @@ static int map_by(struct request *r, map_fn *map)
 		seg[i].len = le32toh(wire[i].len);
 		seg[i].prot = le32toh(wire[i].prot);
 	}
-	err = map(r->domain, r->device, seg, r->count, r->mask);
+	err = map(r->domain, r->who, seg, r->count, r->mask);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < r->count; i++)
@@ -83,12 +83,12 @@ static int map_by(struct request *r, map_fn *map)
 
 static int run_map(struct request *r)
 {
-	return map_by(r, vd_device_map);
+	return map_by(r, vd_device_map_as);
 }
 
 static int run_pin(struct request *r)
 {
-	return map_by(r, vd_device_pin);
+	return map_by(r, vd_device_pin_as);
 }
 
 /* How many of the first segments are well formed. */
@@ -115,8 +115,8 @@ static int run_unmap(struct request *r)
 
 	if (r->mask != 0 || n == 0)
 		return -EINVAL;
-	err = vd_device_unmap_segs(r->domain, r->device, r->slot->scratch.seg,
-				   n, &done);
+	err = vd_device_unmap_as(r->domain, r->who, r->slot->scratch.seg, n,
+				 &done);
 	r->done = (uint32_t)done;
 	return !err && n < r->count ? -EINVAL : err;
 }
@@ -127,7 +127,7 @@ static int run_devices(struct request *r)
 	struct vd_hal_seg *wire = r->slot->copy.seg;
 	size_t n;
 
-	if (r->device != 0 || r->mask != 0)
+	if (r->who.guest_id != 0 || r->mask != 0)
 		return -EINVAL;
 	n = vd_device_list(r->domain, info, r->count);
 	if (n > r->count)
@@ -137,6 +137,7 @@ static int run_devices(struct request *r)
 
 		wire[i] = (struct vd_hal_seg){
 			.addr = htole64(info[i].guest_id),
+			.len = htole32(info[i].incarnation),
 			.prot = htole32(permitted),
 		};
 	}
@@ -164,13 +165,21 @@ static const struct request_op *find_op(uint32_t op)
 	return &request_ops[op];
 }
 
+/* Who has accepted lives names one, who has not leaves the field 0. */
+static bool is_life_sane(const struct request_op *op, const struct request *r)
+{
+	bool named = r->who.incarnation != 0;
+
+	if (op->run == run_devices)
+		return !named;
+	return named == ((r->slot->features & VD_HAL_F_LIVES) != 0);
+}
+
 static uint32_t run(struct request *r, const struct request_op *op)
 {
-	const struct vd_hal_head *head = &r->slot->copy.head;
-
-	if (!op || (op->needs_pins && !r->slot->pins))
+	if (!op || (op->needs_pins && !(r->slot->features & VD_HAL_F_PINS)))
 		return VD_HAL_S_UNSUPP;
-	if (r->count == 0 || r->count > VD_HAL_NSEGS || head->reserved != 0)
+	if (r->count == 0 || r->count > VD_HAL_NSEGS || !is_life_sane(op, r))
 		return VD_HAL_S_INVAL;
 	return status_of(op->run(r));
 }
@@ -201,7 +210,8 @@ struct hal_result hal_slot_run(struct hal_slot *s, struct vd_domain *d)
 
 	if (vd_domain_copy_in(d, s->gpa, &s->copy, sizeof(s->copy)) != 0)
 		return (struct hal_result){ .status = VD_HAL_S_FAULT };
-	r.device = le32toh(head->device);
+	r.who.guest_id = le32toh(head->device);
+	r.who.incarnation = le32toh(head->life);
 	r.count = le32toh(head->count);
 	r.mask = le64toh(head->mask);
 	op = find_op(le32toh(head->op));

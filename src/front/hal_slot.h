@@ -15,7 +15,7 @@
 struct hal_slot {
 	struct lock lock; /* one request at a time; guards all of it */
 	bool set;
-	bool pins;		 /* the guest accepted VD_HAL_F_PINS */
+	uint32_t features;	 /* VD_HAL_F_* that the guest accepted */
 	vd_gpa gpa;		 /* of the page */
 	struct vd_hal_slot copy; /* what we look at instead of the page */
 	union {

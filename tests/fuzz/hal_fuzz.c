@@ -55,6 +55,7 @@ struct world {
 	struct vd_domain *d;
 	struct vd_hal *hal;
 	bool shown;
+	bool lives; /* the guest names them */
 	int quiesce_says;
 };
 
@@ -159,8 +160,11 @@ static void hello(struct world *w)
 		put(w, VD_HAL_REG_SLOT_LO, GPA + i * (uint32_t)PAGE);
 		put(w, VD_HAL_REG_SLOT_HI, 0);
 	}
-	if (take(w, 1) % 4)
-		put(w, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
+	uint8_t wants = (uint8_t)take(w, 1);
+
+	w->lives = wants & 0x80;
+	if (wants % 4)
+		put(w, VD_HAL_REG_WANTED, VD_HAL_F_PINS | (w->lives ? VD_HAL_F_LIVES : 0));
 	put(w, VD_HAL_REG_STATUS, VD_HAL_STATUS_HELLO);
 }
 
@@ -221,11 +225,12 @@ static void request(struct world *w)
 {
 	struct vd_hal_slot *p = (struct vd_hal_slot *)(void *)w->mem;
 	uint32_t count = (uint32_t)take(w, 1);
+	uint32_t op = (uint32_t)take(w, 1);
 
-	p->head.op = (uint32_t)take(w, 1) % 5;
+	p->head.op = op % 5;
 	p->head.device = (uint32_t)take(w, 1) % (DEVICES + 1);
 	p->head.count = count;
-	p->head.reserved = 0;
+	p->head.life = w->lives && p->head.op != VD_HAL_OP_DEVICES ? 1 + op / 5 % 8 : 0;
 	bool maps = p->head.op == VD_HAL_OP_MAP || p->head.op == VD_HAL_OP_PIN;
 
 	p->head.mask = maps ? UINT64_MAX >> take(w, 1) % 64 : 0;

@@ -72,7 +72,7 @@ static const struct bad_row bad_rows[] = {
 	{ "count 0", MAP, 2, HEAD(count), 0, VD_HAL_S_INVAL },
 	{ "count 255", MAP, 2, HEAD(count), VD_HAL_NSEGS + 1, VD_HAL_S_INVAL },
 	{ "count 2^32-1", MAP, 2, HEAD(count), UINT32_MAX, VD_HAL_S_INVAL },
-	{ "reserved", MAP, 2, HEAD(reserved), 1, VD_HAL_S_INVAL },
+	{ "a life", MAP, 2, HEAD(life), 1, VD_HAL_S_INVAL },
 	{ "no such device", MAP, 2, HEAD(device), 9, VD_HAL_S_NODEV },
 	{ "narrow mask", MAP, 2, HEAD(mask), UINT32_MAX, VD_HAL_S_MASK },
 	{ "length 0", MAP, 2, SEG1(len), 0, VD_HAL_S_INVAL },
@@ -84,6 +84,7 @@ static const struct bad_row bad_rows[] = {
 	{ "right 4", MAP, 2, SEG1(prot), 4, VD_HAL_S_INVAL },
 	{ "unmap nothing", UNMAP, 2, SEG1(prot), 0, VD_HAL_S_INVAL }, /* seg 0 has rights */
 	{ "devices of a device", DEVICES, 2, HEAD(device), 1, VD_HAL_S_INVAL },
+	{ "devices of a life", DEVICES, 2, HEAD(life), 1, VD_HAL_S_INVAL },
 	{ "devices with a mask", DEVICES, 2, HEAD(mask), 1, VD_HAL_S_INVAL },
 	{ "devices, no room", DEVICES, 2, HEAD(count), 0, VD_HAL_S_INVAL },
 };
@@ -195,12 +196,63 @@ static void devices(void **state)
 	assert_int_equal(p->seg[1].addr, 16);
 	assert_int_equal(p->seg[1].prot, 0);
 	assert_int_equal(p->seg[2].addr, 24);
-	assert_int_equal(p->seg[2].len, 0);
+	assert_int_equal(p->seg[2].len, fx_info(&h->fx, 24).incarnation);
 	p = hal_request(h, VD_HAL_OP_DEVICES, 1); /* less room than devices */
 	p->seg[1].addr = 42;
 	assert_int_equal(hal_ring(h), VD_HAL_S_OK);
 	assert_int_equal(p->head.done, 1);
 	assert_int_equal(p->seg[1].addr, 42);
+}
+
+static uint32_t told_life(struct hal_fx *h)
+{
+	struct vd_hal_slot *p = hal_request(h, VD_HAL_OP_DEVICES, 1);
+
+	assert_int_equal(hal_ring(h), VD_HAL_S_OK);
+	return p->seg[0].len;
+}
+
+static uint32_t ring_as(struct hal_fx *h, uint32_t op, uint32_t life, uint64_t addr)
+{
+	struct vd_hal_slot *p = hal_request(h, op, 1);
+
+	p->head.life = life;
+	p->seg[0].addr = addr;
+	if (op == VD_HAL_OP_UNMAP)
+		p->seg[0].prot = 0;
+	return hal_ring(h);
+}
+
+/* The guest may never have seen the deny: a driver of before reaches nothing. */
+static void lives(void **state)
+{
+	struct hal_fx *h = *state;
+	uint64_t *word = &h->word[FX_GPA / PAGE], gpa = fx_gpa(0).v;
+	uint32_t was, is, age;
+
+	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS | VD_HAL_F_LIVES);
+	hal_hello(h);
+	was = told_life(h);
+	assert_int_equal(told_life(h), was);
+	assert_int_equal(ring_as(h, VD_HAL_OP_MAP, 0, gpa), VD_HAL_S_INVAL);
+	assert_int_equal(ring_as(h, VD_HAL_OP_MAP, was, gpa), VD_HAL_S_OK);
+	assert_int_equal(ring_as(h, VD_HAL_OP_PIN, was, gpa), VD_HAL_S_OK);
+	age = hal_get(h, VD_HAL_REG_PINS_AGE);
+	assert_int_equal(vd_device_deny(h->fx.d, FX_DEV), 0);
+	assert_int_equal(vd_device_permit(h->fx.d, FX_DEV), 0);
+	assert_int_not_equal(hal_get(h, VD_HAL_REG_PINS_AGE), age);
+
+	is = told_life(h);
+	assert_int_not_equal(is, was);
+	assert_int_equal(ring_as(h, VD_HAL_OP_MAP, was, gpa), VD_HAL_S_DENIED);
+	assert_int_equal(ring_as(h, VD_HAL_OP_PIN, was, gpa), VD_HAL_S_DENIED);
+	assert_int_equal(word[0], 0);
+	assert_int_equal(fx_pinned(&h->fx), 0);
+	/* Its unmap is not that of a newer mapping of the same place. */
+	assert_int_equal(ring_as(h, VD_HAL_OP_MAP, is, gpa), VD_HAL_S_OK);
+	assert_int_equal(ring_as(h, VD_HAL_OP_UNMAP, was, VD_FAKE_BASE), VD_HAL_S_DENIED);
+	assert_int_equal(fx_stats(&h->fx).nmappings, 1);
+	assert_int_equal(ring_as(h, VD_HAL_OP_UNMAP, is, VD_FAKE_BASE), VD_HAL_S_OK);
 }
 
 /* A slot's own page may be mapped; the answer is then seen by the device. */
@@ -244,7 +296,7 @@ static void pin(void **state)
 	p->head.mask = 1;
 	assert_int_equal(hal_ring(h), VD_HAL_S_MASK);
 	p = hal_request(h, VD_HAL_OP_PIN, 1);
-	p->head.reserved = 1;
+	p->head.life = 1;
 	assert_int_equal(hal_ring(h), VD_HAL_S_INVAL);
 }
 
@@ -274,6 +326,7 @@ int main(void)
 		hal_test(devices),
 		hal_test(request_that_names_its_own_page),
 		hal_pins_test(pin),
+		hal_pins_test(lives),
 		hal_pins_test(pin_needs_the_feature),
 	};
 

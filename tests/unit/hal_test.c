@@ -145,7 +145,7 @@ struct reg_row {
 static const struct reg_row reg_rows[] = {
 	{ VD_HAL_REG_MAGIC, VD_HAL_MAGIC, true },
 	{ VD_HAL_REG_VERSION, VD_HAL_VERSION, true },
-	{ VD_HAL_REG_FEATURES, VD_HAL_F_POOL, true },
+	{ VD_HAL_REG_FEATURES, VD_HAL_F_POOL | VD_HAL_F_LIVES, true },
 	{ VD_HAL_REG_WANTED, 5, false },
 	{ VD_HAL_REG_STATUS, VD_HAL_STATUS_OFF, false },
 	{ VD_HAL_REG_GRANULE, 12, true },
@@ -160,7 +160,8 @@ static const struct reg_row reg_rows[] = {
 	{ VD_HAL_REG_DOORBELL, UINT64_MAX, false },
 	{ VD_HAL_REG_EVENTS, 0, true },
 	{ VD_HAL_REG_PINS_LEN, 0, true },
-	{ 0x4c, UINT64_MAX, true },
+	{ VD_HAL_REG_PINS_AGE, 0, true },
+	{ 0x50, UINT64_MAX, true },
 	{ VD_HAL_BAR_LEN, UINT64_MAX, true },
 	{ UINT64_MAX - 3, UINT64_MAX, true },
 };
@@ -329,7 +330,8 @@ static void counts_end_with_charge(void **state)
 	struct hal_fx *h = *state;
 	uint64_t *word = &h->word[FX_GPA / PAGE];
 
-	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES), VD_HAL_F_POOL | VD_HAL_F_PINS);
+	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES),
+			 VD_HAL_F_POOL | VD_HAL_F_PINS | VD_HAL_F_LIVES);
 	assert_int_equal(hal_get(h, VD_HAL_REG_PINS_LEN), FX_GPA / PAGE + FX_PAGES);
 	for (int i = 0; i < 4; i++) {
 		hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
@@ -356,7 +358,7 @@ static void no_table_no_feature(void **state)
 {
 	struct hal_fx *h = *state;
 
-	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES), VD_HAL_F_POOL);
+	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES), VD_HAL_F_POOL | VD_HAL_F_LIVES);
 	assert_int_equal(hal_get(h, VD_HAL_REG_PINS_LEN), 0);
 	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
 	hal_hello(h);

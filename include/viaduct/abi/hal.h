@@ -26,7 +26,8 @@
  *     table is 0.
  *
  * With VD_HAL_F_PINS there is a second memory BAR (BAR 2), which is the pin
- * table: memory, not registers; see below. Minor version 1 has it.
+ * table: memory, not registers; see below. Minor version 1 has it. Minor version 2
+ * has VD_HAL_F_LIVES and the registers from PINS_AGE on.
  *
  * The device stays in the order above whatever the guest writes. It copies a
  * request once, checks the copy, and answers with a status.
@@ -51,7 +52,7 @@ typedef uint64_t vd_le64;
 
 #define VD_HAL_MAGIC	      0x4c484456 /* "VDHL" */
 #define VD_HAL_VERSION_MAJOR  1
-#define VD_HAL_VERSION_MINOR  1
+#define VD_HAL_VERSION_MINOR  2
 #define VD_HAL_VERSION	      ((VD_HAL_VERSION_MAJOR << 16) | VD_HAL_VERSION_MINOR)
 
 /* Registers in BAR 0: byte offsets. RO, WO, RW as seen by the guest. */
@@ -72,12 +73,15 @@ typedef uint64_t vd_le64;
 #define VD_HAL_REG_DOORBELL   0x40 /* WO slot number: run its request */
 #define VD_HAL_REG_EVENTS     0x44 /* RO VD_HAL_EV_*; a read clears them */
 #define VD_HAL_REG_PINS_LEN   0x48 /* RO words in the pin table; 0: none */
+#define VD_HAL_REG_PINS_AGE   0x4c /* RO times that the table was cleared */
 #define VD_HAL_BAR_LEN	      0x1000
 
 /* Feature bits. */
 #define VD_HAL_F_POOL	      (1u << 0) /* there is a pool */
 #define VD_HAL_F_PINS	      (1u << 1) /* there is a pin table */
 #define VD_HAL_F_SPILL	      (1u << 2) /* bounce what BUDGET refuses */
+
+#define VD_HAL_F_LIVES	      (1u << 3) /* requests say for which life */
 
 #define VD_HAL_STATUS_OFF     0
 #define VD_HAL_STATUS_HELLO   1
@@ -101,14 +105,15 @@ typedef uint64_t vd_le64;
  * addr of each segment.
  */
 struct vd_hal_head {
-	vd_le32 op;	  /* VD_HAL_OP_* */
-	vd_le32 device;	  /* guest id: bus << 8 | device << 3 | function */
-	vd_le32 count;	  /* segments, 1 .. VD_HAL_NSEGS */
-	vd_le32 reserved; /* 0 */
-	vd_le64 mask;	  /* MAP: highest bus address the device can use;
+	vd_le32 op;	/* VD_HAL_OP_* */
+	vd_le32 device; /* guest id: bus << 8 | device << 3 | function */
+	vd_le32 count;	/* segments, 1 .. VD_HAL_NSEGS */
+	vd_le32 life;	/* the device's incarnation, see DEVICES; 0 without
+				 * VD_HAL_F_LIVES and for DEVICES */
+	vd_le64 mask;	/* MAP: highest bus address the device can use;
 				 * otherwise 0 */
-	vd_le32 status;	  /* out: VD_HAL_S_* */
-	vd_le32 done;	  /* out: segments done; see the operation */
+	vd_le32 status; /* out: VD_HAL_S_* */
+	vd_le32 done;	/* out: segments done; see the operation */
 };
 
 struct vd_hal_seg {
@@ -128,8 +133,8 @@ struct vd_hal_slot {
 	struct vd_hal_seg seg[VD_HAL_NSEGS];
 };
 
-#define VD_HAL_READ	   1 /* the device reads guest memory */
-#define VD_HAL_WRITE	   2 /* the device writes guest memory */
+#define VD_HAL_READ	       1 /* the device reads guest memory */
+#define VD_HAL_WRITE	       2 /* the device writes guest memory */
 
 /*
  * MAP: pin all segments for @device and give each one bus address. All or
@@ -150,26 +155,36 @@ struct vd_hal_slot {
  * DEVICES: the functions that the HAL answers for. count is the room in
  * segments; done says how many were written. Of each, addr is the guest id
  * and prot is 1 if the device is permitted, 0 if it is denied (and not on the
- * bus); len is 0. device and mask are 0.
+ * bus); len is its incarnation (0 before minor version 2): another one than
+ * before means that it was reset and nothing of it is mapped any more, so its
+ * driver has to begin anew even if the guest never saw it denied. device, life
+ * and mask are 0.
+ *
+ * With VD_HAL_F_LIVES accepted MAP, PIN and UNMAP name the incarnation that they
+ * are about in life, and are answered DENIED if the device is in another one: a
+ * driver that still acts for an earlier life cannot reach what belongs to this
+ * one. What an earlier life had in the words of the pin table is still counted
+ * there, unless the table has been cleared since (PINS_AGE), which needs every
+ * device to be denied; so when PINS_AGE has changed, counts from before are gone.
  */
-#define VD_HAL_OP_MAP	   1
-#define VD_HAL_OP_UNMAP	   2
-#define VD_HAL_OP_DEVICES  3
-#define VD_HAL_OP_PIN	   4
+#define VD_HAL_OP_MAP	       1
+#define VD_HAL_OP_UNMAP	       2
+#define VD_HAL_OP_DEVICES      3
+#define VD_HAL_OP_PIN	       4
 
-#define VD_HAL_S_OK	   0
-#define VD_HAL_S_UNSUPP	   1  /* no such operation */
-#define VD_HAL_S_INVAL	   2  /* malformed: a reserved field, a count */
-#define VD_HAL_S_NODEV	   3  /* no such device in this domain */
-#define VD_HAL_S_DENIED	   4  /* the operator denied this device */
-#define VD_HAL_S_FAULT	   5  /* not guest memory */
-#define VD_HAL_S_BUDGET	   6  /* more pages than the domain may pin */
-#define VD_HAL_S_FULL	   7  /* more mappings than devices may have */
-#define VD_HAL_S_DISCONTIG 8  /* a segment is not one run on the bus */
-#define VD_HAL_S_MASK	   9  /* a bus address lies above the mask */
-#define VD_HAL_S_NOENT	   10 /* UNMAP: no such mapping */
-#define VD_HAL_S_NOMEM	   11 /* the host is out of memory */
-#define VD_HAL_S_BUSY	   12 /* the device is being quiesced */
+#define VD_HAL_S_OK	       0
+#define VD_HAL_S_UNSUPP	       1  /* no such operation */
+#define VD_HAL_S_INVAL	       2  /* malformed: a reserved field, a count */
+#define VD_HAL_S_NODEV	       3  /* no such device in this domain */
+#define VD_HAL_S_DENIED	       4  /* the operator denied this device, or life */
+#define VD_HAL_S_FAULT	       5  /* not guest memory */
+#define VD_HAL_S_BUDGET	       6  /* more pages than the domain may pin */
+#define VD_HAL_S_FULL	       7  /* more mappings than devices may have */
+#define VD_HAL_S_DISCONTIG     8  /* a segment is not one run on the bus */
+#define VD_HAL_S_MASK	       9  /* a bus address lies above the mask */
+#define VD_HAL_S_NOENT	       10 /* UNMAP: no such mapping */
+#define VD_HAL_S_NOMEM	       11 /* the host is out of memory */
+#define VD_HAL_S_BUSY	       12 /* the device is being quiesced */
 
 /*
  * The pin table: word i, little endian, is about the page at guest address

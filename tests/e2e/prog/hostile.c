@@ -92,7 +92,7 @@ static void shake_hands(void)
 {
 	for (unsigned int i = 0; i < SLOTS; i++)
 		set_slot(i, page_gpa[i]);
-	put(VD_HAL_REG_WANTED, get(VD_HAL_REG_FEATURES));
+	put(VD_HAL_REG_WANTED, get(VD_HAL_REG_FEATURES) & ~VD_HAL_F_LIVES);
 	put(VD_HAL_REG_STATUS, VD_HAL_STATUS_HELLO);
 }
 
@@ -123,7 +123,7 @@ static void fill(struct vd_hal_slot *p, uint64_t *s)
 	p->head.op = (uint32_t)(r % 8 ? 1 + r % 3 : next(s));
 	p->head.device = r >> 8 & 3 ? 0x20 : (uint32_t)wild(s);
 	p->head.count = (uint32_t)(r >> 10 & 7 ? 1 + (r >> 16) % 8 : wild(s));
-	p->head.reserved = r >> 13 & 15 ? 0 : (uint32_t)wild(s);
+	p->head.life = r >> 13 & 15 ? 0 : (uint32_t)wild(s);
 	p->head.mask = r >> 17 & 1 ? ~0ull : wild(s);
 	for (unsigned int i = 0; i < 8; i++) {
 		p->seg[i].addr = wild(s);
