@@ -107,7 +107,7 @@ bool hal_call_open(struct hal_call *c, struct hal *hal, struct hal_dev *hd,
 	head->op = cpu_to_le32(op);
 	head->device = cpu_to_le32(hd ? hd->rid : 0);
 	head->mask = cpu_to_le64(mask);
-	head->reserved = 0;
+	head->life = cpu_to_le32(hd && hal->lives ? hd->life : 0);
 	__release(&c->slot->lock); /* sparse: held on one way out only */
 	return true;
 }
@@ -203,11 +203,14 @@ u32 hal_map_one(struct hal_dev *hd, phys_addr_t phys, u32 len, u32 prot,
 void hal_unmap_one(struct hal_dev *hd, dma_addr_t bus, u32 len)
 {
 	struct hal_call c;
+	u32 status;
 
 	if (!hal_call_open(&c, hd->hal, hd, VD_HAL_OP_UNMAP, 0))
 		return;
 	hal_call_add(&c, bus, len, 0);
-	if (hal_call_ring(&c, NULL) != VD_HAL_S_OK)
+	status = hal_call_ring(&c, NULL);
+	/* Denied: the host has ended all of that life. */
+	if (status != VD_HAL_S_OK && status != VD_HAL_S_DENIED)
 		hal_count(&hd->stats, HAL_N_STRAY, 1);
 	hal_call_close(&c);
 }

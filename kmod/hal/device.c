@@ -36,7 +36,39 @@ static struct hal_member *find_member(struct hal *hal, u32 rid)
 	return NULL;
 }
 
-static int refresh(struct hal *hal)
+/*
+ * The table was cleared: every function was denied, and what those that we have
+ * hold in its words is counted no more. They must be parted from the words
+ * before the first function of a newer life can have something pinned, and the
+ * host pins nothing for theirs (VD_HAL_F_LIVES).
+ */
+static void part_from_words(struct hal *hal, struct list_head *list)
+{
+	struct hal_dev *hd;
+
+	list_for_each_entry(hd, list, link)
+		if (hd->pins_age != hal->pins_age)
+			WRITE_ONCE(hd->parted, true);
+}
+
+/* After DEVICES: an age that is too new belongs to no life that we know. */
+static void check_pins_age(struct hal *hal)
+{
+	u32 age;
+
+	lockdep_assert_held(&hal->lock);
+	if (!hal->lives || !hal->pins.word)
+		return;
+	age = readl(hal->regs + VD_HAL_REG_PINS_AGE);
+	if (age == hal->pins_age)
+		return;
+	hal->pins_age = age;
+	part_from_words(hal, &hal->devs);
+	part_from_words(hal, &hal->gone);
+	synchronize_rcu(); /* see pins.c */
+}
+
+static int ask(struct hal *hal)
 {
 	const struct vd_hal_seg *seg;
 	struct hal_call c;
@@ -52,12 +84,21 @@ static int refresh(struct hal *hal)
 			seg = &c.slot->page->seg[i];
 			hal->member[i].rid = le64_to_cpu(seg->addr);
 			hal->member[i].permitted = le32_to_cpu(seg->prot);
-			hal->member[i].age = le32_to_cpu(seg->len);
+			hal->member[i].life = le32_to_cpu(seg->len);
 		}
 		hal->nmembers = done;
 	}
 	hal_call_close(&c);
 	return status == VD_HAL_S_OK ? 0 : -EIO;
+}
+
+static int refresh(struct hal *hal)
+{
+	int err = ask(hal);
+
+	if (!err)
+		check_pins_age(hal);
+	return err;
 }
 
 /* Ask the host for the set. On error the old one stays. */
@@ -115,7 +156,7 @@ int hal_devices_check(struct hal *hal)
 
 /* --- one function ---------------------------------------------------- */
 
-static void attach(struct hal *hal, struct pci_dev *pdev, u32 age)
+static void attach(struct hal *hal, struct pci_dev *pdev, u32 life)
 {
 	struct hal_dev *hd;
 
@@ -126,7 +167,8 @@ static void attach(struct hal *hal, struct pci_dev *pdev, u32 age)
 	hd->hal = hal_get(hal);
 	hd->pdev = pci_dev_get(pdev);
 	hd->rid = pci_dev_id(pdev);
-	hd->age = age;
+	hd->life = life;
+	hd->pins_age = hal->pins_age;
 	set_dma_ops(&pdev->dev, &hd->ops);
 	list_add_tail(&hd->link, &hal->devs);
 	kobject_init(&hd->kobj, &hal_dev_ktype);
@@ -174,7 +216,7 @@ static void protect(struct hal *hal, struct pci_dev *pdev, bool ask)
 	if (hd)
 		set_dma_ops(&pdev->dev, &hd->ops);
 	else if (m)
-		attach(hal, pdev, m->age);
+		attach(hal, pdev, m->life);
 	mutex_unlock(&hal->lock);
 }
 
@@ -210,7 +252,7 @@ static bool is_lost(struct hal *hal, struct hal_dev *hd)
 {
 	struct hal_member *m = find_member(hal, hd->rid);
 
-	return !m || !m->permitted || m->age != hd->age ||
+	return !m || !m->permitted || m->life != hd->life ||
 	       !pci_device_is_present(hd->pdev);
 }
 

@@ -224,11 +224,13 @@ struct hal_dev {
 	struct hal *hal;	/* a reference */
 	struct pci_dev *pdev;	/* a reference */
 	u32 rid;		/* guest id */
-	u32 age;		/* incarnation, from DEVICES */
-	struct list_head link;	/* hal->devs or hal->gone, under hal->lock */
-	struct kobject kobj;	/* owns this memory */
-	bool shown;		/* kobj is in sysfs, under hal->lock */
-	u32 sweep;		/* last sweep that had it, under hal->lock */
+	u32 life;		/* incarnation, from DEVICES */
+	u32 pins_age;		/* of the table when it was attached */
+	bool parted; /* the table was cleared since: its counts are gone */
+	struct list_head link; /* hal->devs or hal->gone, under hal->lock */
+	struct kobject kobj;   /* owns this memory */
+	bool shown;	       /* kobj is in sysfs, under hal->lock */
+	u32 sweep;	       /* last sweep that had it, under hal->lock */
 	struct hal_stats stats;
 	atomic_long_t live; /* mappings and allocations */
 	atomic_t nbounced;  /* of these, bounced segments */
@@ -241,7 +243,7 @@ struct hal_dev {
 struct hal_member {
 	u16 rid;
 	bool permitted;
-	u32 age;
+	u32 life;
 };
 
 int hal_devices_refresh(struct hal *hal);
@@ -267,6 +269,7 @@ struct hal {
 	struct hal_slot *slot;
 	struct hal_pool pool;
 	struct hal_pins pins;
+	bool lives;  /* requests say for which life of a function */
 	bool spills; /* the operator lets us bounce what BUDGET refuses */
 	struct hal_stats stats;	 /* own, and of functions that ended */
 	atomic_long_t in_flight; /* transactions mapped now */
@@ -277,6 +280,7 @@ struct hal {
 	struct mutex lock; /* guards what follows */
 	u32 sweeps;
 	u32 nmembers;
+	u32 pins_age; /* of the table, as last read */
 	struct hal_member member[VD_HAL_NSEGS];
 	struct list_head devs;	   /* on the bus */
 	struct list_head gone;	   /* off the bus, still alive */

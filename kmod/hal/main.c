@@ -197,9 +197,10 @@ static int identify(struct hal *hal)
 	/* A kernel before us, that has crashed, may have left it on. */
 	hal_off(hal);
 	offered = hal_read(hal, VD_HAL_REG_FEATURES);
-	wanted = offered & (VD_HAL_F_POOL | VD_HAL_F_SPILL);
+	wanted = offered & (VD_HAL_F_POOL | VD_HAL_F_SPILL | VD_HAL_F_LIVES);
 	if ((offered & VD_HAL_F_PINS) && hal_pins_init(hal))
 		wanted |= VD_HAL_F_PINS;
+	hal->lives = wanted & VD_HAL_F_LIVES;
 	hal->spills = wanted & VD_HAL_F_SPILL;
 	writel(wanted, hal->regs + VD_HAL_REG_WANTED);
 	return 0;

@@ -155,6 +155,8 @@ static u32 unmap_batch(struct hal_dev *hd, struct scatterlist *first, u32 n)
 	hal_call_close(&c);
 	if (status == VD_HAL_S_OK)
 		return n;
+	if (status == VD_HAL_S_DENIED) /* that life has ended, with its maps */
+		return n;
 	hal_count(&hd->stats, HAL_N_STRAY, 1);
 	/* A missing one is passed over; else there is no use in going on. */
 	return status == VD_HAL_S_NOENT ? min(done + 1, n) : n;
@@ -185,8 +187,8 @@ static u64 count_pages(struct scatterlist *sgl, u32 nents)
 }
 
 /* All or nothing. Return: VD_HAL_S_* or HAL_S_SILENT. */
-static u32 map_by_request(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
-		      u32 prot, u64 mask)
+static u32 map_by_request(struct hal_dev *hd, struct scatterlist *sgl,
+			  u32 nents, u32 prot, u64 mask)
 {
 	struct scatterlist *sg = sgl;
 	u32 n, done = 0, status;

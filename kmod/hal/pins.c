@@ -18,8 +18,10 @@
  * before the swap by which the host let that one go, and the one by which this was
  * mapped came after it.
  *
- * After OFF the words belong to whoever comes next. So all use of them is in an
- * RCU section that has seen hello set; remove() clears it and waits for these.
+ * After OFF the words belong to whoever comes next, and when the table was
+ * cleared because every function was denied they belong to the next lives of
+ * these. So all use of them is in an RCU section that has seen hello set and
+ * the function not parted; who changes either waits for these.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -38,6 +40,12 @@
 static bool pins = true;
 module_param(pins, bool, 0444);
 MODULE_PARM_DESC(pins, "map by the pin table if the host has one");
+
+/* In an RCU section: are the words this function's to use? */
+static bool has_words(const struct hal_dev *hd)
+{
+	return READ_ONCE(hd->hal->hello) && !READ_ONCE(hd->parted);
+}
 
 /* --- from bus page to guest page -------------------------------------- */
 
@@ -177,7 +185,8 @@ static void unmap_some(struct hal_dev *hd, struct scatterlist *sgl, u32 n)
  * All or nothing. Any context.
  *
  * Return: VD_HAL_S_OK, DISCONTIG, MASK, NOMEM, FAULT (has no words),
- * HAL_S_SILENT (off), or HAL_S_MISS: the host must be asked
+ * HAL_S_SILENT (off,
+ * or parted), or HAL_S_MISS: the host must be asked
  */
 u32 hal_pins_map(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 		 u64 mask)
@@ -187,7 +196,7 @@ u32 hal_pins_map(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 	struct scatterlist *sg;
 
 	rcu_read_lock();
-	if (!READ_ONCE(hd->hal->hello))
+	if (!has_words(hd))
 		goto out;
 	for_each_sg(sgl, sg, nents, i) {
 		status = map_seg(p, sg_phys(sg), sg->length, mask,
@@ -223,7 +232,7 @@ u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
 		if (status == VD_HAL_S_OK)
 			status = learn_seg(p, sg_phys(sg), sg->length,
 					   sg_dma_address(sg) & PAGE_MASK);
-	if (!READ_ONCE(hd->hal->hello))
+	if (!has_words(hd))
 		status = HAL_S_SILENT; /* the host has ended them all */
 	else if (status != VD_HAL_S_OK)
 		for_each_sg(sgl, sg, nents, i)
@@ -236,7 +245,7 @@ u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
 void hal_pins_unmap(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
 {
 	rcu_read_lock();
-	if (READ_ONCE(hd->hal->hello)) /* else the host has ended them all */
+	if (has_words(hd)) /* else the host has ended them all */
 		unmap_some(hd, sgl, nents);
 	rcu_read_unlock();
 }
