@@ -50,6 +50,8 @@ struct vd_hal_ops {
  * @npins:         words of the domain's pin table (vd_domain_share_pins()),
  *                 which the VMM shows as BAR 2; 0: none, every map and unmap
  *                 is a request
+ * @bus_bits:      what BUS_BITS reads: every bus address of the host's memory is
+ *                 below 2^@bus_bits; 0 is 64: not known
  * @spill:         the guest may copy through the pool what the budget refuses
  */
 struct vd_hal_cfg {
@@ -63,6 +65,7 @@ struct vd_hal_cfg {
 	uint64_t pool_len;
 	unsigned int chunk_shift;
 	uint32_t npins;
+	unsigned int bus_bits;
 	bool spill;
 };
 
@@ -92,6 +95,18 @@ int vd_hal_reset(struct vd_hal *hal);
 uint64_t vd_hal_read(struct vd_hal *hal, uint64_t off, unsigned int width);
 void vd_hal_write(struct vd_hal *hal, uint64_t off, unsigned int width,
 		  uint64_t value);
+
+#define VD_HAL_PLACES 64
+
+/**
+ * vd_hal_place_pool() - say where the pool lies on the bus
+ * @below: of the pool's chunks, how many lie wholly below 2^i
+ *
+ * What POOL_BELOW reads. The guest reads it after HELLO and refuses masks below
+ * which there is nothing; until this is called, all that are narrower than
+ * bus_bits. May be called in in_charge().
+ */
+void vd_hal_place_pool(struct vd_hal *hal, const uint32_t below[VD_HAL_PLACES]);
 
 /** vd_hal_notify() - record VD_HAL_EV_* and interrupt, if the HAL is there */
 void vd_hal_notify(struct vd_hal *hal, uint32_t events);

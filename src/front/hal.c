@@ -19,6 +19,7 @@
 #include <lock.h>
 #include <mem.h>
 #include <errno.h>
+#include <string.h>
 #include <viaduct/hal.h>
 #include <viaduct/pins.h>
 
@@ -37,6 +38,7 @@ struct vd_hal {
 	uint32_t slot_reg, slot_lo;
 	uint32_t nset; /* slots that are set */
 	uint32_t events;
+	uint32_t below[VD_HAL_PLACES];
 	struct vd_hal_stats count;
 };
 
@@ -57,8 +59,8 @@ static bool is_sane(const struct vd_hal_cfg *cfg)
 	return cfg && cfg->size == sizeof(*cfg) && cfg->domain && cfg->ops &&
 	       cfg->ops->in_charge && cfg->ops->interrupt &&
 	       cfg->granule_shift >= VD_PAGE_SHIFT && cfg->granule_shift < 32 &&
-	       cfg->nslots > 0 && cfg->nslots <= MOST_SLOTS &&
-	       is_pool_sane(cfg);
+	       cfg->bus_bits <= 64 && cfg->nslots > 0 &&
+	       cfg->nslots <= MOST_SLOTS && is_pool_sane(cfg);
 }
 
 int vd_hal_create(const struct vd_hal_cfg *cfg, struct vd_hal **out)
@@ -382,6 +384,9 @@ static bool read_constant(const struct vd_hal *h, uint64_t off, uint32_t *value)
 	case VD_HAL_REG_POOL_CHUNK:
 		*value = pool ? cfg->chunk_shift : 0;
 		return true;
+	case VD_HAL_REG_BUS_BITS:
+		*value = cfg->bus_bits ? cfg->bus_bits : 64;
+		return true;
 	case VD_HAL_REG_PINS_LEN:
 		*value = cfg->npins;
 		return true;
@@ -398,6 +403,19 @@ static uint32_t pins_age(struct vd_hal *h)
 	return stats.pins_cleared;
 }
 
+void vd_hal_place_pool(struct vd_hal *h, const uint32_t below[VD_HAL_PLACES])
+{
+	lock_take(&h->lock);
+	memcpy(h->below, below, sizeof(h->below));
+	lock_drop(&h->lock);
+}
+
+static bool is_place(uint64_t off)
+{
+	return off >= VD_HAL_REG_POOL_BELOW(0) &&
+	       off < VD_HAL_REG_POOL_BELOW(VD_HAL_PLACES);
+}
+
 static uint64_t read_state(struct vd_hal *h, uint64_t off)
 {
 	uint64_t value = ALL_ONES;
@@ -409,6 +427,8 @@ static uint64_t read_state(struct vd_hal *h, uint64_t off)
 		value = h->status;
 	else if (off == VD_HAL_REG_SLOT)
 		value = h->slot_reg;
+	else if (is_place(off))
+		value = h->below[(off - VD_HAL_REG_POOL_BELOW(0)) / REG_WIDTH];
 	else
 		h->count.bad_access++;
 	lock_drop(&h->lock);

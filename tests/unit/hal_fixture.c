@@ -36,6 +36,7 @@ static struct hal_fx *make(uint32_t npins)
 		.pool_len = 1 << 20,
 		.chunk_shift = 16,
 		.npins = npins,
+		.bus_bits = 36,
 	};
 
 	assert_non_null(h);

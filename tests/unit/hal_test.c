@@ -161,7 +161,11 @@ static const struct reg_row reg_rows[] = {
 	{ VD_HAL_REG_EVENTS, 0, true },
 	{ VD_HAL_REG_PINS_LEN, 0, true },
 	{ VD_HAL_REG_PINS_AGE, 0, true },
-	{ 0x50, UINT64_MAX, true },
+	{ VD_HAL_REG_BUS_BITS, 36, true },
+	{ 0x54, UINT64_MAX, true },
+	{ VD_HAL_REG_POOL_BELOW(0), 0, true },
+	{ VD_HAL_REG_POOL_BELOW(32), 0, true },
+	{ VD_HAL_REG_POOL_BELOW(64), UINT64_MAX, true },
 	{ VD_HAL_BAR_LEN, UINT64_MAX, true },
 	{ UINT64_MAX - 3, UINT64_MAX, true },
 };
@@ -354,6 +358,20 @@ static void counts_end_with_charge(void **state)
 	}
 }
 
+static void pool_has_a_place(void **state)
+{
+	struct hal_fx *h = *state;
+	uint32_t below[VD_HAL_PLACES] = { [31] = 1, [32] = 3, [63] = 4 };
+
+	vd_hal_place_pool(h->hal, below);
+	assert_int_equal(hal_get(h, VD_HAL_REG_POOL_BELOW(30)), 0);
+	assert_int_equal(hal_get(h, VD_HAL_REG_POOL_BELOW(31)), 1);
+	assert_int_equal(hal_get(h, VD_HAL_REG_POOL_BELOW(32)), 3);
+	assert_int_equal(hal_get(h, VD_HAL_REG_POOL_BELOW(63)), 4);
+	vd_hal_reset(h->hal); /* it is the host's */
+	assert_int_equal(hal_get(h, VD_HAL_REG_POOL_BELOW(32)), 3);
+}
+
 static void no_table_no_feature(void **state)
 {
 	struct hal_fx *h = *state;
@@ -383,6 +401,7 @@ int main(void)
 		hal_test(denied_stays_denied_over_reset),
 		hal_pins_test(counts_end_with_charge),
 		hal_test(no_table_no_feature),
+		hal_test(pool_has_a_place),
 	};
 
 	return run_all(tests);

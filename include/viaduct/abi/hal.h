@@ -46,49 +46,52 @@ typedef uint64_t vd_le64;
 #endif
 
 /* PCI identity. Subsystem ids are the same numbers. */
-#define VD_HAL_PCI_VENDOR     0x1234
-#define VD_HAL_PCI_DEVICE     0x5644
-#define VD_HAL_PCI_CLASS      0x088000 /* base system peripheral, other */
+#define VD_HAL_PCI_VENDOR	    0x1234
+#define VD_HAL_PCI_DEVICE	    0x5644
+#define VD_HAL_PCI_CLASS	    0x088000 /* base system peripheral, other */
 
-#define VD_HAL_MAGIC	      0x4c484456 /* "VDHL" */
-#define VD_HAL_VERSION_MAJOR  1
-#define VD_HAL_VERSION_MINOR  2
-#define VD_HAL_VERSION	      ((VD_HAL_VERSION_MAJOR << 16) | VD_HAL_VERSION_MINOR)
+#define VD_HAL_MAGIC		    0x4c484456 /* "VDHL" */
+#define VD_HAL_VERSION_MAJOR	    1
+#define VD_HAL_VERSION_MINOR	    2
+#define VD_HAL_VERSION		    ((VD_HAL_VERSION_MAJOR << 16) | VD_HAL_VERSION_MINOR)
 
 /* Registers in BAR 0: byte offsets. RO, WO, RW as seen by the guest. */
-#define VD_HAL_REG_MAGIC      0x00 /* RO VD_HAL_MAGIC */
-#define VD_HAL_REG_VERSION    0x04 /* RO major << 16 | minor */
-#define VD_HAL_REG_FEATURES   0x08 /* RO VD_HAL_F_* offered */
-#define VD_HAL_REG_WANTED     0x0c /* RW VD_HAL_F_* accepted; before HELLO */
-#define VD_HAL_REG_STATUS     0x10 /* RW VD_HAL_STATUS_* */
-#define VD_HAL_REG_GRANULE    0x14 /* RO log2 of bytes, see below */
-#define VD_HAL_REG_NSLOTS     0x18 /* RO slots are 0 .. NSLOTS-1 */
-#define VD_HAL_REG_POOL_LO    0x20 /* RO guest address of the pool */
-#define VD_HAL_REG_POOL_HI    0x24
-#define VD_HAL_REG_POOL_LEN   0x28 /* RO length of the pool, 4 KiB pages */
-#define VD_HAL_REG_POOL_CHUNK 0x2c /* RO log2 of bytes of a chunk */
-#define VD_HAL_REG_SLOT	      0x30 /* RW slot that the next two set */
-#define VD_HAL_REG_SLOT_LO    0x34 /* WO guest address of the page, low */
-#define VD_HAL_REG_SLOT_HI    0x38 /* WO high; this write sets the slot */
-#define VD_HAL_REG_DOORBELL   0x40 /* WO slot number: run its request */
-#define VD_HAL_REG_EVENTS     0x44 /* RO VD_HAL_EV_*; a read clears them */
-#define VD_HAL_REG_PINS_LEN   0x48 /* RO words in the pin table; 0: none */
-#define VD_HAL_REG_PINS_AGE   0x4c /* RO times that the table was cleared */
-#define VD_HAL_BAR_LEN	      0x1000
+#define VD_HAL_REG_MAGIC	    0x00 /* RO VD_HAL_MAGIC */
+#define VD_HAL_REG_VERSION	    0x04 /* RO major << 16 | minor */
+#define VD_HAL_REG_FEATURES	    0x08 /* RO VD_HAL_F_* offered */
+#define VD_HAL_REG_WANTED	    0x0c /* RW VD_HAL_F_* accepted; before HELLO */
+#define VD_HAL_REG_STATUS	    0x10 /* RW VD_HAL_STATUS_* */
+#define VD_HAL_REG_GRANULE	    0x14 /* RO log2 of bytes, see below */
+#define VD_HAL_REG_NSLOTS	    0x18 /* RO slots are 0 .. NSLOTS-1 */
+#define VD_HAL_REG_POOL_LO	    0x20 /* RO guest address of the pool */
+#define VD_HAL_REG_POOL_HI	    0x24
+#define VD_HAL_REG_POOL_LEN	    0x28 /* RO length of the pool, 4 KiB pages */
+#define VD_HAL_REG_POOL_CHUNK	    0x2c /* RO log2 of bytes of a chunk */
+#define VD_HAL_REG_SLOT		    0x30 /* RW slot that the next two set */
+#define VD_HAL_REG_SLOT_LO	    0x34 /* WO guest address of the page, low */
+#define VD_HAL_REG_SLOT_HI	    0x38 /* WO high; this write sets the slot */
+#define VD_HAL_REG_DOORBELL	    0x40 /* WO slot number: run its request */
+#define VD_HAL_REG_EVENTS	    0x44 /* RO VD_HAL_EV_*; a read clears them */
+#define VD_HAL_REG_PINS_LEN	    0x48 /* RO words in the pin table; 0: none */
+#define VD_HAL_REG_PINS_AGE	    0x4c /* RO times that the table was cleared */
+#define VD_HAL_REG_BUS_BITS	    0x50 /* RO bits of the host memory's addresses */
+/* RO chunks of the pool that lie below 2^bits on the bus; bits is 0 .. 63 */
+#define VD_HAL_REG_POOL_BELOW(bits) (0x100 + 4 * (bits))
+#define VD_HAL_BAR_LEN		    0x1000
 
 /* Feature bits. */
-#define VD_HAL_F_POOL	      (1u << 0) /* there is a pool */
-#define VD_HAL_F_PINS	      (1u << 1) /* there is a pin table */
-#define VD_HAL_F_SPILL	      (1u << 2) /* bounce what BUDGET refuses */
+#define VD_HAL_F_POOL		    (1u << 0) /* there is a pool */
+#define VD_HAL_F_PINS		    (1u << 1) /* there is a pin table */
+#define VD_HAL_F_SPILL		    (1u << 2) /* bounce what BUDGET refuses */
 
-#define VD_HAL_F_LIVES	      (1u << 3) /* requests say for which life */
+#define VD_HAL_F_LIVES		    (1u << 3) /* requests say for which life */
 
-#define VD_HAL_STATUS_OFF     0
-#define VD_HAL_STATUS_HELLO   1
-#define VD_HAL_STATUS_REFUSED 2 /* bad WANTED, or no slot set */
+#define VD_HAL_STATUS_OFF	    0
+#define VD_HAL_STATUS_HELLO	    1
+#define VD_HAL_STATUS_REFUSED	    2 /* bad WANTED, or no slot set */
 
 /* Events; each comes with the MSI. */
-#define VD_HAL_EV_BUS	      (1u << 0) /* functions came or went */
+#define VD_HAL_EV_BUS		    (1u << 0) /* functions came or went */
 
 /*
  * The granule: guest memory that lies in one naturally aligned granule is
@@ -96,7 +99,13 @@ typedef uint64_t vd_le64;
  * stretch of guest memory (reserved, outside of what the guest uses as RAM)
  * made of chunks; each chunk is contiguous on the bus. It serves coherent
  * allocations and bounce buffers. The guest maps a chunk like any memory, by
- * a segment, before it lets a device use it.
+ * a segment, before it lets a device use it; it may do so for several devices.
+ * Chunks that follow each other may do so on the bus as well.
+ *
+ * BUS_BITS and POOL_BELOW say which devices can be served whose addresses are
+ * shorter than the host's: as the host's memory lies at HELLO. A chunk that is
+ * not mapped can be moved by the host, which is rare, and then a map is refused
+ * (MASK).
  */
 
 /*
