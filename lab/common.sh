@@ -9,7 +9,14 @@ lab_cache=${VIADUCT_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/viaduct}
 export lab_dir lab_top lab_build lab_cache
 
 # The kernels that the lab knows, by name.
-lab_kernels=(6.1 6.1-cloud 6.12 6.12-cloud)
+lab_kernels=(6.1 6.1-cloud 6.12 6.12-cloud newest)
+
+# A PATH that begins with what builds modules for kernel $1, where that is not
+# the machine's own compiler.
+lab_tools() {
+	local own=$lab_cache/kernel/$1/usr/bin
+	echo "$([ ! -d "$own" ] || echo "$own:")$PATH"
+}
 
 # The release whose emulator the lab uses, and where that is.
 lab_emulator_release=trixie
