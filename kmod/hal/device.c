@@ -46,9 +46,12 @@ static void part_from_words(struct hal *hal, struct list_head *list)
 {
 	struct hal_dev *hd;
 
-	list_for_each_entry(hd, list, link)
-		if (hd->pins_age != hal->pins_age)
-			WRITE_ONCE(hd->parted, true);
+	list_for_each_entry(hd, list, link) {
+		if (hd->parted || hd->pins_age == hal->pins_age)
+			continue;
+		WRITE_ONCE(hd->parted, true);
+		hal_ledger_close(hd);
+	}
 }
 
 /* After DEVICES: an age that is too new belongs to no life that we know. */
@@ -169,6 +172,7 @@ static void attach(struct hal *hal, struct pci_dev *pdev, u32 life)
 	hd->rid = pci_dev_id(pdev);
 	hd->life = life;
 	hd->pins_age = hal->pins_age;
+	hal_pool_join(hd);
 	set_dma_ops(&pdev->dev, &hd->ops);
 	list_add_tail(&hd->link, &hal->devs);
 	kobject_init(&hd->kobj, &hal_dev_ktype);
@@ -356,7 +360,8 @@ static void bury(struct hal *hal, struct hal_dev *hd)
 		pci_warn(hd->pdev, "%ld DMA mappings were never ended\n", live);
 	list_del(&hd->link);
 	set_dma_ops(&hd->pdev->dev, NULL);
-	hal_pool_release(hd);
+	hal_pool_leave(hd);
+	hal_ledger_close(hd);
 	for (i = 0; i < HAL_NCOUNTERS; i++)
 		hal_count(&hal->stats, i, atomic64_read(&hd->stats.n[i]));
 	kobject_put(&hd->kobj);

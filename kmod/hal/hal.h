@@ -61,6 +61,7 @@
 	X(FAILED, failed)	/* errors given to the driver */      \
 	X(POOL_FULL, pool_full) /* no room in the pool */             \
 	X(STRAY, stray)		/* unmaps of what is not there */     \
+	X(MISFIT, misfit)	/* unmaps of another length */        \
 	X(REQUESTS, requests)	/* doorbells rung */                  \
 	X(REFUSED_UNSUPP, refused_unsupp)                             \
 	X(REFUSED_INVAL, refused_inval)                               \
@@ -98,21 +99,23 @@ struct hal_dev;
 enum hal_kind { HAL_COHERENT, HAL_BOUNCE, HAL_NKINDS };
 
 struct hal_chunk {
-	/* guarded by pool->lock; hal_pool_find() reads some without */
-	struct hal_dev *owner; /* who may use it now, or NULL */
-	struct hal_dev *user;  /* for whom it is mapped, or being mapped */
-	enum hal_kind kind;
-	dma_addr_t bus;
-	u32 used;	    /* pages */
-	unsigned long idle; /* jiffies when used fell to 0 */
+	/* guarded by pool->lock; hal_pool_find() reads bus without */
+	enum hal_kind kind; /* of the first run in it */
+	dma_addr_t bus;	    /* if nusers is not 0 */
+	u32 nusers;	    /* functions that have it mapped */
+	u32 used;	    /* pages, by all */
 	unsigned long *map; /* a bit per page: taken */
 };
 
-/* The original of a bounced segment, found from any page of its run. */
-struct hal_origin {
-	phys_addr_t phys;
-	u32 len;
+/* A page of the pool; in a run it is written by who has the run. */
+struct hal_cell {
+	struct hal_dev *owner; /* NULL: it is free */
+	enum hal_kind kind;
 	u32 first; /* page of the pool where the run starts */
+	/* In a bounced run's first page: */
+	phys_addr_t phys; /* the original */
+	u32 len;
+	u32 nsegs; /* of the list that it begins; 0: it begins none */
 };
 
 struct hal_pool {
@@ -121,9 +124,12 @@ struct hal_pool {
 	phys_addr_t phys;
 	u32 shift; /* log2 of a chunk's bytes */
 	u32 nchunks;
+	u32 ncoherent; /* pages of coherent memory */
 	struct hal_chunk *chunk;
-	struct hal_origin *origin; /* a cell per page of the pool */
+	struct hal_cell *cell;	/* one per page */
+	struct list_head users; /* functions */
 	struct delayed_work reap;
+	u32 below[64]; /* chunks below 2^i, says the host; see main.c */
 };
 
 /* What an allocation asks for. */
@@ -137,20 +143,21 @@ struct hal_want {
 };
 
 struct hal_run {
-	struct hal_chunk *chunk;
-	u32 first; /* page within the chunk */
+	u32 first; /* page of the pool */
+	dma_addr_t bus;
 };
 
 int hal_pool_init(struct hal *hal);
 void hal_pool_fini(struct hal *hal);
+void hal_pool_join(struct hal_dev *hd);
+void hal_pool_leave(struct hal_dev *hd);
 int hal_pool_alloc(struct hal_dev *hd, const struct hal_want *want,
 		   struct hal_run *run);
-void hal_pool_free(struct hal *hal, const struct hal_run *run, u32 npages);
+void hal_pool_free(struct hal_dev *hd, u32 first, u32 npages);
 bool hal_pool_shrink(struct hal *hal);
-void hal_pool_release(struct hal_dev *hd);
 void hal_pool_usage(const struct hal_dev *hd, u64 *used, u64 *mapped);
-struct hal_chunk *hal_pool_find(struct hal_dev *hd, dma_addr_t bus,
-				enum hal_kind kind);
+u64 hal_pool_pinned(struct hal *hal);
+long hal_pool_find(struct hal_dev *hd, dma_addr_t bus);
 
 /* --- call.c ---------------------------------------------------------- */
 
@@ -182,9 +189,10 @@ int hal_errno(u32 status);
 
 /* --- bounce.c -------------------------------------------------------- */
 
-int hal_bounce_map(struct hal_dev *hd, phys_addr_t phys, u32 len,
-		   enum dma_data_direction dir, unsigned long attrs,
-		   dma_addr_t *bus);
+int hal_bounce_map(struct hal_dev *hd, struct scatterlist *sg,
+		   enum dma_data_direction dir, unsigned long attrs);
+void hal_bounce_number(struct hal_dev *hd, dma_addr_t bus, u32 nsegs);
+u32 hal_bounce_count(struct hal_dev *hd, dma_addr_t bus);
 void hal_bounce_unmap(struct hal_dev *hd, dma_addr_t bus, u32 len,
 		      enum dma_data_direction dir, unsigned long attrs);
 bool hal_is_bounced(struct hal_dev *hd, dma_addr_t bus);
@@ -204,8 +212,34 @@ bool hal_pins_init(struct hal *hal);
 void hal_pins_fini(struct hal *hal);
 u32 hal_pins_map(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 		 u64 mask);
-u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 nents);
-void hal_pins_unmap(struct hal_dev *hd, struct scatterlist *sgl, u32 nents);
+u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+		    u32 nsegs);
+u32 hal_pins_unmap(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+		   u32 nsegs);
+u32 hal_pins_count(const struct hal_dev *hd, dma_addr_t bus);
+void hal_pins_put_rest(struct hal_dev *hd, dma_addr_t bus, u32 len);
+
+/* --- ledger.c -------------------------------------------------------- */
+
+struct hal_shelf;
+
+/* Of a mapping: bytes, and segments of the list that it begins (or 0). */
+struct hal_extent {
+	u32 len;
+	u32 nsegs;
+};
+
+int hal_ledger_init(struct hal *hal);
+void hal_ledger_fini(struct hal *hal);
+bool hal_ledger_enter(struct hal_dev *hd, dma_addr_t bus,
+		      const struct hal_extent *x);
+bool hal_ledger_take(struct hal_dev *hd, dma_addr_t bus, struct hal_extent *x);
+u32 hal_ledger_enter_list(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+			  u32 nsegs);
+u32 hal_ledger_take_list(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+			 u32 nsegs);
+void hal_ledger_settle(struct hal_dev *hd, dma_addr_t bus);
+void hal_ledger_close(struct hal_dev *hd);
 
 /* --- ops.c ----------------------------------------------------------- */
 
@@ -227,6 +261,8 @@ struct hal_dev {
 	u32 life;		/* incarnation, from DEVICES */
 	u32 pins_age;		/* of the table when it was attached */
 	bool parted; /* the table was cleared since: its counts are gone */
+	struct hal_use *use; /* of the chunks of the pool, see pool.c */
+	struct list_head pool_link;
 	struct list_head link; /* hal->devs or hal->gone, under hal->lock */
 	struct kobject kobj;   /* owns this memory */
 	bool shown;	       /* kobj is in sysfs, under hal->lock */
@@ -269,8 +305,10 @@ struct hal {
 	struct hal_slot *slot;
 	struct hal_pool pool;
 	struct hal_pins pins;
-	bool lives;  /* requests say for which life of a function */
-	bool spills; /* the operator lets us bounce what BUDGET refuses */
+	struct hal_shelf *shelf; /* see ledger.c */
+	u32 bus_bits; /* of an address of the host's memory; 0: not said */
+	bool lives;   /* requests say for which life of a function */
+	bool spills;  /* the operator lets us bounce what BUDGET refuses */
 	struct hal_stats stats;	 /* own, and of functions that ended */
 	atomic_long_t in_flight; /* transactions mapped now */
 	bool leaving;		 /* remove() has begun */

@@ -46,6 +46,7 @@ static void hal_release(struct kref *ref)
 
 	hal_pool_fini(hal);
 	hal_pins_fini(hal);
+	hal_ledger_fini(hal);
 	pci_dev_put(hal->pdev);
 	kfree(hal->slot);
 	kfree(hal);
@@ -214,6 +215,8 @@ static int hal_setup(struct hal *hal)
 	if (err)
 		return err;
 	err = identify(hal);
+	if (!err)
+		err = hal_ledger_init(hal);
 	if (err)
 		return err;
 	err = hal_pool_init(hal);
@@ -245,6 +248,18 @@ static void stop_irq(struct hal *hal)
 	pci_free_irq_vectors(hal->pdev);
 }
 
+/* Where the host has what is contiguous; known once it has shaken hands. */
+static void read_places(struct hal *hal)
+{
+	u32 i;
+
+	if ((hal_read(hal, VD_HAL_REG_VERSION) & 0xffff) < 2)
+		return;
+	hal->bus_bits = clamp(hal_read(hal, VD_HAL_REG_BUS_BITS), 12u, 64u);
+	for (i = 0; hal->pool.vaddr && i < ARRAY_SIZE(hal->pool.below); i++)
+		hal->pool.below[i] = hal_read(hal, VD_HAL_REG_POOL_BELOW(i));
+}
+
 /* The notifier is in place before the first function can appear. */
 static int shake_hands(struct hal *hal)
 {
@@ -259,6 +274,7 @@ static int shake_hands(struct hal *hal)
 		bus_unregister_notifier(&pci_bus_type, &hal->bus_nb);
 		return -EIO;
 	}
+	read_places(hal);
 	WRITE_ONCE(hal->hello, true);
 	return 0;
 }

@@ -2,6 +2,9 @@
 /*
  * The DMA operations of an assigned function.
  *
+ * What an unmap ends is what was mapped, whatever length or count the driver
+ * names (ledger.c).
+ *
  * With a pin table (pins.c) a map of pages that are pinned already is no
  * request, and an unmap never is. Otherwise a map is a request to the host,
  * which pins the memory and says at what address the device finds it; without
@@ -22,7 +25,8 @@
  * for bounced segments only.
  *
  * Members of dma_map_ops left out, and what the DMA core makes of it:
- *   map_resource      DMA_MAPPING_ERROR: no device-to-device DMA
+ *   map_resource      DMA_MAPPING_ERROR: no device-to-device DMA; newer kernels
+ *                     ask map_phys, with DMA_ATTR_MMIO
  *   get_sgtable       -ENXIO: the pool has no struct page
  *   alloc_noncontiguous   uses alloc_pages_op
  *   opt_mapping_size  as max_mapping_size: more per call is never worse
@@ -114,32 +118,6 @@ static struct scatterlist *skip(struct scatterlist *sg, u32 n)
 	return sg;
 }
 
-static u32 map_batch(struct hal_dev *hd, struct scatterlist *first, u32 n,
-		     u32 prot, u64 mask)
-{
-	bool pins = hd->hal->pins.word;
-	struct scatterlist *sg;
-	struct hal_call c;
-	u32 i, status;
-
-	if (!hal_call_open(&c, hd->hal, hd,
-			   pins ? VD_HAL_OP_PIN : VD_HAL_OP_MAP, mask))
-		return HAL_S_SILENT;
-	for_each_sg(first, sg, n, i)
-		hal_call_add(&c, sg_phys(sg), sg->length, prot);
-	status = hal_call_ring(&c, NULL);
-	if (status == VD_HAL_S_OK)
-		for_each_sg(first, sg, n, i) {
-			sg_dma_address(sg) =
-				le64_to_cpu(c.slot->page->seg[i].addr);
-			sg_dma_len(sg) = sg->length;
-		}
-	hal_call_close(&c);
-	if (pins && status == VD_HAL_S_OK)
-		status = hal_pins_accept(hd, first, n);
-	return status;
-}
-
 /* Return: how many of the @n are dealt with, at least 1. */
 static u32 unmap_batch(struct hal_dev *hd, struct scatterlist *first, u32 n)
 {
@@ -162,17 +140,70 @@ static u32 unmap_batch(struct hal_dev *hd, struct scatterlist *first, u32 n)
 	return status == VD_HAL_S_NOENT ? min(done + 1, n) : n;
 }
 
-static void unmap_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
+/* End mappings of which the host has records, each by its length there. */
+static void unmap_named(struct hal_dev *hd, struct scatterlist *sgl, u32 n)
 {
-	u32 n;
+	u32 done;
 
-	atomic_long_sub(nents, &hd->live);
+	for (; n; n -= done, sgl = skip(sgl, done))
+		done = unmap_batch(hd, sgl, min_t(u32, n, VD_HAL_NSEGS));
+}
+
+/* Enter what the host has mapped strictly, or end all of it. */
+static u32 accept_strict(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+			 u32 nsegs)
+{
+	u32 done = hal_ledger_enter_list(hd, sgl, n, nsegs);
+
+	if (done == n)
+		return VD_HAL_S_OK;
+	hal_ledger_take_list(hd, sgl, done, nsegs);
+	unmap_named(hd, sgl, n);
+	return VD_HAL_S_NOMEM;
+}
+
+/* @nsegs: of the list that begins here; 0: it began earlier. */
+static u32 map_batch(struct hal_dev *hd, struct scatterlist *first, u32 n,
+		     u32 nsegs, u32 prot, u64 mask)
+{
+	bool pins = hd->hal->pins.word;
+	struct scatterlist *sg;
+	struct hal_call c;
+	u32 i, status;
+
+	if (!hal_call_open(&c, hd->hal, hd,
+			   pins ? VD_HAL_OP_PIN : VD_HAL_OP_MAP, mask))
+		return HAL_S_SILENT;
+	for_each_sg(first, sg, n, i)
+		hal_call_add(&c, sg_phys(sg), sg->length, prot);
+	status = hal_call_ring(&c, NULL);
+	if (status == VD_HAL_S_OK)
+		for_each_sg(first, sg, n, i) {
+			sg_dma_address(sg) =
+				le64_to_cpu(c.slot->page->seg[i].addr);
+			sg_dma_len(sg) = sg->length;
+		}
+	hal_call_close(&c);
+	if (status != VD_HAL_S_OK)
+		return status;
+	return pins ? hal_pins_accept(hd, first, n, nsegs) :
+		      accept_strict(hd, first, n, nsegs);
+}
+
+/*
+ * The first @n of a list of @nsegs; if @n is that, as many as the list had when
+ * it was mapped.
+ */
+static void unmap_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+			 u32 nsegs)
+{
 	if (hd->hal->pins.word) {
-		hal_pins_unmap(hd, sgl, nents);
-		return;
+		n = hal_pins_unmap(hd, sgl, n, nsegs);
+	} else {
+		n = hal_ledger_take_list(hd, sgl, n, nsegs);
+		unmap_named(hd, sgl, n);
 	}
-	for (; nents; nents -= n, sgl = skip(sgl, n))
-		n = unmap_batch(hd, sgl, min_t(u32, nents, VD_HAL_NSEGS));
+	atomic_long_sub(n, &hd->live);
 }
 
 static u64 count_pages(struct scatterlist *sgl, u32 nents)
@@ -195,7 +226,7 @@ static u32 map_by_request(struct hal_dev *hd, struct scatterlist *sgl,
 
 	for (; done < nents; done += n, sg = skip(sg, n)) {
 		n = min_t(u32, nents - done, VD_HAL_NSEGS);
-		status = map_batch(hd, sg, n, prot, mask);
+		status = map_batch(hd, sg, n, done ? 0 : nents, prot, mask);
 		if (status != VD_HAL_S_OK)
 			goto err_unmap;
 		atomic_long_add(n, &hd->live);
@@ -203,7 +234,8 @@ static u32 map_by_request(struct hal_dev *hd, struct scatterlist *sgl,
 	return VD_HAL_S_OK;
 
 err_unmap:
-	unmap_direct(hd, sgl, done);
+	if (done)
+		unmap_direct(hd, sgl, done, nents);
 	return status;
 }
 
@@ -251,34 +283,41 @@ static u32 try_direct(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 
 /* --- bounced --------------------------------------------------------- */
 
+/* Bounced addresses are nobody else's, so what the list had is known. */
 static void unmap_bounced(struct hal_dev *hd, struct scatterlist *sgl,
-			  int nents, enum dma_data_direction dir,
+			  u32 nents, enum dma_data_direction dir,
 			  unsigned long attrs)
 {
-	struct scatterlist *sg;
-	int i;
+	struct scatterlist *sg = sgl;
+	u32 i, n = hal_bounce_count(hd, sg_dma_address(sgl));
 
-	for_each_sg(sgl, sg, nents, i)
+	if (n != nents)
+		hal_count(&hd->stats, HAL_N_MISFIT, 1);
+	for (i = 0; sg && i < n; i++, sg = sg_next(sg))
 		hal_bounce_unmap(hd, sg_dma_address(sg), sg_dma_len(sg), dir,
 				 attrs);
 }
 
-static int map_bounced(struct hal_dev *hd, struct scatterlist *sgl, int nents,
+static int map_bounced(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 		       enum dma_data_direction dir, unsigned long attrs)
 {
 	struct scatterlist *sg;
-	int i, err;
+	int err;
+	u32 i;
 
 	for_each_sg(sgl, sg, nents, i) {
-		err = hal_bounce_map(hd, sg_phys(sg), sg->length, dir, attrs,
-				     &sg->dma_address);
+		err = hal_bounce_map(hd, sg, dir, attrs);
 		if (err)
 			goto err_unmap;
 		sg_dma_len(sg) = sg->length;
 	}
+	hal_bounce_number(hd, sg_dma_address(sgl), nents);
 	return 0;
 
 err_unmap:
+	if (!i)
+		return err;
+	hal_bounce_number(hd, sg_dma_address(sgl), i);
 	unmap_bounced(hd, sgl, i, dir, attrs | DMA_ATTR_SKIP_CPU_SYNC);
 	return err;
 }
@@ -294,6 +333,8 @@ static int map_once(struct device *dev, struct scatterlist *sgl, int nents,
 	status = try_direct(hd, sgl, nents, prot_of(dir), streaming_mask(dev));
 	if (status == VD_HAL_S_OK)
 		return 0;
+	if (attrs & DMA_ATTR_REQUIRE_COHERENT) /* so no copy will do */
+		return hal_errno(status);
 	if (status == VD_HAL_S_DISCONTIG || status == VD_HAL_S_MASK)
 		return map_bounced(hd, sgl, nents, dir, attrs);
 	if (status == VD_HAL_S_BUDGET && hd->hal->spills &&
@@ -336,7 +377,7 @@ static void unmap_list(struct device *dev, struct scatterlist *sgl, int nents,
 	if (hal_is_bounced(hd, sg_dma_address(sgl)))
 		unmap_bounced(hd, sgl, nents, dir, attrs);
 	else
-		unmap_direct(hd, sgl, nents);
+		unmap_direct(hd, sgl, nents, nents);
 }
 
 static int hal_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
@@ -357,24 +398,25 @@ static void hal_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		unmap_list(dev, sgl, nents, dir, attrs);
 }
 
-/* A page is a list of one. */
-static dma_addr_t hal_map_page(struct device *dev, struct page *page,
-			       unsigned long offset, size_t size,
-			       enum dma_data_direction dir, unsigned long attrs)
+/* A list of one. */
+static dma_addr_t hal_map_phys(struct device *dev, phys_addr_t phys,
+			       size_t size, enum dma_data_direction dir,
+			       unsigned long attrs)
 {
 	struct scatterlist sg;
 
-	if (!size || size > SZ_1G)
+	/* As without map_resource: no device-to-device DMA. */
+	if (!size || size > SZ_1G || (attrs & DMA_ATTR_MMIO))
 		return DMA_MAPPING_ERROR;
 	sg_init_table(&sg, 1);
-	sg_set_page(&sg, nth_page(page, offset >> PAGE_SHIFT), size,
-		    offset_in_page(offset));
+	sg_set_page(&sg, pfn_to_page(PHYS_PFN(phys)), size,
+		    offset_in_page(phys));
 	if (map_list(dev, &sg, 1, dir, attrs))
 		return DMA_MAPPING_ERROR;
 	return sg_dma_address(&sg);
 }
 
-static void hal_unmap_page(struct device *dev, dma_addr_t bus, size_t size,
+static void hal_unmap_phys(struct device *dev, dma_addr_t bus, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
 	struct scatterlist sg;
@@ -441,26 +483,17 @@ static void *alloc_in_pool(struct hal_dev *hd, u32 npages, u64 mask,
 		.boundary = U64_MAX,
 	};
 	struct hal_run run;
-	void *vaddr;
 
 	if (hal_pool_alloc(hd, &want, &run))
 		return NULL;
-	*bus = run.chunk->bus + ((u64)run.first << PAGE_SHIFT);
-	vaddr = p->vaddr + ((size_t)(run.chunk - p->chunk) << p->shift) +
-		((size_t)run.first << PAGE_SHIFT);
-	return memset(vaddr, 0, (size_t)npages << PAGE_SHIFT);
+	*bus = run.bus;
+	return memset(p->vaddr + ((size_t)run.first << PAGE_SHIFT), 0,
+		      (size_t)npages << PAGE_SHIFT);
 }
 
 static void free_in_pool(struct hal_dev *hd, void *vaddr, u32 npages)
 {
-	struct hal_pool *p = &hd->hal->pool;
-	size_t at = vaddr - p->vaddr;
-	struct hal_run run = {
-		.chunk = &p->chunk[at >> p->shift],
-		.first = (at & ((1u << p->shift) - 1)) >> PAGE_SHIFT,
-	};
-
-	hal_pool_free(hd->hal, &run, npages);
+	hal_pool_free(hd, (vaddr - hd->hal->pool.vaddr) >> PAGE_SHIFT, npages);
 }
 
 /* Ordinary pages: within a granule, or by luck. */
@@ -531,7 +564,8 @@ static struct page *hal_alloc_pages(struct device *dev, size_t size,
 				get_order(size));
 	if (!page)
 		return NULL;
-	*bus = hal_map_page(dev, page, 0, size, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	*bus = hal_map_phys(dev, page_to_phys(page), size, dir,
+			    DMA_ATTR_SKIP_CPU_SYNC);
 	if (*bus == DMA_MAPPING_ERROR) {
 		__free_pages(page, get_order(size));
 		return NULL;
@@ -542,7 +576,7 @@ static struct page *hal_alloc_pages(struct device *dev, size_t size,
 static void hal_free_pages(struct device *dev, size_t size, struct page *page,
 			   dma_addr_t bus, enum dma_data_direction dir)
 {
-	hal_unmap_page(dev, bus, size, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	hal_unmap_phys(dev, bus, size, dir, DMA_ATTR_SKIP_CPU_SYNC);
 	__free_pages(page, get_order(size));
 }
 
@@ -567,18 +601,28 @@ static int hal_mmap(struct device *dev, struct vm_area_struct *vma, void *vaddr,
 /* --- questions ------------------------------------------------------- */
 
 /*
- * Where memory lies on the bus shows only at a map. Below 16 MiB a host has
- * next to nothing to give.
+ * A mask that all of the host's memory is within needs nothing. Else what lies
+ * above it is bounced, and coherent memory comes from the pool, which needs
+ * chunks below it. A host that does not say where those are is asked at each
+ * map.
  */
 static int hal_dma_supported(struct device *dev, u64 mask)
 {
-	return mask >= DMA_BIT_MASK(24);
+	struct hal *hal = hal_dev_of(dev)->hal;
+
+	if (!hal->bus_bits)
+		return mask >= DMA_BIT_MASK(24);
+	if (mask >= DMA_BIT_MASK(hal->bus_bits))
+		return 1;
+	return hal->pool.below[ilog2(mask + 1)] > 0;
 }
 
-/* The host's memory may lie anywhere. */
+/* The host's memory may lie anywhere, unless it says where it ends. */
 static u64 hal_get_required_mask(struct device *dev)
 {
-	return DMA_BIT_MASK(64);
+	u32 bits = hal_dev_of(dev)->hal->bus_bits;
+
+	return DMA_BIT_MASK(bits ? bits : 64);
 }
 
 /* What can be bounced, with room for others in the same chunk. */
@@ -598,8 +642,8 @@ const struct dma_map_ops hal_ops = {
 	.alloc_pages_op = hal_alloc_pages,
 	.free_pages = hal_free_pages,
 	.mmap = hal_mmap,
-	.map_page = hal_map_page,
-	.unmap_page = hal_unmap_page,
+	.map_phys = HAL_MAP_PHYS,
+	.unmap_phys = hal_unmap_phys,
 	.map_sg = hal_map_sg,
 	.unmap_sg = hal_unmap_sg,
 	.sync_single_for_cpu = hal_sync_single_for_cpu,

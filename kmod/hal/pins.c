@@ -151,28 +151,94 @@ err_put:
 	return status;
 }
 
-static void unmap_seg(struct hal_dev *hd, dma_addr_t bus, u32 len)
+/* The word of what is at a bus page, or NULL. */
+static u64 *word_at(struct hal_pins *p, u64 bus)
 {
-	struct hal_pins *p = &hd->hal->pins;
-	u64 at = bus & PAGE_MASK, n = count_pages(bus, len);
-	void *page;
+	void *page = xa_load(&p->page_at, bus >> PAGE_SHIFT);
 
-	for (; n > 0; n--, at += PAGE_SIZE) {
-		page = xa_load(&p->page_at, at >> PAGE_SHIFT);
-		if (!page || !hal_word_unmap(&p->word[xa_to_value(page)], at))
+	return page ? &p->word[xa_to_value(page)] : NULL;
+}
+
+static void unmap_pages(struct hal_dev *hd, u64 bus, u64 n)
+{
+	u64 *word;
+
+	for (; n > 0; n--, bus += PAGE_SIZE) {
+		word = word_at(&hd->hal->pins, bus);
+		if (!word || !hal_word_unmap(word, bus))
 			hal_count(&hd->stats, HAL_N_STRAY, 1);
 	}
 }
 
+/* How often the page at a bus address is mapped, by all; 0 also: don't know. */
+u32 hal_pins_count(const struct hal_dev *hd, dma_addr_t bus)
+{
+	u64 *word, w = 0;
+
+	rcu_read_lock();
+	word = has_words(hd) ? word_at(&hd->hal->pins, bus) : NULL;
+	if (word)
+		w = READ_ONCE(*word);
+	rcu_read_unlock();
+	if (!(w & VD_HAL_WORD_PINNED) || hal_word_bus(w) != (bus & PAGE_MASK))
+		return 0;
+	return w & VD_HAL_WORD_COUNT;
+}
+
+/* Take a mapping's pages off again, all but the first. */
+void hal_pins_put_rest(struct hal_dev *hd, dma_addr_t bus, u32 len)
+{
+	rcu_read_lock();
+	if (hd->hal->pins.word && has_words(hd))
+		unmap_pages(hd, (bus & PAGE_MASK) + PAGE_SIZE,
+			    count_pages(bus, len) - 1);
+	rcu_read_unlock();
+}
+
+static void unmap_seg(struct hal_dev *hd, dma_addr_t bus, u32 len)
+{
+	unmap_pages(hd, bus & PAGE_MASK, count_pages(bus, len));
+	hal_ledger_settle(hd, bus);
+}
+
 /* --- lists ------------------------------------------------------------ */
 
-static void unmap_some(struct hal_dev *hd, struct scatterlist *sgl, u32 n)
+/* As hal_ledger_take_list(), and count them off. */
+static u32 unmap_some(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+		      u32 nsegs)
+{
+	struct scatterlist *sg;
+	u32 i;
+
+	n = hal_ledger_take_list(hd, sgl, n, nsegs);
+	if (has_words(hd)) /* else the host has ended them all */
+		for_each_sg(sgl, sg, n, i)
+			unmap_seg(hd, sg_dma_address(sg), sg_dma_len(sg));
+	return n;
+}
+
+/* Take back the first @n segments of a list that nobody has entered. */
+static void put_segs(struct hal_pins *p, struct scatterlist *sgl, u32 n)
 {
 	struct scatterlist *sg;
 	u32 i;
 
 	for_each_sg(sgl, sg, n, i)
-		unmap_seg(hd, sg_dma_address(sg), sg_dma_len(sg));
+		put_pages(p, page_of(sg_phys(sg)),
+			  count_pages(sg_phys(sg), sg->length));
+}
+
+/* Enter segments that are mapped, or take them all back. */
+static u32 enter_all(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+		     u32 nsegs)
+{
+	u32 done = hal_ledger_enter_list(hd, sgl, n, nsegs);
+
+	if (done == n)
+		return VD_HAL_S_OK;
+	hal_ledger_take_list(hd, sgl, done, nsegs);
+	put_segs(&hd->hal->pins, sgl, n);
+	return VD_HAL_S_NOMEM;
 }
 
 /**
@@ -202,11 +268,12 @@ u32 hal_pins_map(struct hal_dev *hd, struct scatterlist *sgl, u32 nents,
 		status = map_seg(p, sg_phys(sg), sg->length, mask,
 				 &sg->dma_address);
 		if (status != VD_HAL_S_OK) {
-			unmap_some(hd, sgl, i);
-			break;
+			put_segs(p, sgl, i);
+			goto out;
 		}
 		sg_dma_len(sg) = sg->length;
 	}
+	status = enter_all(hd, sgl, nents, nents);
 out:
 	rcu_read_unlock();
 	return status;
@@ -216,38 +283,49 @@ out:
  * hal_pins_accept() - take over what a PIN request has mapped
  * @hd:    function
  * @sgl:   list; its DMA addresses are the host's answer
- * @nents: its length
+ * @n:     its length
+ * @nsegs: of the list that begins here; 0: it began with an earlier request
  *
- * Return: VD_HAL_S_OK; or VD_HAL_S_NOMEM or HAL_S_SILENT (off), and nothing of
- * it is mapped
+ * Return: VD_HAL_S_OK; or VD_HAL_S_NOMEM or HAL_S_SILENT (off, or parted), and
+ * nothing of it is mapped
  */
-u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
+u32 hal_pins_accept(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+		    u32 nsegs)
 {
 	struct hal_pins *p = &hd->hal->pins;
 	u32 i, status = VD_HAL_S_OK;
 	struct scatterlist *sg;
 
 	rcu_read_lock();
-	for_each_sg(sgl, sg, nents, i)
+	for_each_sg(sgl, sg, n, i)
 		if (status == VD_HAL_S_OK)
 			status = learn_seg(p, sg_phys(sg), sg->length,
 					   sg_dma_address(sg) & PAGE_MASK);
 	if (!has_words(hd))
 		status = HAL_S_SILENT; /* the host has ended them all */
 	else if (status != VD_HAL_S_OK)
-		for_each_sg(sgl, sg, nents, i)
-			put_pages(p, page_of(sg_phys(sg)),
-				  count_pages(sg_phys(sg), sg->length));
+		put_segs(p, sgl, n);
+	else
+		status = enter_all(hd, sgl, n, nsegs);
 	rcu_read_unlock();
 	return status;
 }
 
-void hal_pins_unmap(struct hal_dev *hd, struct scatterlist *sgl, u32 nents)
+/**
+ * hal_pins_unmap() - end the first @n segments of a list of @nsegs
+ *
+ * Or of the list as it was mapped, if @n is @nsegs: the driver may be wrong
+ * about that. Return: how many have ended
+ */
+u32 hal_pins_unmap(struct hal_dev *hd, struct scatterlist *sgl, u32 n,
+		   u32 nsegs)
 {
+	u32 done;
+
 	rcu_read_lock();
-	if (has_words(hd)) /* else the host has ended them all */
-		unmap_some(hd, sgl, nents);
+	done = unmap_some(hd, sgl, n, nsegs);
 	rcu_read_unlock();
+	return done;
 }
 
 /* --- set-up ----------------------------------------------------------- */
