@@ -99,6 +99,9 @@ void ctl_print_status(FILE *to, const json_t *j)
 	fprintf(to, "%-14s %s, %s of it resident\n", "guest RAM",
 		size_of(j, "guest_ram_bytes").text,
 		size_of(j, "guest_resident_bytes").text);
+	fprintf(to, "%-14s %s, %s of it below 4 GiB\n", "pool",
+		size_of(j, "pool_bytes").text,
+		size_of(j, "pool_low_bytes").text);
 	print_peak(to, "swapped", j, "swapped_bytes", "swapped_peak_bytes");
 	print_peak(to, "pinned", j, "pinned_bytes", "pinned_peak_bytes");
 	print_peak(to, "mapped", j, "mapped_bytes", "mapped_peak_bytes");

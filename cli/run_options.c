@@ -19,7 +19,8 @@
 
 #define DEFAULT_MEMORY	(1ull << 30)
 #define DEFAULT_CMDLINE "console=ttyS0"
-#define DEFAULT_POOL	(8ull << 20)
+#define POOL_BASE	(12ull << 20)
+#define POOL_EACH	(4ull << 20) /* function */
 #define DEFAULT_GRACE	30
 #define CPUS_MAX	4096 /* what this host can do is the machine's to say */
 #define LEN_MAX		((uint64_t)INT64_MAX)
@@ -372,7 +373,7 @@ int run_options_parse(struct run_options *o, int argc, char **argv)
 	if (status != CLI_OK || o->wants_help)
 		return status;
 	if (!o->has_pool && o->cfg.nassign)
-		o->cfg.pool = DEFAULT_POOL;
+		o->cfg.pool = POOL_BASE + o->cfg.nassign * POOL_EACH;
 	return join_cmdline(o);
 }
 

@@ -221,6 +221,8 @@ static void add_usage(struct control_vm *v, json_t *to)
 	if (!usage_read(&v->files, v->area, v->narea, &u))
 		see_swapped(v, u.guest_swapped);
 	set(to, "guest_resident_bytes", u.guest_resident);
+	set(to, "pool_bytes", v->narea > 1 ? v->area[1].len : 0);
+	set(to, "pool_low_bytes", v->pool_low);
 	set(to, "swapped_bytes", u.guest_swapped);
 	set(to, "swapped_peak_bytes", v->swapped_peak);
 	set(to, "vmm_resident_bytes", u.resident - u.guest_resident);

@@ -62,6 +62,7 @@ struct control_vm_ops {
  * @hal:     NULL: the machine has no HAL device
  * @ram_len: guest RAM in bytes
  * @granule: in bytes: what is pinned at least
+ * @pool_low: bytes of the pool that lie below 4 GiB on the bus
  * @area:    where guest memory (RAM, then the pool) lies in this process
  */
 struct control_vm {
@@ -73,6 +74,7 @@ struct control_vm {
 	unsigned int nvcpus;
 	uint64_t ram_len;
 	uint64_t granule;
+	uint64_t pool_low;
 	struct usage_area area[CONTROL_AREAS];
 	size_t narea;
 	struct sysfs files; /* of /proc, perhaps kept */

@@ -118,9 +118,21 @@ static int create_domain(struct dma *d, const struct vm *vm, char *why,
 	return err;
 }
 
+/*
+ * Conventional PCI functions may have short addresses. PCI Express ones take
+ * what is found without an effort.
+ */
+static bool needs_low(const struct dma *d)
+{
+	for (size_t i = 0; i < d->set.n; i++)
+		if (!pciscan_is_express(&sys, d->set.bdf[i]))
+			return true;
+	return false;
+}
+
 static int create_pool(struct dma *d, struct vm *vm, char *why, size_t len)
 {
-	int err = pool_create(&d->pool, vm->pool_len, why, len);
+	int err = pool_create(&d->pool, vm->pool_len, needs_low(d), why, len);
 
 	if (err)
 		return err;
@@ -134,8 +146,10 @@ static void on_charge(void *opaque, bool yes)
 {
 	struct dma *d = opaque;
 
-	if (yes)
+	if (yes) {
 		pool_mend(&d->pool);
+		vd_hal_place_pool(d->hal.hal, d->pool.below);
+	}
 	for (unsigned int i = 0; i < d->nassigned; i++)
 		assign_charge(d->assigned[i], yes);
 }
@@ -161,6 +175,7 @@ static int create_hal(struct dma *d, struct vm *vm, struct pci_bus *bus,
 		.granule_shift = d->cfg.granule_shift,
 		.pool = { vm->pool },
 		.pool_len = d->pool.len,
+		.bus_bits = d->pool.bus_bits,
 		.pins = d->cfg.strict ? NULL : &d->pins,
 		.spill = !d->cfg.no_bounce,
 		.in_charge = on_charge,

@@ -147,6 +147,7 @@ static int create_hal(struct haldev *h, const struct haldev_cfg *cfg)
 		.nslots = cfg->vm->nvcpus,
 		.pool = cfg->pool,
 		.pool_len = cfg->pool_len,
+		.bus_bits = cfg->bus_bits,
 		.chunk_shift = POOL_CHUNK_SHIFT,
 		.npins = cfg->pins ? (uint32_t)cfg->pins->nwords : 0,
 		.spill = cfg->spill,

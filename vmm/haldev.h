@@ -19,6 +19,7 @@ struct haldev_cfg {
 	unsigned int granule_shift;
 	vd_gpa pool;
 	uint64_t pool_len;
+	unsigned int bus_bits;
 	const struct pincache *pins; /* NULL: every map is a request */
 	bool spill;		     /* see vd_hal_cfg */
 	/* See vd_hal_ops.in_charge. */

@@ -207,6 +207,7 @@ static void describe(struct machine *m)
 		.nvcpus = m->cfg.ncpus,
 		.ram_len = m->vm.ram_len,
 		.granule = 1ull << m->cfg.granule_shift,
+		.pool_low = pool_low(&m->dma.pool),
 		.area = {
 			{ .hva = m->vm.ram, .len = m->vm.ram_len },
 			{ .hva = m->dma.pool.hva, .len = m->dma.pool.len },

@@ -6,6 +6,10 @@
 #include <string.h>
 
 #define CFG_HEADER   0x0e
+#define CFG_STATUS   0x06
+#define STATUS_CAPS  0x10
+#define CFG_CAPS     0x34
+#define CAP_EXPRESS  0x10
 #define CFG_PIN	     0x3d
 #define HEADER_MULTI 0x80
 #define CLASS_BRIDGE 0x06
@@ -209,4 +213,22 @@ int pciscan_each(const struct sysfs *s,
 bool pciscan_is_bridge(const struct pci_host_dev *d)
 {
 	return d->header != 0 || d->class >> 16 == CLASS_BRIDGE;
+}
+
+bool pciscan_is_express(const struct sysfs *s, const char *bdf)
+{
+	char path[SYSFS_PATH_LEN];
+	uint8_t c[256];
+	unsigned int at, most = 48; /* of 4 bytes each, above the header */
+
+	snprintf(path, sizeof(path), "bus/pci/devices/%s/config", bdf);
+	if (sysfs_read_bytes(s, path, c, sizeof(c)))
+		return true;
+	if (!(c[CFG_STATUS] & STATUS_CAPS))
+		return false;
+	for (at = c[CFG_CAPS] & 0xfcu; at >= 0x40 && most--;
+	     at = c[at + 1] & 0xfcu)
+		if (c[at] == CAP_EXPRESS)
+			return true;
+	return false;
 }

@@ -101,6 +101,12 @@ int pciscan_read(const struct sysfs *s, const char *bdf,
 int pciscan_each(const struct sysfs *s,
 		 int (*fn)(void *ctx, const struct pci_host_dev *d), void *ctx);
 
+/*
+ * Has the function the capability of PCI Express? Those that have not may be
+ * short of address bits. True also if its config space cannot be read.
+ */
+bool pciscan_is_express(const struct sysfs *s, const char *bdf);
+
 bool pciscan_is_bridge(const struct pci_host_dev *d);
 
 /* Functions that are to go to one machine, each once. */
