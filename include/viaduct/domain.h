@@ -69,7 +69,7 @@ struct vd_domain_stats {
 	uint64_t ndevices;
 	uint64_t maps, unmaps; /* segments, since the start */
 	uint64_t refused_budget, refused_denied, refused_other;
-	uint64_t nfaults; /* recorded, lost ones included */
+	uint64_t nfaults;      /* recorded, lost ones included */
 	uint32_t pins_cleared; /* times that the pin table was cleared */
 };
 
