@@ -47,6 +47,10 @@ static const struct confine_row vmm[] = {
 	ALLOW_IOCTL(TCGETS2),
 	ALLOW_IOCTL(TCSETS2),
 
+	/* Whether it is ours now. Nobody is given it. */
+	ALLOW_IOCTL(TIOCGPGRP),
+	ALLOW(getpgrp),
+
 	/* The control socket and the keeper's: open ones only. */
 	ALLOW(accept4),
 	ALLOW(recvfrom),

@@ -9,76 +9,23 @@
  * Output is written by the vCPU that sends it. It waits for a slow reader in
  * steps, so that a machine that is told to stop can stop.
  *
- * The one file-scope variable is the terminal to restore: signal handlers and
- * atexit() have no context, and a process has one terminal.
+ * In the background of its terminal it prints and does not read. A shell that
+ * brings a running job to the front does not tell it, so it looks twice a second
+ * while it waits for that; an idle machine in front has no such ticks.
  */
 #include "console.h"
+#include "tty.h"
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define CHUNK	128
 #define WAIT_MS 100
-
-static struct {
-	struct termios before;
-	volatile sig_atomic_t raw;
-	bool hooked;
-} terminal;
-
-static const int deadly[] = {
-	SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT, SIGTRAP, SIGSYS,
-};
-
-#define NDEADLY (sizeof(deadly) / sizeof(deadly[0]))
-
-static void restore(void)
-{
-	if (!terminal.raw)
-		return;
-	terminal.raw = 0;
-	tcsetattr(STDIN_FILENO, TCSANOW, &terminal.before);
-}
-
-static void on_deadly(int sig)
-{
-	restore();
-	raise(sig); /* SA_RESETHAND: now it has its usual effect */
-}
-
-static void hook_signals(void)
-{
-	struct sigaction sa = {
-		.sa_handler = on_deadly,
-		.sa_flags = (int)(SA_RESETHAND | SA_NODEFER),
-	};
-
-	for (size_t i = 0; i < NDEADLY; i++)
-		sigaction(deadly[i], &sa, NULL);
-}
-
-static void set_raw(void)
-{
-	struct termios t;
-
-	if (tcgetattr(STDIN_FILENO, &terminal.before))
-		return;
-	if (!terminal.hooked) {
-		atexit(restore);
-		hook_signals();
-		terminal.hooked = true;
-	}
-	t = terminal.before;
-	cfmakeraw(&t);
-	t.c_oflag |= OPOST; /* our own messages want their newlines */
-	terminal.raw = 1;
-	tcsetattr(STDIN_FILENO, TCSANOW, &t);
-}
+#define LOOK_MS 500 /* whether the terminal is ours again */
 
 static void print_help(void)
 {
@@ -94,6 +41,36 @@ static void end_input(struct console *c)
 	c->watching = false;
 }
 
+static void set_looking(struct console *c, bool yes)
+{
+	const struct timespec every = { .tv_nsec =
+						yes ? LOOK_MS * 1000000L : 0 };
+	const struct itimerspec t = { every, every };
+
+	timerfd_settime(c->look.fd, 0, &t, NULL);
+}
+
+/* Take the terminal if it is ours, else wait until it is. */
+static void take_terminal(struct console *c)
+{
+	bool ours = tty_enter();
+
+	set_looking(c, !ours);
+	c->input.paused = !ours;
+	if (ours && !c->greeted)
+		print_help();
+	c->greeted |= ours;
+}
+
+static void on_look(void *ctx)
+{
+	struct console *c = ctx;
+	uint64_t n;
+
+	if (read(c->look.fd, &n, sizeof(n)) == sizeof(n))
+		take_terminal(c);
+}
+
 static void on_input(void *ctx)
 {
 	struct console *c = ctx;
@@ -101,6 +78,10 @@ static void on_input(void *ctx)
 	size_t room = serial_room(c->serial) / 2, nout;
 	ssize_t n;
 
+	if (c->on_tty && !tty_is_ours()) {
+		take_terminal(c);
+		return;
+	}
 	if (room == 0) {
 		c->input.paused = true;
 		/* Room that came up between the two would go unnoticed. */
@@ -128,6 +109,22 @@ static void on_input(void *ctx)
 	serial_input(c->serial, out, nout);
 }
 
+static int add_look(struct console *c)
+{
+	int err;
+
+	c->look.fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->look.fd < 0)
+		return -errno;
+	c->look.ready = on_look;
+	c->look.ctx = c;
+	err = loop_add(c->loop, &c->look);
+	if (err)
+		close(c->look.fd);
+	return err;
+}
+
 int console_init(struct console *c, struct loop *loop, struct serial *serial,
 		 const struct console_ops *ops, void *ctx)
 {
@@ -141,21 +138,43 @@ int console_init(struct console *c, struct loop *loop, struct serial *serial,
 	c->input.fd = STDIN_FILENO;
 	c->input.ready = on_input;
 	c->input.ctx = c;
+	c->look.fd = -1;
 	err = loop_add(loop, &c->input);
 	if (err)
 		return err;
 	c->watching = true;
-	if (isatty(STDIN_FILENO)) {
-		set_raw();
-		print_help();
+	c->on_tty = tty_begin();
+	if (c->on_tty)
+		err = add_look(c);
+	if (err) {
+		end_input(c);
+		return err;
 	}
+	if (c->on_tty)
+		take_terminal(c);
 	return 0;
 }
 
 void console_fini(struct console *c)
 {
 	end_input(c);
-	restore();
+	if (!c->on_tty)
+		return;
+	tty_leave();
+	loop_remove(c->loop, &c->look);
+	close(c->look.fd);
+}
+
+void console_leave(struct console *c)
+{
+	if (c->on_tty)
+		tty_leave();
+}
+
+void console_enter(struct console *c)
+{
+	if (c->on_tty)
+		take_terminal(c);
 }
 
 void console_output(struct console *c, uint8_t byte)

@@ -3,9 +3,8 @@
  * The operator's terminal: standard input and output on the guest's serial
  * port.
  *
- * A terminal is put into raw mode and back on every way out: console_fini(),
- * exit(), and the signals that kill (a handler restores, then lets the signal
- * do its work). SIGKILL and SIGSTOP cannot be caught: `reset` mends that.
+ * A terminal is in raw mode while it is ours, see tty.h: from the start or, if the
+ * machine was started in the background, from when it comes to the front.
  */
 #ifndef VMM_CONSOLE_H
 #define VMM_CONSOLE_H
@@ -26,6 +25,8 @@ struct console {
 	struct serial *serial; /* borrowed */
 	struct loop_watch input;
 	bool watching;
+	struct loop_watch look; /* whether the terminal is ours */
+	bool on_tty, greeted;
 	struct escape escape;
 	_Atomic bool closing; /* output does not wait any more */
 };
@@ -34,6 +35,10 @@ struct console {
 int console_init(struct console *c, struct loop *loop, struct serial *serial,
 		 const struct console_ops *ops, void *ctx);
 void console_fini(struct console *c);
+
+/* Before this process stops itself, and after it was continued. */
+void console_leave(struct console *c);
+void console_enter(struct console *c);
 
 /* The serial port's two calls: a byte out, and room for input again. */
 void console_output(struct console *c, uint8_t byte);

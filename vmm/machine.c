@@ -11,7 +11,6 @@
 #include "confine.h"
 #include "machine_dma.h"
 #include "machine_memory.h"
-#include "ram.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -84,14 +83,43 @@ static bool next_signal(struct machine *m, int *signo)
 	return true;
 }
 
+/* Job control: the terminal is left as it was found. */
+static void stop(struct machine *m)
+{
+	sigset_t tstp;
+
+	if (m->cfg.console)
+		console_leave(&m->console);
+	sigemptyset(&tstp);
+	sigaddset(&tstp, SIGTSTP);
+	raise(SIGTSTP);
+	pthread_sigmask(SIG_UNBLOCK, &tstp, NULL); /* here we stop */
+	pthread_sigmask(SIG_BLOCK, &tstp, NULL);
+}
+
+/* By whatever signal we were stopped, the shell may have set its own mode. */
+static void go_on(struct machine *m)
+{
+	if (m->cfg.console)
+		console_enter(&m->console);
+}
+
+static bool is_job_control(struct machine *m, int signo)
+{
+	if (signo == SIGTSTP)
+		stop(m);
+	else if (signo == SIGCONT)
+		go_on(m);
+	return signo == SIGTSTP || signo == SIGCONT;
+}
+
 static void on_signal(void *ctx)
 {
 	struct machine *m = ctx;
+	struct powerdown_state s;
 	int signo;
 
-	struct powerdown_state s;
-
-	if (!next_signal(m, &signo))
+	if (!next_signal(m, &signo) || is_job_control(m, signo))
 		return;
 	powerdown_signal(&m->powerdown, signo);
 	powerdown_state(&m->powerdown, &s);
@@ -108,11 +136,23 @@ static bool is_ended_early(struct machine *m)
 {
 	int signo;
 
-	if (!next_signal(m, &signo))
-		return false;
+	do
+		if (!next_signal(m, &signo))
+			return false;
+	while (is_job_control(m, signo));
 	machine_fail(m, 0, "ended by signal %s before the guest ran",
 		     strsignal(signo));
 	return true;
+}
+
+/* And those of the terminal, see tty.h; in all threads, which come later. */
+static void block_signals(const sigset_t *ours)
+{
+	sigset_t set = *ours;
+
+	sigaddset(&set, SIGTTOU);
+	sigaddset(&set, SIGTTIN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 static int loop_create(struct machine *m)
@@ -127,7 +167,9 @@ static int loop_create(struct machine *m)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigaddset(&set, SIGTSTP);
+	sigaddset(&set, SIGCONT);
+	block_signals(&set);
 	m->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->signals.fd < 0) {
 		err = -errno;
@@ -219,80 +261,6 @@ static int kvm_reset(struct machine *m)
 static void kvm_destroy(struct machine *m)
 {
 	vm_destroy(&m->vm);
-}
-
-/* RAM: one mapping, one or two slots. */
-
-static int check_memory(struct machine *m)
-{
-	uint64_t len = m->cfg.memory, granule = 1ull << m->cfg.granule_shift;
-
-	if (len < MACHINE_MEMORY_MIN)
-		return machine_fail(m, -EINVAL,
-				    "memory is too small: %llu "
-				    "bytes; give at least 64M",
-				    (unsigned long long)len);
-	if (len % granule)
-		return machine_fail(m, -EINVAL,
-				    "memory is not a multiple of "
-				    "the granule: %llu; round it to %s",
-				    (unsigned long long)len,
-				    granule > 4096 ? "2M" : "4K");
-	if (vm_layout(&m->vm, len, m->cfg.pool))
-		return machine_fail(m, -E2BIG,
-				    "memory is too large: %llu MiB; "
-				    "this CPU addresses less",
-				    (unsigned long long)(len >> 20));
-	return 0;
-}
-
-static void ram_destroy(struct machine *m)
-{
-	vm_slot_remove(&m->vm, m->ram_slot[1]);
-	vm_slot_remove(&m->vm, m->ram_slot[0]);
-	ram_unmap(m->vm.ram, m->vm.ram_len);
-	m->vm.ram = NULL;
-}
-
-static int add_ram(struct machine *m)
-{
-	struct vm *vm = &m->vm;
-	uint64_t low =
-		vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
-
-	m->ram_slot[0] = m->ram_slot[1] = -1;
-	m->ram_slot[0] = vm_slot_add(vm, 0, vm->ram, low);
-	if (m->ram_slot[0] < 0)
-		return m->ram_slot[0];
-	if (vm->ram_len > low)
-		m->ram_slot[1] = vm_slot_add(vm, vm->ram_high, vm->ram + low,
-					     vm->ram_len - low);
-	return m->ram_slot[1] < -1 ? m->ram_slot[1] : 0;
-}
-
-static int ram_create(struct machine *m)
-{
-	int err = check_memory(m);
-
-	if (err)
-		return err;
-	m->vm.ram = ram_map(m->vm.ram_len, m->cfg.granule_shift);
-	if (!m->vm.ram)
-		return machine_fail(m, -errno,
-				    "guest memory of %llu MiB cannot be "
-				    "mapped: %s; see ulimit -v and sysctl "
-				    "vm.overcommit_memory",
-				    (unsigned long long)(m->vm.ram_len >> 20),
-				    strerror(errno));
-	err = add_ram(m);
-	if (err) {
-		ram_destroy(m);
-		return machine_fail(m, err,
-				    "KVM does not take the guest's "
-				    "memory: %s",
-				    strerror(-err));
-	}
-	return 0;
 }
 
 /* The kernel in memory. */
@@ -586,7 +554,7 @@ static const struct part parts[] = {
 	{ loop_create, reset_nothing, loop_destroy },
 	{ images_create, reset_nothing, images_destroy },
 	{ kvm_create, kvm_reset, kvm_destroy },
-	{ ram_create, reset_nothing, ram_destroy },
+	{ machine_ram_create, reset_nothing, machine_ram_destroy },
 	{ boot_create, boot_create, boot_destroy },
 	{ pci_create, pci_reset, pci_destroy },
 	{ machine_share_create, reset_nothing, machine_share_destroy },

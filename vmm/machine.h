@@ -103,7 +103,7 @@ struct machine {
 	struct vcpus vcpus;
 	struct boot_images images;
 	struct boot_entry entry;
-	struct loop_watch signals; /* INT, TERM, HUP */
+	struct loop_watch signals; /* INT, TERM, HUP, TSTP, CONT */
 	int ram_slot[2];
 
 	_Atomic int wish;	 /* enum machine_wish */

@@ -1,10 +1,86 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "machine_memory.h"
 #include "machine.h"
+#include "ram.h"
 #include "rundir.h"
 #include <stdio.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* RAM: one mapping, one or two slots. */
+
+static int check_memory(struct machine *m)
+{
+	uint64_t len = m->cfg.memory, granule = 1ull << m->cfg.granule_shift;
+
+	if (len < MACHINE_MEMORY_MIN)
+		return machine_fail(m, -EINVAL,
+				    "memory is too small: %llu "
+				    "bytes; give at least 64M",
+				    (unsigned long long)len);
+	if (len % granule)
+		return machine_fail(m, -EINVAL,
+				    "memory is not a multiple of "
+				    "the granule: %llu; round it to %s",
+				    (unsigned long long)len,
+				    granule > 4096 ? "2M" : "4K");
+	if (vm_layout(&m->vm, len, m->cfg.pool))
+		return machine_fail(m, -E2BIG,
+				    "memory is too large: %llu MiB; "
+				    "this CPU addresses less",
+				    (unsigned long long)(len >> 20));
+	return 0;
+}
+
+void machine_ram_destroy(struct machine *m)
+{
+	vm_slot_remove(&m->vm, m->ram_slot[1]);
+	vm_slot_remove(&m->vm, m->ram_slot[0]);
+	ram_unmap(m->vm.ram, m->vm.ram_len);
+	m->vm.ram = NULL;
+}
+
+static int add_ram(struct machine *m)
+{
+	struct vm *vm = &m->vm;
+	uint64_t low =
+		vm->ram_len < VM_RAM_LOW_MAX ? vm->ram_len : VM_RAM_LOW_MAX;
+
+	m->ram_slot[0] = m->ram_slot[1] = -1;
+	m->ram_slot[0] = vm_slot_add(vm, 0, vm->ram, low);
+	if (m->ram_slot[0] < 0)
+		return m->ram_slot[0];
+	if (vm->ram_len > low)
+		m->ram_slot[1] = vm_slot_add(vm, vm->ram_high, vm->ram + low,
+					     vm->ram_len - low);
+	return m->ram_slot[1] < -1 ? m->ram_slot[1] : 0;
+}
+
+int machine_ram_create(struct machine *m)
+{
+	int err = check_memory(m);
+
+	if (err)
+		return err;
+	m->vm.ram = ram_map(m->vm.ram_len, m->cfg.granule_shift);
+	if (!m->vm.ram)
+		return machine_fail(m, -errno,
+				    "guest memory of %llu MiB cannot be "
+				    "mapped: %s; see ulimit -v and sysctl "
+				    "vm.overcommit_memory",
+				    (unsigned long long)(m->vm.ram_len >> 20),
+				    strerror(errno));
+	err = add_ram(m);
+	if (err) {
+		machine_ram_destroy(m);
+		return machine_fail(m, err,
+				    "KVM does not take the guest's "
+				    "memory: %s",
+				    strerror(-err));
+	}
+	return 0;
+}
 
 int machine_balloon_create(struct machine *m)
 {

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The machine's parts that give memory back: rows of the table in machine.c.
+ * The machine's parts that hold memory or give it back: rows of the table in
+ * machine.c.
  */
 #ifndef VMM_MACHINE_MEMORY_H
 #define VMM_MACHINE_MEMORY_H
 
 struct machine;
+
+/* RAM: one mapping, one or two slots. */
+int machine_ram_create(struct machine *m);
+void machine_ram_destroy(struct machine *m);
 
 /* The memory balloon. */
 int machine_balloon_create(struct machine *m);
