@@ -72,6 +72,7 @@ static uint32_t count_sharers(struct vd_papr *p,
 	MUST_HOLD(p->lock)
 {
 	uint64_t seen = 0; /* a bit for each partition */
+	uint32_t n = 0;
 
 	_Static_assert(VD_PAPR_MAX_PARTITIONS <= 64, "a bit for each");
 	for (size_t i = 0; i < VD_PAPR_MAX_PES; i++) {
@@ -82,7 +83,9 @@ static uint32_t count_sharers(struct vd_papr *p,
 				<< (papr_partition(p, pe->cfg.partition) -
 				    p->partition);
 	}
-	return (uint32_t)__builtin_popcountll(seen);
+	for (; seen; seen &= seen - 1)
+		n++;
+	return n;
 }
 
 static uint32_t count_loans(struct vd_papr *p, const struct vd_adapter *adapter,
