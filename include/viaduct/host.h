@@ -85,6 +85,10 @@ enum vd_pin_method {
  *            last holder lets go. Borrowed, do not close. 0 goes on; anything
  *            else is the error that the pin ends with. May be NULL.
  * @opaque:   passed to @on_ring
+ *
+ * With VD_PIN_MLOCK no more than three eighths of vm.max_map_count pins live at
+ * once (24,573 with Linux's default), whatever @max_pins is, because each may
+ * take two areas of the process's map: see -ENOSPC of vd_host_ops.pin.
  */
 struct vd_noiommu_cfg {
 	enum vd_pin_method method;

@@ -1,26 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mlock does not nest, so each locked page has a count. A page is locked while
- * its count is above 0. munlock can fail where it would split a mapping once
- * too often (vm.max_map_count); the page then stays locked, which harms nobody.
+ * its count is above 0.
+ *
+ * A run that is locked has an area of its own in the process's map, and cuts
+ * another in two; of areas a process may have vm.max_map_count. When there are
+ * no more, munlock fails, and so does what the process maps for itself: a thread,
+ * a large allocation. Whichever pins end, those that are left are no more runs
+ * than pins and have two edges each. So the number of pins is bounded such that
+ * their edges take three quarters of the areas: the process keeps the rest.
  */
 #include "locked.h"
 
 #include <container.h>
 #include <mem.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
-#define DEFAULT_PINS ((uint64_t)1 << 20)
+#define DEFAULT_PINS  ((uint64_t)1 << 20)
+#define DEFAULT_AREAS 65530u /* of Linux */
 
 struct locked_page {
 	struct tree_node node; /* first and last are the page number */
 	uint64_t count;
 };
 
-void locked_init(struct locked *l, size_t max_pins)
+static uint64_t read_areas(const char *path)
 {
+	FILE *f = fopen(path, "re");
+	uint64_t n = 0;
+
+	if (f) {
+		if (fscanf(f, "%" SCNu64, &n) != 1)
+			n = 0;
+		fclose(f);
+	}
+	return n ? n : DEFAULT_AREAS;
+}
+
+void locked_init(struct locked *l, size_t max_pins, const char *max_map_count)
+{
+	uint64_t most = read_areas(max_map_count) / 4 * 3 / 2;
+
 	*l = (struct locked){ .max_pins = max_pins ? max_pins : DEFAULT_PINS };
+	if (l->max_pins > most)
+		l->max_pins = most;
 }
 
 static void forget(struct locked *l, struct locked_page *p)

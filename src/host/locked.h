@@ -14,7 +14,9 @@ struct locked {
 	uint64_t npins, max_pins;
 };
 
-void locked_init(struct locked *l, size_t max_pins);
+/* @max_map_count: the file that says how many areas a process may have; it
+ * bounds the pins as well. */
+void locked_init(struct locked *l, size_t max_pins, const char *max_map_count);
 void locked_end(struct locked *l);
 
 /* As vd_host_ops, but do not fill in vd_pin.page. */

@@ -100,7 +100,7 @@ static int init_method(struct noiommu *h, const struct vd_noiommu_cfg *cfg)
 	h->method = cfg->method;
 	if (cfg->method == VD_PIN_IO_URING)
 		return rings_init(&h->rings, cfg);
-	locked_init(&h->locked, cfg->max_pins);
+	locked_init(&h->locked, cfg->max_pins, "/proc/sys/vm/max_map_count");
 	return 0;
 }
 
