@@ -275,14 +275,14 @@ int assign_mend(const struct sysfs *s, const char *bdf)
 
 static int mend_one(void *ctx, const char *name)
 {
+	const struct sysfs *const *s = ctx;
+
 	if (name[0] != '.')
-		assign_mend(ctx, name);
+		assign_mend(*s, name);
 	return 0;
 }
 
 void assign_mend_all(const struct sysfs *s)
 {
-	struct sysfs copy = *s;
-
-	sysfs_each(s, CLAIM_DIR, mend_one, &copy);
+	sysfs_each(s, CLAIM_DIR, mend_one, &s);
 }
