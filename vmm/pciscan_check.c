@@ -7,6 +7,7 @@
  * the card shares (its power, its firmware) ends at no function's border. So a
  * function is looked at with those that were named beside it.
  */
+#include "claim.h"
 #include "modules.h"
 #include "pcideny.h"
 #include "pciscan.h"
@@ -20,8 +21,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define CLAIMS "/run/viaduct/claims"
-#define UIO    "uio_pci_generic"
+#define UIO "uio_pci_generic"
 
 struct check {
 	const struct sysfs *s;
@@ -94,7 +94,7 @@ static bool is_claimed(const struct sysfs *s, const char *bdf)
 	int fd;
 	bool busy;
 
-	snprintf(path, sizeof(path), CLAIMS "/%s", bdf);
+	snprintf(path, sizeof(path), CLAIM_DIR "/%s", bdf);
 	if (sysfs_path(s, path, full, sizeof(full)))
 		return false;
 	fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
