@@ -115,7 +115,7 @@ static void what_the_host_has(void **state)
 	tree_file(&t, "/proc/iomem", "00000000-00000000 : System RAM\n");
 	pool_look(&t.s, &r);
 	assert_int_equal(r.bits, 64);
-	tree_remove(&t);
+	tree_end(&t);
 }
 
 static void how_much_to_take(void **state)
