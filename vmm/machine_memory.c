@@ -13,6 +13,7 @@
 static int check_memory(struct machine *m)
 {
 	uint64_t len = m->cfg.memory, granule = 1ull << m->cfg.granule_shift;
+	unsigned int bits = vm_address_bits();
 
 	if (len < MACHINE_MEMORY_MIN)
 		return machine_fail(m, -EINVAL,
@@ -25,11 +26,16 @@ static int check_memory(struct machine *m)
 				    "the granule: %llu; round it to %s",
 				    (unsigned long long)len,
 				    granule > 4096 ? "2M" : "4K");
-	if (vm_layout(&m->vm, len, m->cfg.pool))
-		return machine_fail(m, -E2BIG,
-				    "memory is too large: %llu MiB; "
-				    "this CPU addresses less",
-				    (unsigned long long)(len >> 20));
+	if (vm_layout(&m->vm, bits, len, m->cfg.pool))
+		return machine_fail(
+			m, -E2BIG,
+			"memory is too large: %llu MiB and a pool "
+			"of %llu MiB; this CPU addresses %u bits, "
+			"which is enough for %llu MiB besides it",
+			(unsigned long long)(len >> 20),
+			(unsigned long long)(m->cfg.pool >> 20), bits,
+			(unsigned long long)vm_ram_most(bits, m->cfg.pool) >>
+				20);
 	return 0;
 }
 

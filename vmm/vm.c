@@ -19,7 +19,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define GIB	     (1ull << 30)
 #define PAGE	     4096ull
 
 /* Below 4 GiB, out of the way of everything; Intel needs these pages. */
@@ -183,32 +182,13 @@ int vm_reset(struct vm *vm)
 	return err ? err : call(vm->vm_fd, KVM_SET_PIT2, &vm->birth->pit);
 }
 
-static unsigned int address_bits(void)
+unsigned int vm_address_bits(void)
 {
 	unsigned int eax, ebx, ecx, edx;
 
 	if (!__get_cpuid(0x80000008, &eax, &ebx, &ecx, &edx))
 		return 36;
 	return eax & 0xff;
-}
-
-int vm_layout(struct vm *vm, uint64_t ram_len, uint64_t pool_len)
-{
-	unsigned int bits = address_bits();
-	uint64_t top = 4 * GIB;
-
-	if (bits > 40)
-		bits = 40;
-	vm->mmio64 = vm->mmio64_len = 1ull << (bits - 1);
-	if (ram_len > vm->mmio64 || pool_len > vm->mmio64)
-		return -E2BIG;
-	vm->ram_len = ram_len;
-	vm->ram_high = 4 * GIB;
-	if (ram_len > VM_RAM_LOW_MAX)
-		top += ram_len - VM_RAM_LOW_MAX;
-	vm->pool = (top + GIB - 1) / GIB * GIB;
-	vm->pool_len = pool_len;
-	return vm->pool + pool_len > vm->mmio64 ? -E2BIG : 0;
 }
 
 static int set_slot(struct vm *vm, int slot)

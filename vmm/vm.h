@@ -9,8 +9,9 @@
  *	0xfec00000 IOAPIC, 0xfee00000 local APIC
  *	4 GiB      .. the rest of RAM
  *	then, 1 GiB aligned: the pool (VM_POOL), reserved in the e820
- *	512 GiB    .. 1 TiB   PCI memory, 64-bit window (or lower when the CPU
- *	              has fewer than 40 physical address bits)
+ *	512 GiB    .. 1 TiB   PCI memory, 64-bit window (lower when the CPU has
+ *	              fewer than 40 physical address bits, higher when there is
+ *	              more RAM: see vm_layout.c)
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H
@@ -52,12 +53,19 @@ struct vm {
 int vm_create(struct vm *vm, unsigned int nvcpus, const char **why);
 void vm_destroy(struct vm *vm);
 
+/* How many bits this CPU's physical addresses have. */
+unsigned int vm_address_bits(void);
+
 /*
- * Choose where RAM, the pool and the 64-bit window lie. @ram_len and @pool_len
- * are multiples of 4 KiB; @pool_len may be 0. 0, or -E2BIG (more than the CPU
- * can address).
+ * Choose where RAM, the pool and the 64-bit window lie, for a CPU of @bits (36
+ * or more). @ram_len and @pool_len are multiples of 4 KiB; @pool_len may be 0.
+ * 0, or -E2BIG: more than vm_ram_most().
  */
-int vm_layout(struct vm *vm, uint64_t ram_len, uint64_t pool_len);
+int vm_layout(struct vm *vm, unsigned int bits, uint64_t ram_len,
+	      uint64_t pool_len);
+
+/* How much RAM there can be, besides a pool; what KVM's slots take included. */
+uint64_t vm_ram_most(unsigned int bits, uint64_t pool_len);
 
 /* Interrupt controllers and PIT as vm_create() left them. No vCPU runs. */
 int vm_reset(struct vm *vm);

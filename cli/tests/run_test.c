@@ -228,6 +228,33 @@ static void test_resident(void **state)
 	assert_true(kb > 0 && kb < 16 * 1024);
 }
 
+/*
+ * Far more than this host has: nothing is touched that the guest does not. A CPU
+ * that addresses less says how much it does.
+ */
+static void test_big(void **state)
+{
+	char text[500];
+	long kb;
+
+	(void)state;
+	NEED_KVM();
+	START(&c, GUEST("wph"), "--memory", "600G", "--grace", "0");
+	if (!wait_text(&c, "stringwp")) {
+		assert_int_equal(finish(&c), CLI_FAILED);
+		take_errors(&c, text, sizeof(text));
+		drop(&c);
+		assert_non_null(strstr(text, " bits, which is enough"));
+		return;
+	}
+	kb = rss_kb(c.pid);
+	kill(c.pid, SIGTERM);
+	assert_int_equal(finish(&c), CLI_QUIT);
+	drop(&c);
+	print_message("resident with 600 GiB: %ld KiB\n", kb);
+	assert_true(kb > 0 && kb < 64 * 1024);
+}
+
 /* The terminal. */
 
 static bool is_raw(int tty)
@@ -287,6 +314,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_no_reader),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_resident),
+		cmocka_unit_test(test_big),
 		cmocka_unit_test(test_terminal),
 	};
 

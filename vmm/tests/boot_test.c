@@ -158,7 +158,7 @@ static void make_vm(struct vm *vm, uint64_t len)
 {
 	memset(vm, 0, sizeof(*vm));
 	vm->nvcpus = 3;
-	assert_int_equal(vm_layout(vm, len, 0), 0);
+	assert_int_equal(vm_layout(vm, 46, len, 0), 0);
 	vm->ram = ram_map(len, 12);
 	assert_non_null(vm->ram);
 }
@@ -241,7 +241,9 @@ static void test_cmdline_length(void **state)
 /* The map covers RAM exactly, ascending, and nothing twice. */
 static void test_e820(void **state)
 {
-	static const uint64_t sizes[] = { 64, 1024, 3072, 3073, 4096, 20480 };
+	static const uint64_t sizes[] = {
+		64, 1024, 3072, 3073, 4096, 20480, 600 << 10, 6 << 20,
+	};
 	struct e820_range r[E820_RANGES];
 
 	(void)state;
@@ -250,8 +252,8 @@ static void test_e820(void **state)
 		uint64_t ram = 0;
 		unsigned int n;
 
-		if (vm_layout(&vm, sizes[i] * MIB, 64 * MIB))
-			continue; /* a CPU with few address bits */
+		if (vm_layout(&vm, 46, sizes[i] * MIB, 64 * MIB))
+			fail();
 		n = boot_e820(&vm, r);
 		for (unsigned int j = 0; j < n; j++) {
 			ram += r[j].type == 1 ? r[j].len : 0;
@@ -265,12 +267,81 @@ static void test_e820(void **state)
 	}
 }
 
+#define GIB (1ull << 30)
+#define TIB (1ull << 40)
+
+/* Nothing overlaps, all is addressable, and what fits is placed. */
+static void check_layout(unsigned int bits, uint64_t ram, uint64_t pool)
+{
+	uint64_t space = 1ull << (bits < 46 ? bits : 46);
+	struct vm vm = { .ram_len = 0 };
+	struct e820_range r[E820_RANGES];
+	unsigned int n;
+
+	assert_int_equal(vm_layout(&vm, bits, ram, pool), 0);
+	assert_int_equal(vm.ram_len, ram);
+	assert_true(vm.mmio64 + vm.mmio64_len <= space);
+	assert_true(vm.mmio64_len >= 8 * GIB);
+	assert_true(vm.mmio64_len / 2 >= ram / 512); /* the pin table's BAR */
+	assert_int_equal(vm.mmio64 % vm.mmio64_len, 0);
+	assert_true(vm.pool % GIB == 0 && vm.pool >= 4 * GIB);
+	assert_true(vm.pool + vm.pool_len <= vm.mmio64);
+	n = boot_e820(&vm, r);
+	for (unsigned int i = 0; i < n; i++) {
+		assert_true(r[i].addr + r[i].len <= vm.mmio64);
+		if (i)
+			assert_true(r[i].addr >= r[i - 1].addr + r[i - 1].len);
+	}
+}
+
+static void test_layout(void **state)
+{
+	static const struct {
+		unsigned int bits;
+		uint64_t ram, mmio64; /* 0: refused */
+	} rows[] = {
+		{ 36, GIB, 32 * GIB },	      { 36, 30 * GIB, 32 * GIB },
+		{ 36, 40 * GIB, 48 * GIB }, /* the last quarter */
+		{ 36, 50 * GIB, 56 * GIB },   { 36, 57 * GIB, 0 },
+		{ 39, 200 * GIB, 256 * GIB }, { 40, GIB, 512 * GIB },
+		{ 46, GIB, 512 * GIB }, /* usual machines lie low */
+		{ 52, GIB, 512 * GIB },	      { 40, 510 * GIB, 512 * GIB },
+		{ 40, 600 * GIB, 768 * GIB }, { 40, 894 * GIB, 896 * GIB },
+		{ 40, 900 * GIB, 0 },	      { 40, 6 * TIB, 0 },
+		{ 42, 600 * GIB, TIB },	      { 46, 600 * GIB, TIB },
+		{ 46, 6 * TIB, 8 * TIB },     { 43, 6 * TIB, 7 * TIB },
+		{ 42, 6 * TIB, 0 },	      { 46, 8 * TIB - GIB, 16 * TIB },
+		{ 46, 8 * TIB, 0 }, /* more than KVM's slot takes */
+		{ 52, 600 * TIB, 0 },	      { 52, UINT64_MAX - 4095, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vm vm = { .ram_len = 0 };
+		int err = vm_layout(&vm, rows[i].bits, rows[i].ram, 8 * MIB);
+
+		if (err != (rows[i].mmio64 ? 0 : -E2BIG))
+			fail_msg("row %zu: %d", i, err);
+		if (!err && vm.mmio64 != rows[i].mmio64)
+			fail_msg("row %zu: %#llx", i,
+				 (unsigned long long)vm.mmio64);
+	}
+	for (unsigned int bits = 36; bits <= 57; bits++) {
+		uint64_t most = vm_ram_most(bits, 8 * MIB);
+
+		for (uint64_t ram = 64 * MIB; ram < most; ram = ram * 3 / 2)
+			check_layout(bits, ram & ~4095ull, 8 * MIB);
+		check_layout(bits, most, 8 * MIB);
+		check_layout(bits, vm_ram_most(bits, 9 * GIB), 9 * GIB);
+	}
+}
+
 static void test_ram(void **state)
 {
 	struct vm vm = { .ram_len = 0 };
 
 	(void)state;
-	assert_int_equal(vm_layout(&vm, 4096 * MIB, 0), 0);
+	assert_int_equal(vm_layout(&vm, 46, 4096 * MIB, 0), 0);
 	vm.ram = ram_map(vm.ram_len, 12); /* never touched */
 	assert_non_null(vm.ram);
 	assert_ptr_equal(vm_ram(&vm, 0, 1), vm.ram);
@@ -284,7 +355,7 @@ static void test_ram(void **state)
 	assert_null(vm_ram(&vm, 5120 * MIB - 1, 2));
 	assert_null(vm_ram(&vm, UINT64_MAX, 1));
 	ram_unmap(vm.ram, vm.ram_len);
-	assert_int_equal(vm_layout(&vm, 1ull << 45, 0), -E2BIG);
+	assert_int_equal(vm_layout(&vm, 46, 1ull << 45, 0), -E2BIG);
 }
 
 int main(void)
@@ -296,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_load),
 		cmocka_unit_test(test_cmdline_length),
 		cmocka_unit_test(test_e820),
+		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_ram),
 	};
 
