@@ -110,10 +110,15 @@ struct vd_noiommu_cfg {
  * counts its pins against RLIMIT_MEMLOCK unless CAP_IPC_LOCK was there when it
  * was made.
  *
- * Linux 6.1 puts the end of a pin off by up to a second after unpin: a page may
- * be pinned for longer than it is counted, never shorter. A ring that still
- * holds pins when the host is destroyed (a device could not be quiesced) is
- * left open, so that they live until the process ends.
+ * When unpin returns the kernel has let go. Before Linux 6.4 it puts the end of a
+ * registered buffer off by up to a second; there pages are pinned one by one, as
+ * memory of provided-buffer rings, which VmPin and RLIMIT_MEMLOCK do not count
+ * and @max_pins counts one by one. But for a pin of more than VD_MAP_MAX_PAGES,
+ * which no map makes: that is a buffer everywhere, and ends late there. So does
+ * the one page that the library tries a new host's kernel with.
+ *
+ * A ring that still holds pins when the host is destroyed (a device could not be
+ * quiesced) is left open, so that they live until the process ends.
  *
  * Return: 0, or
  *  -ENOTSUP  io_uring (or its sparse buffer tables) is refused on this host

@@ -10,7 +10,11 @@
  * kernel memory and can fail: such a slot is stale, its page stays pinned, and
  * it is tried again at every later pin or unpin.
  *
- * A handle is ring number << 14 | slot.
+ * A kernel that is late (group.h) gets pins of up to a map's pages as groups: a
+ * slot of a second table for each page, linked. Longer ones, which only whoever
+ * pins all of a guest's memory makes, are buffers there as well.
+ *
+ * A handle is ring number << 14 | slot, and GROUP if it is one of groups.
  */
 #include "ring.h"
 
@@ -22,6 +26,9 @@
 #define SLOT_SHIFT   14
 #define DEFAULT_PINS ((uint64_t)1 << 20)
 #define RETRIES	     16
+#define GROUP	     ((uint64_t)1 << 63)
+#define GROUP_MOST   4096u /* pages of a pin: VD_MAP_MAX_PAGES */
+#define STALE_TRIES  64	   /* at a time */
 
 static int update_kernel(struct ring *r, uint32_t first,
 			 const struct iovec *iov, uint32_t n)
@@ -36,7 +43,30 @@ static int create_error(int err)
 								    -ENOTSUP;
 }
 
-static int ring_open(struct ring *r)
+/* What is needed of a late kernel, if this is one: 0 or -errno. */
+static int open_groups(struct rings *rs, struct ring *r)
+{
+	int late;
+
+	if (rs->n == 0) { /* once: it pins a page of its own for a second */
+		late = group_is_needed(&r->uring);
+		if (late < 0)
+			return create_error(late);
+		rs->late = late;
+	}
+	if (!rs->late)
+		return 0;
+	r->groups.next = mem_zalloc(SLOTS_MAX, sizeof(*r->groups.next));
+	return r->groups.next ? 0 : -ENOMEM;
+}
+
+static void ring_close(struct ring *r)
+{
+	mem_free(r->groups.next);
+	io_uring_queue_exit(&r->uring);
+}
+
+static int ring_open(struct rings *rs, struct ring *r)
 {
 	int err = io_uring_queue_init(1, &r->uring, 0);
 
@@ -47,7 +77,10 @@ static int ring_open(struct ring *r)
 		io_uring_queue_exit(&r->uring);
 		return create_error(err);
 	}
-	return 0;
+	err = open_groups(rs, r);
+	if (err)
+		ring_close(r);
+	return err;
 }
 
 static int add_ring(struct rings *rs)
@@ -60,7 +93,7 @@ static int add_ring(struct rings *rs)
 	r = mem_zalloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	err = ring_open(r);
+	err = ring_open(rs, r);
 	if (err)
 		goto err_free;
 	if (rs->on_ring)
@@ -74,7 +107,7 @@ static int add_ring(struct rings *rs)
 	return 0;
 
 err_close:
-	io_uring_queue_exit(&r->uring);
+	ring_close(r);
 err_free:
 	mem_free(r);
 	return err;
@@ -92,6 +125,7 @@ int rings_init(struct rings *rs, const struct vd_noiommu_cfg *cfg)
 	rs->on_ring = cfg->on_ring;
 	rs->opaque = cfg->opaque;
 	rs->update = update_kernel;
+	rs->group = group_kernel;
 	rs->ring = mem_zalloc(rs->max, sizeof(struct ring *));
 	if (!rs->ring)
 		return -ENOMEM;
@@ -104,10 +138,13 @@ int rings_init(struct rings *rs, const struct vd_noiommu_cfg *cfg)
 void rings_end(struct rings *rs)
 {
 	for (uint32_t i = 0; i < rs->n; i++) {
+		struct ring *r = rs->ring[i];
+
 		/* One with pins stays open: see host.h. */
-		if (rs->ring[i]->slots.nused == 0)
-			io_uring_queue_exit(&rs->ring[i]->uring);
-		mem_free(rs->ring[i]);
+		if (r->slots.nused == 0 && r->groups.slots.nused == 0)
+			io_uring_queue_exit(&r->uring);
+		mem_free(r->groups.next);
+		mem_free(r);
 	}
 	mem_free(rs->ring);
 }
@@ -136,32 +173,43 @@ static void empty_slots(struct rings *rs, struct ring *r, uint32_t first,
 	}
 }
 
-static void retry_stale_ring(struct rings *rs, struct ring *r)
+/* Some of them: there may be thousands, and others wait. */
+static void retry_stale_ring(struct rings *rs, struct ring *r, int *tries)
 {
-	for (uint32_t i = 0; i < SLOTS_MAX; i++) {
+	for (uint32_t i = 0; i<SLOTS_MAX && * tries> 0; i++) {
 		uint64_t bit = (uint64_t)1 << (i % 64);
 
+		if (!r->stale[i / 64])
+			i |= 63;
 		if (!(r->stale[i / 64] & bit))
 			continue;
 		r->stale[i / 64] &= ~bit;
 		rs->nstale--;
+		--*tries;
 		empty_slots(rs, r, i, 1);
 	}
 }
 
 static void retry_stale(struct rings *rs)
 {
-	for (uint32_t i = 0; rs->nstale && i < rs->n; i++)
-		retry_stale_ring(rs, rs->ring[i]);
+	int tries = STALE_TRIES;
+
+	for (uint32_t i = 0; rs->nstale && i < rs->n && tries > 0; i++)
+		retry_stale_ring(rs, rs->ring[i], &tries);
 }
 
-/* A ring with a free slot, made if need be. */
-static int pick_ring(struct rings *rs)
+static const struct slots *slots_of(const struct ring *r, bool group)
+{
+	return group ? &r->groups.slots : &r->slots;
+}
+
+/* A ring with a free slot of that kind, made if need be. */
+static int pick_ring(struct rings *rs, bool group)
 {
 	for (uint32_t i = 0; i < rs->n; i++) {
 		uint32_t at = (rs->current + i) % rs->n;
 
-		if (rs->ring[at]->slots.nused < SLOTS_MAX) {
+		if (slots_of(rs->ring[at], group)->nused < SLOTS_MAX) {
 			rs->current = at;
 			return 0;
 		}
@@ -216,7 +264,7 @@ static int pin_some(struct rings *rs, struct vd_pin *pin, size_t npins)
 		want = rs->max_pins - rs->npins;
 	if (want == 0)
 		return -ENOSPC;
-	err = pick_ring(rs);
+	err = pick_ring(rs, false);
 	if (err)
 		return err;
 	n = slots_take(&rs->ring[rs->current]->slots, (uint32_t)want, &first);
@@ -231,13 +279,97 @@ static int pin_some(struct rings *rs, struct vd_pin *pin, size_t npins)
 	return (int)n;
 }
 
+/* --- a late kernel ---------------------------------------------------- */
+
+static bool is_group(const struct rings *rs, const struct vd_pin *pin)
+{
+	return rs->late && pin->npages <= GROUP_MOST;
+}
+
+/* One page, before those that begin at *handle; it becomes the first. */
+static int pin_page(struct rings *rs, unsigned char *hva, uint64_t *handle)
+{
+	struct groups *g;
+	uint32_t slot;
+	int err;
+
+	if (rs->npins == rs->max_pins)
+		return -ENOSPC;
+	err = pick_ring(rs, true);
+	if (err)
+		return err;
+	g = &rs->ring[rs->current]->groups;
+	slots_take(&g->slots, 1, &slot);
+	err = rs->group(&rs->ring[rs->current]->uring, slot, hva);
+	if (err) {
+		slots_give(&g->slots, slot, 1);
+		return err == -ENOMEM || err == -EAGAIN || err == -EINTR ?
+			       -ENOMEM :
+			       -EFAULT;
+	}
+	rs->npins++;
+	g->next[slot] = *handle;
+	*handle = (uint64_t)rs->current << SLOT_SHIFT | slot;
+	return 0;
+}
+
+static void unpin_pages(struct rings *rs, uint64_t handle)
+{
+	while (handle != GROUP_NONE) {
+		struct ring *r = rs->ring[handle >> SLOT_SHIFT];
+		uint32_t slot = handle & (SLOTS_MAX - 1);
+
+		handle = r->groups.next[slot];
+		/* Needs no memory. If it fails all the same the page stays
+		 * pinned, and its slot taken. */
+		if (rs->group(&r->uring, slot, NULL) != 0)
+			continue;
+		slots_give(&r->groups.slots, slot, 1);
+		rs->npins--;
+	}
+}
+
+static int pin_group(struct rings *rs, struct vd_pin *pin)
+{
+	unsigned char *hva = pin->hva;
+	uint64_t handle = GROUP_NONE;
+
+	for (size_t i = pin->npages; i-- > 0;) {
+		int err = pin_page(rs, hva + i * VD_PAGE_SIZE, &handle);
+
+		if (err) {
+			unpin_pages(rs, handle);
+			return err;
+		}
+	}
+	pin->handle = GROUP | handle;
+	return 1;
+}
+
+/* --- both ------------------------------------------------------------- */
+
+/* How many of the first pins are of the kind of the first. */
+static size_t kind_run(const struct rings *rs, const struct vd_pin *pin,
+		       size_t npins)
+{
+	size_t n = 1;
+
+	while (rs->late && n < npins &&
+	       is_group(rs, &pin[n]) == is_group(rs, pin))
+		n++;
+	return rs->late ? n : npins;
+}
+
 int rings_pin(struct rings *rs, struct vd_pin *pin, size_t npins)
 {
 	size_t done = 0;
 
 	retry_stale(rs);
 	while (done < npins) {
-		int n = pin_some(rs, &pin[done], npins - done);
+		size_t run = kind_run(rs, &pin[done], npins - done);
+		int n = is_group(rs, &pin[done]) ?
+				pin_group(rs, &pin[done]) :
+				pin_some(rs, &pin[done], run);
 
 		if (n < 0) {
 			rings_unpin(rs, pin, done);
@@ -264,9 +396,15 @@ static void sort(uint64_t *v, uint32_t n)
 static void unpin_batch(struct rings *rs, const struct vd_pin *pin, uint32_t n)
 {
 	uint64_t *h = rs->handle;
+	uint32_t nbuffers = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		h[i] = pin[i].handle;
+	for (uint32_t i = 0; i < n; i++) {
+		if (pin[i].handle & GROUP)
+			unpin_pages(rs, pin[i].handle & ~GROUP);
+		else
+			h[nbuffers++] = pin[i].handle;
+	}
+	n = nbuffers;
 	sort(h, n);
 	for (uint32_t i = 0, len; i < n; i += len) {
 		for (len = 1; i + len < n && h[i + len] == h[i] + len &&

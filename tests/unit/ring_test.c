@@ -3,6 +3,7 @@
  * with the real one. */
 #include "mem_nth.h"
 #include "real.h"
+#include <mem.h>
 #include <ring.h>
 
 #define N 64u
@@ -214,6 +215,109 @@ static void random_over_two_rings(void **state)
 	rings_end(&rs);
 }
 
+/* --- a late kernel ----------------------------------------------------- */
+
+static void *page_of[SLOTS_MAX]; /* of each group */
+
+static size_t ngroups(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < SLOTS_MAX; i++)
+		n += page_of[i] != NULL;
+	return n;
+}
+
+static int group(struct io_uring *uring, uint32_t slot, void *hva)
+{
+	(void)uring;
+	assert_true(slot < SLOTS_MAX);
+	if (hva && fail_with && stop_after-- == 0)
+		return fail_with;
+	if (!hva && empty_fails)
+		return -ENOENT;
+	assert_int_equal(page_of[slot] == NULL, hva != NULL);
+	page_of[slot] = hva;
+	return 0;
+}
+
+static void make_late(struct rings *rs, size_t max_pins)
+{
+	make(rs, max_pins);
+	memset(page_of, 0, sizeof(page_of));
+	rs->late = true;
+	rs->group = group;
+	if (!rs->ring[0]->groups.next)
+		rs->ring[0]->groups.next = mem_zalloc(SLOTS_MAX, sizeof(uint64_t));
+	assert_non_null(rs->ring[0]->groups.next);
+}
+
+static void late_kernels_get_a_group_for_each_page(void **state)
+{
+	struct vd_pin pin[4] = {
+		{ .hva = (void *)0x10000, .npages = 1 },
+		{ .hva = (void *)0x20000, .npages = 3 },
+		{ .hva = (void *)0x30000, .npages = 4097 }, /* as no map is */
+		{ .hva = (void *)0x50000, .npages = 4096 },
+	};
+	static struct rings rs;
+
+	(void)state;
+	make_late(&rs, SLOTS_MAX);
+	assert_int_equal(rings_pin(&rs, pin, 4), 0);
+	assert_int_equal(ngroups(), 1 + 3 + 4096);
+	assert_int_equal(nfilled(), 1);
+	assert_int_equal(rs.npins, 4096 + 5);
+	rings_unpin(&rs, pin + 1, 2);
+	assert_int_equal(ngroups(), 4097);
+	assert_int_equal(nfilled(), 0);
+	rings_unpin(&rs, pin + 3, 1);
+	assert_int_equal(ngroups(), 1);
+	for (size_t i = 0; i < SLOTS_MAX; i++)
+		assert_true(!page_of[i] || page_of[i] == pin[0].hva);
+	rings_unpin(&rs, pin, 1);
+	assert_int_equal(rs.npins, 0);
+	rings_end(&rs);
+	assert_int_equal(mem_live(), 0);
+}
+
+static void late_failures_are_undone(void **state)
+{
+	struct vd_pin pin[3] = {
+		{ .hva = (void *)0x10000, .npages = 5 },
+		{ .hva = (void *)0x20000, .npages = 7 },
+		{ .hva = (void *)0x30000, .npages = 2 },
+	};
+	static struct rings rs;
+
+	(void)state;
+	make_late(&rs, 14);
+	for (size_t r = 0; r < ARRAY_LEN(partial_rows); r++) {
+		for (unsigned int k = 0; k < 14; k++) {
+			fail_with = partial_rows[r].fail_with;
+			stop_after = k;
+			assert_int_equal(rings_pin(&rs, pin, 3), partial_rows[r].err);
+			assert_int_equal(ngroups() + rs.npins, 0);
+			assert_int_equal(rs.ring[0]->groups.slots.nused, 0);
+		}
+	}
+	fail_with = 0;
+	pin[2].npages = 3;
+	assert_int_equal(rings_pin(&rs, pin, 3), -ENOSPC);
+	assert_int_equal(ngroups() + rs.npins, 0);
+	pin[2].npages = 2;
+	assert_int_equal(rings_pin(&rs, pin, 3), 0);
+	/* What the kernel would not let go is used no more. */
+	empty_fails = true;
+	rings_unpin(&rs, pin, 1);
+	empty_fails = false;
+	rings_unpin(&rs, pin + 1, 2);
+	assert_int_equal(ngroups(), 5);
+	assert_int_equal(rs.npins, 5);
+	assert_int_equal(rs.ring[0]->groups.slots.nused, 5);
+	rings_end(&rs);
+}
+
 static int refuse(void *opaque, int fd)
 {
 	(void)fd;
@@ -286,6 +390,8 @@ int main(void)
 		cmocka_unit_test(stale_slots_are_tried_again),
 		cmocka_unit_test(limit_is_exact),
 		cmocka_unit_test(random_over_two_rings),
+		cmocka_unit_test(late_kernels_get_a_group_for_each_page),
+		cmocka_unit_test(late_failures_are_undone),
 		cmocka_unit_test(on_ring_may_refuse),
 		cmocka_unit_test(fault_sweep_of_create),
 		cmocka_unit_test(the_kernel_pins_and_undoes),
