@@ -170,7 +170,8 @@ int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
  * granule that nothing more is pinned
  *
  * A budget below what is pinned now revokes nothing: it unpins what is only
- * cached and held by nobody, and refuses what is new.
+ * cached and held by nobody, and refuses what is new. Takes the domain's lock and
+ * drops it every 1,024 pages or so.
  */
 void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes);
 

@@ -8,6 +8,7 @@
 #include <checked.h>
 #include <mem.h>
 #include <errno.h>
+#include <viaduct/pins.h>
 #include <string.h>
 
 #define DEFAULT_DEVICES	 64u
@@ -204,9 +205,10 @@ void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes)
 	lock_take(&d->lock);
 	pages_set_budget(&d->pages, bytes);
 	excess = pages_excess(&d->pages);
-	if (excess)
-		evict_for(d, excess);
 	lock_drop(&d->lock);
+	/* In pieces: it may be all of a guest's memory. */
+	if (excess)
+		vd_domain_reclaim(d, pages_bytes(&d->pages, excess));
 }
 
 int vd_domain_share_budget(struct vd_domain *d, const struct vd_share_ops *ops,

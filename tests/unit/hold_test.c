@@ -127,11 +127,28 @@ static void ends_of_long_mappings(void **state)
 	assert_int_equal(done, 0);
 }
 
+/* A lower budget lets go in pieces. */
+static void lower_budget(void **state)
+{
+	struct hold_fx *h = *state;
+	struct vd_seg seg = fx_seg(0, FX_PAGES);
+
+	assert_int_equal(vd_device_revoke(h->fx.d, FX_DEV), 0);
+	assert_int_equal(vd_device_pin(h->fx.d, FX_DEV, &seg, 1, UINT64_MAX), 0);
+	for (size_t i = 0; i < WORDS; i++)
+		word[i] &= ~(uint64_t)VD_HAL_WORD_COUNT;
+	ndrops = 0;
+	vd_domain_set_budget(h->fx.d, 5 * PAGE);
+	assert_true(ndrops > WORDS / 512 / 256); /* blocks in a piece */
+	assert_int_equal(fx_pinned(&h->fx), 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		hold_test(look_ups),
 		hold_test(ends_of_long_mappings),
+		hold_test(lower_budget),
 	};
 
 	return run_all(tests);
