@@ -4,6 +4,7 @@
  * and what moves or limits it.
  */
 #include "doctor.h"
+#include "pool_pick.h"
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
@@ -100,6 +101,26 @@ static void check_hugetlb(struct doctor *d)
 	else
 		doctor_add(d, "hugetlb", DOCTOR_OK, NULL,
 			   "no huge pages are set aside (none are needed)");
+}
+
+/* What the pool can be made of for devices that address 4 GiB and no more. */
+static void check_low(struct doctor *d)
+{
+	struct pool_room r;
+
+	pool_look(d->s, &r);
+	if (r.bits <= 32)
+		doctor_add(d, "lowmem", DOCTOR_OK, NULL,
+			   "all memory lies below 4 GiB");
+	else if (r.below && r.above < r.spare)
+		doctor_add(d, "lowmem", DOCTOR_OK, NULL,
+			   "%" PRIu64 " MiB free below 4 GiB, for devices "
+			   "with 32 address bits",
+			   r.below / MIB);
+	else
+		doctor_add(d, "lowmem", DOCTOR_OK, NULL,
+			   "none in reach below 4 GiB: drivers of devices "
+			   "with 32 address bits may be refused");
 }
 
 /* Pinned pages stay where they are; mlock alone does not keep them there. */
@@ -199,6 +220,7 @@ void doctor_memory(struct doctor *d)
 	check_swap(d);
 	check_thp(d);
 	check_hugetlb(d);
+	check_low(d);
 	check_moving(d);
 	check_ksm(d);
 	check_cgroup(d);

@@ -165,9 +165,9 @@ static void test_good(void **state)
 static void test_json(void **state)
 {
 	static const char *const ids[] = {
-		"kvm",	     "iommu",	 "uio",	    "lockdown", "capabilities",
-		"pagemap",   "io_uring", "memlock", "kernel",	"swap",
-		"hugepages", "hugetlb",	 "moving",  "ksm",	"cgroup",
+		"kvm",	    "iommu",   "uio",	 "lockdown", "capabilities", "pagemap",
+		"io_uring", "memlock", "kernel", "swap",     "hugepages",    "hugetlb",
+		"lowmem",   "moving",  "ksm",	 "cgroup",
 	};
 	json_t *r, *d, *b;
 
@@ -175,7 +175,7 @@ static void test_json(void **state)
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
 		expect(CLI_OK, ids[i], "ok", ids[i]);
 	r = json_loads(f.out, 0, NULL);
-	assert_int_equal(json_array_size(json_object_get(r, "checks")), 16);
+	assert_int_equal(json_array_size(json_object_get(r, "checks")), 17);
 	d = json_array_get(json_object_get(r, "devices"), 1);
 	assert_string_equal(json_string_value(json_object_get(d, "host")), "0000:03:00.0");
 	assert_true(json_is_true(json_object_get(d, "assignable")));
