@@ -4,7 +4,7 @@
  * the look-ups. Checks what does not need the indexes, counts refusals, and
  * leaves the work to mapping.c.
  */
-#include "core.h"
+#include "evict.h"
 
 #include <checked.h>
 #include <container.h>
@@ -86,21 +86,68 @@ static int check_map(struct device *dev, struct vd_life who,
 	return err ? err : check_life(dev, who);
 }
 
-int vd_device_map_as(struct vd_domain *d, struct vd_life who,
-		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
+typedef int make_fn(struct vd_domain *d, struct device *dev,
+		    struct vd_seg *segs, size_t nsegs, uint64_t mask);
+
+/* @last: it is not tried again, so a refusal counts. */
+static int try_make(struct vd_domain *d, struct vd_life who,
+		    struct vd_seg *segs, size_t nsegs, uint64_t mask,
+		    make_fn *make, bool last)
 {
 	struct device *dev;
+	bool again;
 	int err;
 
 	lock_take(&d->lock);
 	dev = device_find(d, who.guest_id);
 	err = check_map(dev, who, segs, nsegs);
 	if (!err)
-		err = mapping_make(d, dev, segs, nsegs, mask);
-	if (err)
+		err = make(d, dev, segs, nsegs, mask);
+	again = err == -EDQUOT && !last && evict_is_partial(d);
+	if (err && !again)
 		count_refusal(d, dev, err);
 	lock_drop(&d->lock);
-	return err;
+	return again ? -EAGAIN : err;
+}
+
+/*
+ * A request looks for room in a part of a long table only, because it holds the
+ * lock meanwhile. Before it is refused for that, a whole round is made, in
+ * pieces.
+ */
+static int make_room_and(struct vd_domain *d, struct vd_life who,
+			 struct vd_seg *segs, size_t nsegs, uint64_t mask,
+			 make_fn *make)
+{
+	uint64_t bytes = 0;
+	int err = try_make(d, who, segs, nsegs, mask, make, false);
+
+	if (err != -EAGAIN)
+		return err;
+	for (size_t i = 0; i < nsegs; i++)
+		bytes += segs[i].len + VD_PAGE_SIZE;
+	vd_domain_reclaim(d, bytes);
+	return try_make(d, who, segs, nsegs, mask, make, true);
+}
+
+static int make_mappings(struct vd_domain *d, struct device *dev,
+			 struct vd_seg *segs, size_t nsegs, uint64_t mask)
+	MUST_HOLD(d->lock)
+{
+	return mapping_make(d, dev, segs, nsegs, mask);
+}
+
+static int make_pins(struct vd_domain *d, struct device *dev,
+		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
+	MUST_HOLD(d->lock)
+{
+	return pin_make(d, dev->guest_id, segs, nsegs, mask);
+}
+
+int vd_device_map_as(struct vd_domain *d, struct vd_life who,
+		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
+{
+	return make_room_and(d, who, segs, nsegs, mask, make_mappings);
 }
 
 int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
@@ -114,18 +161,7 @@ int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 int vd_device_pin_as(struct vd_domain *d, struct vd_life who,
 		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
 {
-	struct device *dev;
-	int err;
-
-	lock_take(&d->lock);
-	dev = device_find(d, who.guest_id);
-	err = check_map(dev, who, segs, nsegs);
-	if (!err)
-		err = pin_make(d, who.guest_id, segs, nsegs, mask);
-	if (err)
-		count_refusal(d, dev, err);
-	lock_drop(&d->lock);
-	return err;
+	return make_room_and(d, who, segs, nsegs, mask, make_pins);
 }
 
 int vd_device_pin(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,

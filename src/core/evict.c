@@ -39,7 +39,7 @@
 #define BATCH	   VD_MAP_MAX_SEGS /* pages unpinned by one call of the host */
 #define PIECE	   256u		   /* blocks between two drops of the lock */
 #define OUT_MOST   1024u	   /* and pages unpinned, or a block more */
-#define WORDS_MOST ((uint64_t)1 << 20) /* looked at on behalf of a request */
+#define WORDS_MOST ((uint64_t)1 << 17) /* looked at on behalf of a request */
 
 /* Pages on their way out: evicted, in the scratch, not yet unpinned. */
 struct batch {
@@ -226,6 +226,11 @@ static bool turn(struct vd_domain *d, enum evict_mode mode, uint64_t nblocks,
 static uint64_t less(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+bool evict_is_partial(struct vd_domain *d)
+{
+	return d->pins.nblocks > WORDS_MOST >> PIN_BLOCK_SHIFT;
 }
 
 bool evict_for(struct vd_domain *d, uint64_t granules)

@@ -17,6 +17,9 @@ enum evict_mode {
  */
 bool evict_for(struct vd_domain *d, uint64_t granules) MUST_HOLD(d->lock);
 
+/* Does evict_for() look at a part of the table only? */
+bool evict_is_partial(struct vd_domain *d) MUST_HOLD(d->lock);
+
 /* What of pages page..end-1 nobody holds. */
 void evict_range(struct vd_domain *d, uint64_t page, uint64_t end)
 	MUST_HOLD(d->lock);

@@ -4,6 +4,7 @@
  * calls of lock_drop(). Whoever waits gets its turn at each.
  */
 #include "fixture.h"
+#include <core.h>
 #include <lock.h>
 #include <viaduct/abi/hal.h>
 
@@ -20,7 +21,7 @@ void __wrap_lock_drop(struct lock *l) LOCK_UNCHECKED
 
 #define MANY	    1024u /* mappings of one page, and a bit more than pieces */
 #define PIECE	    256u
-#define WORDS	    (4u * 64 * 512)
+#define WORDS	    (8u * 64 * 512)
 #define WORDS_PIECE (64u * 512)
 
 static uint64_t word[WORDS];
@@ -143,12 +144,40 @@ static void lower_budget(void **state)
 	assert_int_equal(fx_pinned(&h->fx), 5);
 }
 
+/* A request that finds no room in its part of the table has all looked at. */
+static void room_far_away(void **state)
+{
+	struct hold_fx *h = *state;
+	struct vd_domain *d = h->fx.d;
+	struct vd_seg seg = fx_seg(0, 4);
+
+	assert_int_equal(vd_device_revoke(d, FX_DEV), 0);
+	vd_domain_set_budget(d, 4 * PAGE);
+	for (uint64_t turn = 0; turn < 4; turn++) {
+		assert_int_equal(vd_device_pin(d, FX_DEV, &seg, 1, UINT64_MAX), 0);
+		for (size_t i = 0; i < WORDS; i++)
+			word[i] &= ~(uint64_t)VD_HAL_WORD_COUNT;
+		d->pins.hand = 1; /* they are the last that it comes to */
+		seg = fx_seg(4 * (turn + 1), 4);
+		if (turn % 2)
+			continue;
+		assert_int_equal(vd_device_map(d, FX_DEV, &seg, 1, UINT64_MAX), 0);
+		assert_int_equal(vd_device_revoke(d, FX_DEV), 0);
+	}
+	/* What is held is refused, and counted once. */
+	assert_int_equal(vd_device_pin(d, FX_DEV, &seg, 1, UINT64_MAX), 0);
+	seg = fx_seg(0, 4);
+	assert_int_equal(vd_device_pin(d, FX_DEV, &seg, 1, UINT64_MAX), -EDQUOT);
+	assert_int_equal(fx_stats(&h->fx).refused_budget, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		hold_test(look_ups),
 		hold_test(ends_of_long_mappings),
 		hold_test(lower_budget),
+		hold_test(room_far_away),
 	};
 
 	return run_all(tests);
