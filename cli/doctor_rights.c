@@ -125,7 +125,7 @@ static void check_memlock(struct doctor *d)
 			   limit / 1024);
 }
 
-/* Before 6.4 io_uring put the end of a pin off. */
+/* Before 6.4 io_uring put the end of a buffer off: see viaduct/host.h. */
 static void check_kernel(struct doctor *d)
 {
 	unsigned int major, minor;
@@ -138,8 +138,8 @@ static void check_kernel(struct doctor *d)
 			   "the kernel's version is unknown");
 	else if (major < 6 || (major == 6 && minor < 4))
 		doctor_add(d, "kernel", DOCTOR_OK, NULL,
-			   "Linux %s; before 6.4 a page may stay pinned for "
-			   "up to a second after its last unmap",
+			   "Linux %s; before 6.4 pages are pinned one by one, "
+			   "which takes longer",
 			   release);
 	else
 		doctor_add(d, "kernel", DOCTOR_OK, NULL, "Linux %s", release);

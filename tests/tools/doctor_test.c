@@ -264,7 +264,7 @@ static void test_kernel(void **state)
 {
 	(void)state;
 	tree_file(&f.t, "/proc/sys/kernel/osrelease", "6.1.0-50-amd64\n");
-	expect(CLI_OK, "kernel", "ok", "a second after its last unmap");
+	expect(CLI_OK, "kernel", "ok", "pages are pinned one by one");
 	tree_file(&f.t, "/proc/sys/kernel/osrelease", "6.4.0\n");
 	expect(CLI_OK, "kernel", "ok", "Linux 6.4.0\"");
 	tree_file(&f.t, "/proc/sys/kernel/osrelease", "odd\n");
