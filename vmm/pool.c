@@ -22,7 +22,6 @@
 #define PRESENT	  ((uint64_t)1 << 63)
 #define NOWHERE	  UINT64_MAX
 #define MPOL_BIND 2
-#define PATIENCE  30 /* seconds */
 
 /* One huge page has consecutive frames from an aligned one. NOWHERE: it is not
  * one. */
@@ -103,7 +102,7 @@ struct hunt {
 	struct pool_piece *piece;
 	size_t n, low, want;
 	bool for_low;
-	time_t until;
+	time_t began;
 };
 
 static time_t now(void)
@@ -127,7 +126,8 @@ static void look_for_pieces(struct hunt *h, int pagemap)
 		struct pool_piece *p = &h->piece[h->n];
 
 		p->hva = h->from + off;
-		if (now() > h->until ||
+		if (pool_is_hopeless(off, h->len,
+				     (uint64_t)(now() - h->began)) ||
 		    madvise(p->hva, POOL_CHUNK, MADV_POPULATE_WRITE))
 			return;
 		p->bus = h->n < 2 * h->want ? make_whole(pagemap, p->hva) :
@@ -162,7 +162,7 @@ static void fill(struct pool *p, const struct pool_room *room, bool hard)
 		.len = pool_room(room, p->len, hard) & ~(POOL_CHUNK - 1),
 		.want = p->len / POOL_CHUNK,
 		.for_low = hard && room->bits > 32,
-		.until = now() + PATIENCE,
+		.began = now(),
 	};
 
 	h.piece = calloc(h.len / POOL_CHUNK + 1, sizeof(*h.piece));

@@ -27,8 +27,9 @@ struct pool {
 
 /*
  * Make a pool of @len bytes, rounded up to chunks. @hard: a device needs low
- * memory, so it is worth taking most of what is free for some seconds. 0, or
- * -ENOMEM with one sentence in @why. That nothing is low is no error.
+ * memory, so it is worth taking most of what is free for a while
+ * (POOL_PATIENCE). 0, or -ENOMEM with one sentence in @why. That nothing is low
+ * is no error.
  */
 int pool_create(struct pool *p, uint64_t len, bool hard, char *why,
 		size_t whylen);

@@ -8,6 +8,8 @@
 #define PAGE	4096u
 #define LOW_PFN (POOL_LOW / PAGE)
 #define MARGIN	((uint64_t)64 << 20) /* fragments, and what others free */
+#define LEAVE	((uint64_t)512 << 20)
+#define TRIAL	5 /* seconds before it can be told how long it will take */
 
 /* --- choosing -------------------------------------------------------- */
 
@@ -184,7 +186,7 @@ void pool_look(const struct sysfs *s, struct pool_room *out)
 	sysfs_lines(s, "/proc/meminfo", available_line, &out->spare);
 	if (group < out->spare)
 		out->spare = group;
-	out->spare = out->spare / 4 * 3;
+	out->spare -= out->spare / 4 < LEAVE ? out->spare / 4 : LEAVE;
 }
 
 uint64_t pool_room(const struct pool_room *r, uint64_t len, bool hard)
@@ -195,4 +197,11 @@ uint64_t pool_room(const struct pool_room *r, uint64_t len, bool hard)
 	if (!hard || r->bits <= 32 || r->below < len || all > r->spare)
 		return few < r->spare ? few : len;
 	return all;
+}
+
+bool pool_is_hopeless(uint64_t taken, uint64_t all, uint64_t seconds)
+{
+	if (seconds < TRIAL)
+		return false;
+	return seconds > POOL_PATIENCE || taken / seconds < all / POOL_PATIENCE;
 }

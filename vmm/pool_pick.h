@@ -45,8 +45,10 @@ size_t pool_count_low(const struct pool_piece *piece, size_t n);
  * @above: bytes free above POOL_LOW on the nodes that have memory below it
  * @below: bytes free below it that user space can get
  * @nodes: a bit for each of these nodes, of the first 64
- * @spare: bytes that can be taken for a moment without harm: of MemAvailable
- *         and of the limits of our control groups, three quarters
+ * @spare: bytes that can be taken for a moment without harm: MemAvailable, or
+ *         what our control groups allow, less a quarter of it, at most 512 MiB.
+ *         What is taken is free, and what is low is taken last: so nobody's
+ *         cache goes, and others are served from what is low meanwhile
  */
 struct pool_room {
 	unsigned int bits;
@@ -63,5 +65,12 @@ void pool_look(const struct sysfs *s, struct pool_room *out);
  * memory comes, if it can be spared.
  */
 uint64_t pool_room(const struct pool_room *r, uint64_t len, bool hard);
+
+/*
+ * Give up? @taken of @all bytes took @seconds. No search is longer than
+ * POOL_PATIENCE, and one that would be ends when that can be told.
+ */
+#define POOL_PATIENCE 60 /* seconds */
+bool pool_is_hopeless(uint64_t taken, uint64_t all, uint64_t seconds);
 
 #endif

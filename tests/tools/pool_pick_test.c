@@ -103,7 +103,7 @@ static void what_the_host_has(void **state)
 	assert_int_equal(r.nodes, 1);
 	assert_int_equal(r.above, 2 * GIB);
 	assert_int_equal(r.below, (262144 - 2048) * 4096ull);
-	assert_int_equal(r.spare, 3 * GIB);
+	assert_int_equal(r.spare, 4 * GIB - 512 * MIB);
 	/* The tightest of our groups limits it. */
 	tree_file(&t, "/proc/self/cgroup", "0::/a.slice/b\n");
 	tree_file(&t, "fs/cgroup/a.slice/memory.max", "1073741824\n");
@@ -138,13 +138,26 @@ static void how_much_to_take(void **state)
 	assert_int_equal(pool_room(&r, 16 * MIB, false), 16 * MIB);
 }
 
+/* 60 s are the most; what would take longer is not waited for. */
+static void how_long_to_search(void **state)
+{
+	(void)state;
+	assert_false(pool_is_hopeless(0, 4 * GIB, 0));
+	assert_false(pool_is_hopeless(0, 4 * GIB, 4));
+	assert_true(pool_is_hopeless(0, 4 * GIB, 5));
+	assert_false(pool_is_hopeless(GIB, 4 * GIB, 14));
+	assert_true(pool_is_hopeless(GIB, 4 * GIB, 16));
+	assert_false(pool_is_hopeless(4 * GIB, 4 * GIB, 60));
+	assert_true(pool_is_hopeless(4 * GIB, 4 * GIB, 61));
+	assert_true(pool_is_hopeless(25 * GIB, 990 * GIB, 5));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(low_ones_first),
-		cmocka_unit_test(pairs_before_single_ones),
-		cmocka_unit_test(what_the_host_has),
-		cmocka_unit_test(how_much_to_take),
+		cmocka_unit_test(low_ones_first),     cmocka_unit_test(pairs_before_single_ones),
+		cmocka_unit_test(what_the_host_has),  cmocka_unit_test(how_much_to_take),
+		cmocka_unit_test(how_long_to_search),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
