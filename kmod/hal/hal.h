@@ -253,6 +253,12 @@ struct hal_luck {
 	u32 skipped;
 };
 
+/* Until then no chunk is expected at or below this bus address. */
+struct hal_narrow {
+	unsigned long until; /* jiffies; 0: never was */
+	u64 mask;
+};
+
 struct hal_dev {
 	struct dma_map_ops ops; /* what the device points at, see hal_dev_of */
 	struct hal *hal;	/* a reference */
@@ -271,9 +277,9 @@ struct hal_dev {
 	atomic_long_t live; /* mappings and allocations */
 	atomic_t nbounced;  /* of these, bounced segments */
 	/* Hints, racy by design: a wrong one costs a request, no more. */
-	struct hal_luck across;		  /* a segment that crosses a granule */
-	struct hal_luck reach;		  /* memory above a narrow mask */
-	unsigned long narrow[HAL_NKINDS]; /* jiffies: the pool is above mask */
+	struct hal_luck across; /* a segment that crosses a granule */
+	struct hal_luck reach;	/* memory above a narrow mask */
+	struct hal_narrow narrow[HAL_NKINDS]; /* the pool is above a mask */
 };
 
 struct hal_member {

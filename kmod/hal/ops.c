@@ -496,6 +496,12 @@ static void free_in_pool(struct hal_dev *hd, void *vaddr, u32 npages)
 	hal_pool_free(hd, (vaddr - hd->hal->pool.vaddr) >> PAGE_SHIFT, npages);
 }
 
+/* A driver may count on it that what it gets is aligned to its size. */
+static bool is_aligned_run(dma_addr_t bus, u32 npages)
+{
+	return !(PHYS_PFN(bus) & (roundup_pow_of_two(npages) - 1));
+}
+
 /* Ordinary pages: within a granule, or by luck. */
 static struct page *alloc_outside(struct device *dev, u32 npages, u64 mask,
 				  dma_addr_t *bus, gfp_t gfp)
@@ -510,11 +516,14 @@ static struct page *alloc_outside(struct device *dev, u32 npages, u64 mask,
 	if (!page)
 		return NULL;
 	if (hal_map_one(hd, page_to_phys(page), len, VD_HAL_READ | VD_HAL_WRITE,
-			mask, bus) != VD_HAL_S_OK) {
-		__free_pages(page, get_order(len));
-		return NULL;
-	}
-	return page;
+			mask, bus) != VD_HAL_S_OK)
+		goto err_free;
+	if (is_aligned_run(*bus, npages))
+		return page;
+	hal_unmap_one(hd, *bus, len);
+err_free:
+	__free_pages(page, get_order(len));
+	return NULL;
 }
 
 static void *hal_alloc(struct device *dev, size_t size, dma_addr_t *bus,

@@ -195,32 +195,46 @@ static bool fits_pass(const struct hal_chunk *c, const struct hal_want *w,
 	return pass == (c->kind == w->kind ? SAME_KIND : OTHER_KIND);
 }
 
+/*
+ * In which order: chunks lie in the order of their addresses, and who can reach
+ * all of them begins at the end, so that the low ones are left for who cannot.
+ */
+static u32 nth_chunk(const struct hal_dev *hd, const struct hal_want *w, u32 n)
+{
+	u32 bits = hd->hal->bus_bits, most = hd->hal->pool.nchunks - 1;
+
+	return bits && w->mask >= DMA_BIT_MASK(bits) ? most - n : n;
+}
+
 /* From chunks that are mapped for @hd. */
 static bool take_from_own(struct hal_dev *hd, const struct hal_want *w,
 			  enum pass pass, struct hal_run *run)
 {
 	struct hal_pool *p = &hd->hal->pool;
-	u32 i;
+	u32 n, i;
 
 	lockdep_assert_held(&p->lock);
-	for (i = 0; i < p->nchunks; i++)
+	for (n = 0; n < p->nchunks; n++) {
+		i = nth_chunk(hd, w, n);
 		if (fits_pass(&p->chunk[i], w, pass) && take_in(hd, i, w, run))
 			return true;
+	}
 	return false;
 }
 
 /* --- mapping chunks -------------------------------------------------- */
 
-/* Reserve a chunk from number *at on that may do: it is on its way to @hd. */
+/* Reserve a chunk from the *n-th on that may do: *at is on its way to @hd. */
 static bool reserve_chunk(struct hal_dev *hd, const struct hal_want *w,
-			  enum pass pass, u32 *at)
+			  enum pass pass, u32 *n, u32 *at)
 {
 	struct hal_pool *p = &hd->hal->pool;
 	struct hal_chunk *c;
 	unsigned long first;
 
 	lockdep_assert_held(&p->lock);
-	for (; *at < p->nchunks; ++*at) {
+	for (; *n < p->nchunks; ++*n) {
+		*at = nth_chunk(hd, w, *n);
 		c = &p->chunk[*at];
 		if (hd->use[*at].state != UNMAPPED || !fits_pass(c, w, pass))
 			continue;
@@ -282,7 +296,7 @@ static int take_from_new(struct hal_dev *hd, const struct hal_want *w,
 			 struct hal_run *run)
 {
 	struct hal_pool *p = &hd->hal->pool;
-	u32 at, status, last = VD_HAL_S_OK;
+	u32 n, at, status, last = VD_HAL_S_OK;
 	unsigned long flags;
 	enum pass pass;
 	bool taken = false;
@@ -291,7 +305,8 @@ static int take_from_new(struct hal_dev *hd, const struct hal_want *w,
 	for (pass = SAME_KIND; !taken && pass < NPASSES; pass++) {
 		if (pass == OTHER_KIND)
 			taken = take_from_own(hd, w, pass, run);
-		for (at = 0; !taken && reserve_chunk(hd, w, pass, &at); at++) {
+		for (n = 0; !taken && reserve_chunk(hd, w, pass, &n, &at);
+		     n++) {
 			status = map_chunk(hd, at, w->mask, &flags);
 			if (status == VD_HAL_S_OK)
 				taken = take_in(hd, at, w, run);
@@ -305,8 +320,11 @@ static int take_from_new(struct hal_dev *hd, const struct hal_want *w,
 	}
 out:
 	spin_unlock_irqrestore(&p->lock, flags);
-	if (last == VD_HAL_S_MASK && !taken)
-		hd->narrow[w->kind] = jiffies + msecs_to_jiffies(NARROW_MS);
+	if (last == VD_HAL_S_MASK && !taken) {
+		WRITE_ONCE(hd->narrow[w->kind].mask, w->mask);
+		WRITE_ONCE(hd->narrow[w->kind].until,
+			   jiffies + msecs_to_jiffies(NARROW_MS));
+	}
 	if (taken)
 		return 0;
 	return last == VD_HAL_S_OK ? -EAGAIN : hal_errno(last);
@@ -372,11 +390,14 @@ static int take_long(struct hal_dev *hd, const struct hal_want *w,
 		     struct hal_run *run)
 {
 	struct hal_pool *p = &hd->hal->pool;
-	u32 first, n = DIV_ROUND_UP(w->npages, chunk_pages(p));
+	u32 i, at, n = DIV_ROUND_UP(w->npages, chunk_pages(p));
 	int err = -EAGAIN;
 
-	for (first = 0; err == -EAGAIN && first + n <= p->nchunks; first++)
-		err = take_at(hd, first, n, w, run);
+	for (i = 0; err == -EAGAIN && i + n <= p->nchunks; i++) {
+		at = nth_chunk(hd, w, i);
+		/* From the end it is the last one of them. */
+		err = take_at(hd, at == i ? at : at + 1 - n, n, w, run);
+	}
 	return err;
 }
 
@@ -475,6 +496,15 @@ static bool has_room(struct hal_dev *hd, const struct hal_want *w)
 	       READ_ONCE(p->ncoherent) + w->npages <= coherent_limit(p);
 }
 
+/* All chunks were above such a mask, a moment ago. */
+static bool is_too_narrow(const struct hal_dev *hd, const struct hal_want *w)
+{
+	unsigned long until = READ_ONCE(hd->narrow[w->kind].until);
+
+	return until && time_before(jiffies, until) &&
+	       w->mask <= READ_ONCE(hd->narrow[w->kind].mask);
+}
+
 /**
  * hal_pool_alloc() - take consecutive pages of the pool for a function
  * @hd:   function
@@ -492,7 +522,6 @@ int hal_pool_alloc(struct hal_dev *hd, const struct hal_want *want,
 		   struct hal_run *run)
 {
 	struct hal_pool *p = &hd->hal->pool;
-	unsigned long narrow = READ_ONCE(hd->narrow[want->kind]);
 	unsigned long flags;
 	bool taken = false;
 	int err;
@@ -507,7 +536,7 @@ int hal_pool_alloc(struct hal_dev *hd, const struct hal_want *want,
 	}
 	if (taken)
 		return 0;
-	if (narrow && time_before(jiffies, narrow))
+	if (is_too_narrow(hd, want))
 		return hal_errno(VD_HAL_S_MASK);
 
 	err = want->npages <= chunk_pages(p) ? take_from_new(hd, want, run) :
