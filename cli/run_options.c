@@ -276,7 +276,7 @@ static int impossible(const struct row *r)
 static int take_option(struct run_options *o, int val, char **argv,
 		       const struct option *longopts)
 {
-	const struct row *r = &rows[val - FIRST];
+	const struct row *r;
 	char text[128];
 
 	if (val == ':')
@@ -285,6 +285,7 @@ static int take_option(struct run_options *o, int val, char **argv,
 		return usage(
 			"no such option: %s",
 			options_culprit(argv, longopts, text, sizeof(text)));
+	r = &rows[val - FIRST];
 	switch (r->set(o, optarg)) {
 	case 0:
 		return CLI_OK;
