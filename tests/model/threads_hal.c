@@ -30,6 +30,8 @@ struct world {
 	struct vd_domain *d;
 	struct vd_hal *hal;
 	uint64_t word[PAGES];
+	/* A reset in the middle of hello() would give one slot another's page. */
+	pthread_mutex_t greeting;
 	atomic_bool stop;
 	atomic_bool shown;
 	unsigned long rounds;
@@ -141,6 +143,7 @@ static void *run_cpu(void *arg)
 
 static void hello(struct world *w)
 {
+	pthread_mutex_lock(&w->greeting);
 	for (uint32_t i = 0; i < CPUS; i++) {
 		vd_hal_write(w->hal, VD_HAL_REG_SLOT, 4, i);
 		vd_hal_write(w->hal, VD_HAL_REG_SLOT_LO, 4, i * PAGE);
@@ -148,6 +151,7 @@ static void hello(struct world *w)
 	}
 	vd_hal_write(w->hal, VD_HAL_REG_WANTED, 4, VD_HAL_F_PINS);
 	vd_hal_write(w->hal, VD_HAL_REG_STATUS, 4, VD_HAL_STATUS_HELLO);
+	pthread_mutex_unlock(&w->greeting);
 }
 
 /* What the operator is denying just now owes its pins, but not for long. */
@@ -195,8 +199,11 @@ static void *operate(void *arg)
 		vd_domain_reclaim(w->d, 4 * PAGE);
 		vd_domain_stats(w->d, &domain);
 		must(domain.pinned <= MOST * PAGE, "over the budget");
-		if (++n % 16 == 0)
+		if (++n % 16 == 0) {
+			pthread_mutex_lock(&w->greeting);
 			vd_hal_reset(w->hal); /* HELLO comes by and by */
+			pthread_mutex_unlock(&w->greeting);
+		}
 		usleep(50);
 	}
 	return NULL;
@@ -231,7 +238,8 @@ static void make(struct world *w)
 
 int main(int argc, char **argv)
 {
-	struct world w = { .rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 50000 };
+	struct world w = { .rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 50000,
+			   .greeting = PTHREAD_MUTEX_INITIALIZER };
 	struct cpu cpu[CPUS];
 	pthread_t thread[CPUS + 3];
 	unsigned long ok = 0, refused = 0;
