@@ -291,11 +291,25 @@ struct assign *dma_find(struct dma *d, const char *name)
 	return NULL;
 }
 
-unsigned int dma_lost(struct dma *d)
+/* Looks, and takes away from the guest what is gone; never falls. */
+static unsigned int lost_so_far(struct dma *d)
 {
 	unsigned int lost = 0;
 
 	for (unsigned int i = 0; i < d->nassigned; i++)
 		lost += assign_is_lost(d->assigned[i]);
 	return lost;
+}
+
+/*
+ * Several vCPUs may meet it at once, and all but one find that another has dealt
+ * with it: so what counts is whether more is gone than when this vCPU met the
+ * last one.
+ */
+bool dma_fault(struct dma *d, unsigned int *met)
+{
+	unsigned int before = *met;
+
+	*met = lost_so_far(d);
+	return *met > before;
 }

@@ -78,10 +78,12 @@ int dma_destroy(struct dma *d);
 struct assign *dma_find(struct dma *d, const char *name);
 
 /*
- * How many functions are gone. Looks, and takes away from the guest what is;
- * the number never falls. Any thread.
+ * A vCPU could not reach memory that a slot names, as when a card is pulled under
+ * it. True: a function is gone, and taken away from the guest, so the access may
+ * be tried again: it reads ones. False: the fault has another reason, and would
+ * come again for ever. @met is the vCPU's own, 0 at first. Any thread.
  */
-unsigned int dma_lost(struct dma *d);
+bool dma_fault(struct dma *d, unsigned int *met);
 
 /* Can anything of guest memory ever be pinned? */
 bool dma_pins(const struct dma *d);

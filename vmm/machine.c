@@ -482,19 +482,11 @@ static void on_death(void *ctx, const char *what)
 	machine_ask(m, MACHINE_WISH_DIE);
 }
 
-/*
- * The memory of a BAR goes away when its device is pulled. Several vCPUs may
- * meet that at once, and all but one find that another has dealt with it: so
- * what counts is whether more is gone than when this vCPU met the last one. If
- * not, the fault has another reason and would come again for ever.
- */
 static bool on_fault(void *ctx, unsigned int *met)
 {
 	struct machine *m = ctx;
-	unsigned int lost = dma_lost(&m->dma), before = *met;
 
-	*met = lost;
-	return lost > before;
+	return dma_fault(&m->dma, met);
 }
 
 static const struct vcpu_ops vcpu_ops = {

@@ -6,6 +6,7 @@
  * is nobody's; and at the end the host finds what there was.
  */
 #include "assign.h"
+#include "dma.h"
 #include "keeper.h"
 #include "made_host.h"
 #include "unit.h"
@@ -456,6 +457,68 @@ static void test_pulled_under_vcpus(void **state)
 	end(&l);
 }
 
+#define NFAULTS 4
+
+struct faulty {
+	struct life *l;
+	struct dma *dma;
+	unsigned int met;
+	bool retried, reached, again;
+};
+
+static bool is_direct(const struct vm *vm, uint64_t gpa)
+{
+	for (int i = 0; i < VM_SLOTS; i++)
+		if (vm->slot[i].len && vm->slot[i].gpa == gpa)
+			return true;
+	return false;
+}
+
+static void *meet(void *arg)
+{
+	struct faulty *f = arg;
+
+	f->retried = dma_fault(f->dma, &f->met);
+	f->reached = is_direct(&f->l->vm, BAR1);
+	f->again = dma_fault(f->dma, &f->met);
+	return NULL;
+}
+
+/*
+ * KVM finds nothing behind a slot, under several vCPUs: each tries its access
+ * again, once, and none before the slot is gone. A fault of anything else is not
+ * tried again, before and after.
+ */
+static void test_faults(void **state)
+{
+	struct faulty f[NFAULTS];
+	struct dma dma = { 0 };
+	pthread_t t[NFAULTS];
+	struct life l;
+
+	(void)state;
+	begin(&l);
+	assert_int_equal(create(&l), 0);
+	dma.assigned[dma.nassigned++] = l.a;
+	assign_charge(l.a, true);
+	drive(&l);
+	f[0] = (struct faulty){ .l = &l, .dma = &dma };
+	meet(&f[0]);
+	assert_true(!f[0].retried && f[0].reached && !f[0].again);
+	made_host_pull(&l.h);
+	for (int i = 0; i < NFAULTS; i++) {
+		f[i] = (struct faulty){ .l = &l, .dma = &dma };
+		assert_int_equal(pthread_create(&t[i], NULL, meet, &f[i]), 0);
+	}
+	for (int i = 0; i < NFAULTS; i++) {
+		pthread_join(t[i], NULL);
+		assert_true(f[i].retried && !f[i].reached && !f[i].again);
+	}
+	assert_int_equal(region_read(&l.vm.mmio, BAR1, 4), ONES);
+	assert_int_equal(l.changes, 1);
+	end(&l);
+}
+
 /*
  * It does not stop its DMA: the domain keeps it, may call it, and it lives on
  * until the domain is gone; the keeper tries until it is quiet.
@@ -592,6 +655,7 @@ int main(void)
 		cmocka_unit_test(test_pulled_under_reset),
 		cmocka_unit_test(test_denied_under_reset),
 		cmocka_unit_test(test_pulled_under_vcpus),
+		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_not_quiet),
 		cmocka_unit_test(test_swapped),
 		cmocka_unit_test(test_interrupt),
