@@ -4,11 +4,13 @@
 # for long, the host pages the guest's memory out without pause and compacts.
 # Used with real pins (adversary.test) and, as the negative control, with a
 # host that does not pin (adversary-control.test). $1: the program, $2: the host's
-# memory.
+# memory, $3: seconds of single pages.
 
 adversary() {
 	local program=$1
-	guest_initrd 6.1-cloud -b /sbin/mke2fs=bin/mkfs.ext4 <<'E2'
+	echo "${3:-15}" >"$E2E_DIR/seconds-of-pages"
+	guest_initrd 6.1-cloud -b /sbin/mke2fs=bin/mkfs.ext4 \
+		-f "$E2E_DIR/seconds-of-pages=seconds" <<'E2'
 while [ ! -b /dev/nvme0n1 ]; do sleep 0.2; done
 mkfs.ext4 -q /dev/nvme0n1 && mount /dev/nvme0n1 /mnt || exit 1
 echo "io begins"
@@ -17,9 +19,9 @@ run() {
 }
 # Single pages, which go straight; so many at once that each is in flight for
 # most of the time. Without pins this is what shows it.
-i=0
-while [ $((i += 1)) -le 24 ]; do run 4 /mnt/$i 0.0625 15 & done
-run 64 /mnt/long 1 15 &
+i=0 s=$(cat /seconds)
+while [ $((i += 1)) -le 24 ]; do run 4 /mnt/$i 0.0625 "$s" & done
+run 64 /mnt/long 1 "$s" &
 wait
 # Then much: requests of many single pages each, as long as it takes.
 i=0
