@@ -188,10 +188,12 @@ u32 hal_pins_count(const struct hal_dev *hd, dma_addr_t bus)
 /* Take a mapping's pages off again, all but the first. */
 void hal_pins_put_rest(struct hal_dev *hd, dma_addr_t bus, u32 len)
 {
+	u64 n = count_pages(bus, len);
+
 	rcu_read_lock();
-	if (hd->hal->pins.word && has_words(hd))
-		unmap_pages(hd, (bus & PAGE_MASK) + PAGE_SIZE,
-			    count_pages(bus, len) - 1);
+	/* A list may begin with an empty segment. */
+	if (n > 1 && hd->hal->pins.word && has_words(hd))
+		unmap_pages(hd, (bus & PAGE_MASK) + PAGE_SIZE, n - 1);
 	rcu_read_unlock();
 }
 
