@@ -17,7 +17,6 @@
 #include "snapshot.h"
 #include "verb.h"
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -451,18 +450,6 @@ static void print_verb_help(FILE *to, const struct ctl_verb *v)
 		v->args, v->more, options_help);
 }
 
-__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("viaduct ctl: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs("; see viaduct ctl --help\n", stderr);
-	return CLI_USAGE;
-}
-
 static int take_options(struct ctl *c, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -495,17 +482,19 @@ static int take_options(struct ctl *c, int argc, char **argv)
 		else if (val == 'h')
 			c->wants_help = true;
 		else if (val == ':')
-			return usage("option wants a value: %s",
-				     argv[optind - 1]);
+			return options_usage("ctl", "option wants a value: %s",
+					     argv[optind - 1]);
 		else
-			return usage("no such option: %s",
-				     options_culprit(argv, options, text,
-						     sizeof(text)));
+			return options_usage("ctl", "no such option: %s",
+					     options_culprit(argv, options,
+							     text,
+							     sizeof(text)));
 	}
 	if (c->socket && !*c->socket)
-		return usage("impossible value: --socket ''");
+		return options_usage("ctl", "impossible value: --socket ''");
 	return c->name && c->socket ?
-		       usage("--name and --socket exclude each other") :
+		       options_usage("ctl",
+				     "--name and --socket exclude each other") :
 		       CLI_OK;
 }
 
@@ -514,7 +503,8 @@ static int find_verb(struct ctl *c, const char *name)
 	for (size_t i = 0; i < NVERBS; i++)
 		if (strcmp(verbs[i].name, name) == 0)
 			c->verb = &verbs[i];
-	return c->verb ? CLI_OK : usage("no such verb: %s", name);
+	return c->verb ? CLI_OK :
+			 options_usage("ctl", "no such verb: %s", name);
 }
 
 /* JSON has no larger numbers. A limit can be none, but not 0. */
@@ -538,7 +528,7 @@ static bool is_address(const char *text)
 static int take_window(struct ctl *c, int argc, char **argv)
 {
 	if (ctl_window_parse(&c->window, argc, argv, c->why, sizeof(c->why)))
-		return usage("%s", c->why);
+		return options_usage("ctl", "%s", c->why);
 	return CLI_OK;
 }
 
@@ -547,29 +537,31 @@ static int take_operand(struct ctl *c, int argc, char **argv)
 	const struct ctl_verb *v = c->verb;
 
 	if (c->count && !v->takes_count)
-		return usage("%s takes no --count", v->name);
+		return options_usage("ctl", "%s takes no --count", v->name);
 	if (v->device == OWN_WORDS)
 		return take_window(c, argc, argv);
 	if (c->window.live || c->window.id)
-		return usage("%s takes no --%s", v->name,
-			     c->window.live ? "live" : "id");
+		return options_usage("ctl", "%s takes no --%s", v->name,
+				     c->window.live ? "live" : "id");
 	if (argc > 0 && v->device != NO_DEVICE) {
 		c->device = argv[0];
 		argc--;
 		argv++;
 	}
 	if (argc > 0)
-		return usage("unexpected argument: %s", argv[0]);
+		return options_usage("ctl", "unexpected argument: %s", argv[0]);
 	if (v->device == MUST_DEVICE && !c->device)
-		return usage("%s wants a DEVICE", v->name);
+		return options_usage("ctl", "%s wants a DEVICE", v->name);
 	if (v->device == MUST_ADDRESS && !is_address(c->device))
-		return usage("%s wants an ADDRESS", v->name);
+		return options_usage("ctl", "%s wants an ADDRESS", v->name);
 	if (v->device >= MAY_SIZE && c->device && !is_size(v, c->device))
-		return usage("'%s' is no size for %s, which takes bytes%s, or "
-			     "a number with K, M, G or T%s",
-			     c->device, v->name,
-			     v->device == MAY_LIMIT ? " above 0" : "",
-			     v->device == MAY_LIMIT ? ", or none" : "");
+		return options_usage(
+			"ctl",
+			"'%s' is no size for %s, which takes bytes%s, or "
+			"a number with K, M, G or T%s",
+			c->device, v->name,
+			v->device == MAY_LIMIT ? " above 0" : "",
+			v->device == MAY_LIMIT ? ", or none" : "");
 	return CLI_OK;
 }
 
@@ -580,7 +572,8 @@ static int parse(struct ctl *c, int argc, char **argv)
 	if (status != CLI_OK)
 		return status;
 	if (optind == argc)
-		return c->wants_help ? CLI_OK : usage("which verb?");
+		return c->wants_help ? CLI_OK :
+				       options_usage("ctl", "which verb?");
 	status = find_verb(c, argv[optind]);
 	if (status != CLI_OK || c->wants_help)
 		return status;

@@ -109,9 +109,7 @@ static int examine(struct doctor *d, bool json, FILE *out)
 
 static int usage(const char *what, const char *which)
 {
-	fprintf(stderr, "viaduct doctor: %s: %s; see viaduct doctor --help\n",
-		what, which);
-	return CLI_USAGE;
+	return options_usage("doctor", "%s: %s", what, which);
 }
 
 /* CLI_OK: *@json is set, names begin at optind; -1: help was printed. */

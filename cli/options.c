@@ -5,8 +5,10 @@
  * letters are left.
  */
 #include "options.h"
+#include "exit.h"
 #include "size.h"
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +66,18 @@ const char *options_culprit(char **argv, const struct option *options,
 			snprintf(text, len, "%s (did you mean --%s?)", word,
 				 options->name);
 	return text;
+}
+
+int options_usage(const char *verb, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "viaduct %s: ", verb);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "; see viaduct %s --help\n", verb);
+	return CLI_USAGE;
 }
 
 int options_number(const char *text, uint64_t least, uint64_t most,

@@ -15,6 +15,13 @@ const char *options_culprit(char **argv, const struct option *options,
 			    char *text, size_t len);
 
 /*
+ * The command line is wrong: "viaduct VERB: what; see viaduct VERB --help" on
+ * standard error. Return: CLI_USAGE
+ */
+__attribute__((format(printf, 2, 3))) int options_usage(const char *verb,
+							const char *fmt, ...);
+
+/*
  * A whole number: decimal digits and nothing else, @least to @most. 0, -EINVAL
  * (no number), -ERANGE. *out is written on success only.
  */

@@ -261,9 +261,7 @@ int report_print(FILE *to, const struct recording *r, const char *title)
 
 static int usage(const char *what, const char *which)
 {
-	fprintf(stderr, "viaduct report: %s%s; see viaduct report --help\n",
-		what, which);
-	return CLI_USAGE;
+	return options_usage("report", "%s%s", what, which);
 }
 
 struct options {

@@ -12,7 +12,6 @@
 #include "options.h"
 #include "size.h"
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +23,6 @@
 #define DEFAULT_GRACE	30
 #define CPUS_MAX	4096 /* what this host can do is the machine's to say */
 #define LEN_MAX		((uint64_t)INT64_MAX)
-
-__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("viaduct run: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs("; see viaduct run --help\n", stderr);
-	return CLI_USAGE;
-}
 
 static int set_text(const char **to, const char *arg)
 {
@@ -269,8 +256,9 @@ static void fill_longopts(struct option *out)
 
 static int impossible(const struct row *r)
 {
-	return usage("impossible value: --%s '%s'; it must be %s", r->name,
-		     optarg, r->wants);
+	return options_usage("run",
+			     "impossible value: --%s '%s'; it must be %s",
+			     r->name, optarg, r->wants);
 }
 
 static int take_option(struct run_options *o, int val, char **argv,
@@ -280,10 +268,11 @@ static int take_option(struct run_options *o, int val, char **argv,
 	char text[128];
 
 	if (val == ':')
-		return usage("option wants a value: %s", argv[optind - 1]);
+		return options_usage("run", "option wants a value: %s",
+				     argv[optind - 1]);
 	if (val < FIRST)
-		return usage(
-			"no such option: %s",
+		return options_usage(
+			"run", "no such option: %s",
 			options_culprit(argv, longopts, text, sizeof(text)));
 	r = &rows[val - FIRST];
 	switch (r->set(o, optarg)) {
@@ -303,10 +292,11 @@ static int check_budget(const struct run_options *o, const char *name,
 {
 	if (bytes == 0 || bytes >> o->cfg.granule_shift)
 		return CLI_OK;
-	return usage("--%s %llu is less than one granule of %u bytes, so "
-		     "nothing could be pinned",
-		     name, (unsigned long long)bytes,
-		     1u << o->cfg.granule_shift);
+	return options_usage(
+		"run",
+		"--%s %llu is less than one granule of %u bytes, so "
+		"nothing could be pinned",
+		name, (unsigned long long)bytes, 1u << o->cfg.granule_shift);
 }
 
 static int check(const struct run_options *o)
@@ -314,7 +304,7 @@ static int check(const struct run_options *o)
 	int status;
 
 	if (!o->cfg.kernel)
-		return usage("--kernel is missing");
+		return options_usage("run", "--kernel is missing");
 	status = check_budget(o, "budget", o->cfg.budget);
 	if (status == CLI_OK)
 		status = check_budget(o, "host-budget", o->cfg.host_budget);
@@ -337,7 +327,8 @@ static int take_options(struct run_options *o, int argc, char **argv)
 	if (status != CLI_OK || o->wants_help)
 		return status;
 	if (optind < argc)
-		return usage("unexpected argument: %s", argv[optind]);
+		return options_usage("run", "unexpected argument: %s",
+				     argv[optind]);
 	return check(o);
 }
 

@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,18 +65,6 @@ struct top {
 	char why[512];
 };
 
-__attribute__((format(printf, 1, 2))) static int usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("viaduct top: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputs("; see viaduct top --help\n", stderr);
-	return CLI_USAGE;
-}
-
 static int set_interval(struct top *t, const char *text)
 {
 	char *end;
@@ -86,9 +73,11 @@ static int set_interval(struct top *t, const char *text)
 	/* strtod() also takes blanks, signs, "inf" and "0x1p3". */
 	if (!*text || *end || text[strspn(text, "0123456789.")] ||
 	    !(t->interval >= 0.1) || t->interval > 3600)
-		return usage("impossible value: --interval '%s'; it must be "
-			     "seconds, 0.1 to 3600",
-			     text);
+		return options_usage(
+			"top",
+			"impossible value: --interval '%s'; it must be "
+			"seconds, 0.1 to 3600",
+			text);
 	return CLI_OK;
 }
 
@@ -116,10 +105,11 @@ static int take_option(struct top *t, int val, char **argv,
 	case 'i':
 		return set_interval(t, optarg);
 	case ':':
-		return usage("option wants a value: %s", argv[optind - 1]);
+		return options_usage("top", "option wants a value: %s",
+				     argv[optind - 1]);
 	default:
-		return usage(
-			"no such option: %s",
+		return options_usage(
+			"top", "no such option: %s",
 			options_culprit(argv, options, text, sizeof(text)));
 	}
 }
@@ -147,11 +137,13 @@ static int parse(struct top *t, int argc, char **argv)
 	if (status != CLI_OK || t->wants_help)
 		return status;
 	if (optind < argc)
-		return usage("unexpected argument: %s", argv[optind]);
+		return options_usage("top", "unexpected argument: %s",
+				     argv[optind]);
 	if (t->socket && !*t->socket)
-		return usage("impossible value: --socket ''");
+		return options_usage("top", "impossible value: --socket ''");
 	if (t->name && t->socket)
-		return usage("--name and --socket exclude each other");
+		return options_usage("top",
+				     "--name and --socket exclude each other");
 	return CLI_OK;
 }
 
