@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "assign_take.h"
 #include "assign_host.h"
+#include "why.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,18 +12,6 @@
 #define COMMAND	     0x04
 #define CMD_MASTER   0x0004
 #define CMD_INTX_OFF 0x0400
-
-__attribute__((format(printf, 4, 5))) static int say(char *why, size_t len,
-						     int err, const char *fmt,
-						     ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, len, fmt, ap);
-	va_end(ap);
-	return err;
-}
 
 static bool is_ours(const char *name)
 {
@@ -106,24 +94,24 @@ static int claim(struct assign_claim *c, const char *bdf, char *why, size_t len)
 	int err = claim_take(&c->claim, c->dev.sys, bdf);
 
 	if (err == -EBUSY)
-		return say(why, len, err,
-			   "%s is in use by another virtual machine", bdf);
+		return why_say(why, len, err,
+			       "%s is in use by another virtual machine", bdf);
 	if (err)
-		return say(why, len, err,
-			   "cannot claim %s in " CLAIM_DIR
-			   "; is /run writable?",
-			   bdf);
+		return why_say(why, len, err,
+			       "cannot claim %s in " CLAIM_DIR
+			       "; is /run writable?",
+			       bdf);
 	err = see(&c->dev, &c->found);
 	if (err)
-		return say(why, len, err,
-			   "cannot read the config space of %s; it needs "
-			   "CAP_SYS_ADMIN",
-			   bdf);
+		return why_say(why, len, err,
+			       "cannot read the config space of %s; it needs "
+			       "CAP_SYS_ADMIN",
+			       bdf);
 	if (claim_read(&c->claim, &c->dev, &then) == 0)
 		believe(&c->found, &then);
 	err = claim_write(&c->claim, &c->dev, &c->found);
-	return err ? say(why, len, err, "cannot write the claim of %s: %s", bdf,
-			 strerror(-err)) :
+	return err ? why_say(why, len, err, "cannot write the claim of %s: %s",
+			     bdf, strerror(-err)) :
 		     0;
 }
 
@@ -199,15 +187,15 @@ int assign_take(struct assign_claim *c, const struct sysfs *s, const char *bdf,
 	c->claim.lock = -1;
 	err = hostdev_open(&c->dev, s, bdf, 0);
 	if (err) {
-		say(why, len, err,
-		    "there is no PCI device %s; lspci -D lists them", bdf);
+		why_say(why, len, err,
+			"there is no PCI device %s; lspci -D lists them", bdf);
 		goto err_close;
 	}
 	if (!sysfs_exists(s, "bus/pci/drivers/" UIO)) {
-		err = say(why, len, -ENODEV,
-			  "cannot take %s: the module " UIO
-			  " is not loaded; run modprobe " UIO,
-			  bdf);
+		err = why_say(why, len, -ENODEV,
+			      "cannot take %s: the module " UIO
+			      " is not loaded; run modprobe " UIO,
+			      bdf);
 		goto err_close;
 	}
 	err = claim(c, bdf, why, len);
@@ -215,9 +203,9 @@ int assign_take(struct assign_claim *c, const struct sysfs *s, const char *bdf,
 		goto err_unclaim;
 	err = bind_uio(&c->dev);
 	if (err) {
-		say(why, len, err,
-		    "cannot bind %s to " UIO "; the kernel's log says why",
-		    bdf);
+		why_say(why, len, err,
+			"cannot bind %s to " UIO "; the kernel's log says why",
+			bdf);
 		goto err_bind;
 	}
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "confine.h"
 #include "confine_filter.h"
+#include "why.h"
 #include "rundir.h"
 #include <errno.h>
 #include <dirent.h>
@@ -8,7 +9,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,18 +39,6 @@ bool confine_is_built(void)
 #else
 	return true;
 #endif
-}
-
-__attribute__((format(printf, 4, 5))) static int say(char *why, size_t len,
-						     int err, const char *fmt,
-						     ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, len, fmt, ap);
-	va_end(ap);
-	return err;
 }
 
 /* Looking. */
@@ -167,10 +155,10 @@ int confine_begin(char *why, size_t len)
 	int err = 0;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return say(why, len, -errno,
-			   "this kernel does not let a process give up "
-			   "privileges: %s",
-			   strerror(errno));
+		return why_say(why, len, -errno,
+			       "this kernel does not let a process give up "
+			       "privileges: %s",
+			       strerror(errno));
 	cap_reset_ambient();
 	if (geteuid()) {
 		err = drop_capabilities(-1);
@@ -178,8 +166,8 @@ int confine_begin(char *why, size_t len)
 		drop_bounds();
 		raise_limit();
 	}
-	return err ? say(why, len, err, "cannot drop capabilities: %s",
-			 strerror(-err)) :
+	return err ? why_say(why, len, err, "cannot drop capabilities: %s",
+			     strerror(-err)) :
 		     0;
 }
 
@@ -217,15 +205,16 @@ static int leave_root(char *why, size_t len)
 	find_user(&uid, &gid);
 	err = leave_files();
 	if (err)
-		return say(why, len, err,
-			   "cannot change the root folder to " EMPTY ": %s",
-			   strerror(-err));
+		return why_say(why, len, err,
+			       "cannot change the root folder to " EMPTY ": %s",
+			       strerror(-err));
 	if (setgroups(0, NULL) || setresgid(gid, gid, gid) ||
 	    setresuid(uid, uid, uid))
-		return say(why, len, -errno,
-			   "cannot become user %u instead of root: %s; in a "
-			   "container start it as an ordinary user",
-			   uid, strerror(errno));
+		return why_say(
+			why, len, -errno,
+			"cannot become user %u instead of root: %s; in a "
+			"container start it as an ordinary user",
+			uid, strerror(errno));
 	return 0;
 }
 
@@ -240,21 +229,21 @@ int confine_enter(bool pins, char *why, size_t len)
 	err = t ? open_threads(t) : -ENOMEM;
 	if (err) {
 		free(t);
-		return say(why, len, err, "cannot look at the threads: %s",
-			   strerror(-err));
+		return why_say(why, len, err, "cannot look at the threads: %s",
+			       strerror(-err));
 	}
 	err = leave_root(why, len);
 	if (!err) {
 		err = confine_filter_vmm(pins);
 		if (err)
-			say(why, len, err,
-			    "the kernel does not take the list of system "
-			    "calls (seccomp): %s",
-			    strerror(-err));
+			why_say(why, len, err,
+				"the kernel does not take the list of system "
+				"calls (seccomp): %s",
+				strerror(-err));
 	}
 	if (!close_threads(t) && !err)
-		err = say(why, len, -EPERM,
-			  "a thread is not confined; this is a bug");
+		err = why_say(why, len, -EPERM,
+			      "a thread is not confined; this is a bug");
 	free(t);
 	return err;
 }
@@ -280,9 +269,9 @@ int confine_keeper(bool pins, char *why, size_t len)
 	if (!err)
 		err = confine_filter_keeper();
 	if (err)
-		return say(why, len, err,
-			   "the keeper process cannot be confined: %s",
-			   strerror(-err));
+		return why_say(why, len, err,
+			       "the keeper process cannot be confined: %s",
+			       strerror(-err));
 	unblock_sigsys();
 	return 0;
 }

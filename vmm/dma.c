@@ -3,18 +3,13 @@
 #include "nohost.h"
 #include "pciscan.h"
 #include "vm.h"
+#include "why.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <viaduct/abi/hal.h>
-
-static int say(char *why, size_t len, int err, const char *what)
-{
-	snprintf(why, len, "%s", what);
-	return err;
-}
 
 static const struct sysfs sys = { .root = "/sys" };
 
@@ -25,10 +20,11 @@ int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 	memset(d, 0, sizeof(*d));
 	d->cfg = *cfg;
 	if (cfg->nassign && geteuid())
-		return say(why, len, -EPERM,
-			   "--assign needs root, to take the device from its "
-			   "driver and to see physical addresses; a machine "
-			   "without devices needs none");
+		return why_say(
+			why, len, -EPERM,
+			"--assign needs root, to take the device from its "
+			"driver and to see physical addresses; a machine "
+			"without devices needs none");
 	if (cfg->nassign)
 		err = pciscan_check_all(&sys, cfg->assign, cfg->nassign,
 					&d->set, why, len);
@@ -36,7 +32,8 @@ int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 		return err;
 	err = keeper_start(&d->keeper, &sys);
 	if (err)
-		return say(why, len, err, "cannot start the keeper process");
+		return why_say(why, len, err,
+			       "cannot start the keeper process");
 	d->has_keeper = true;
 	return 0;
 }
@@ -70,15 +67,16 @@ static int create_host(struct dma *d, char *why, size_t len)
 	else
 		d->host = nohost();
 	if (err == -ENOTSUP)
-		return say(why, len, err,
-			   "io_uring is refused on this host, "
-			   "so pages cannot be pinned; set sysctl "
-			   "kernel.io_uring_disabled=0, or accept the weaker "
-			   "promise of --pin mlock");
+		return why_say(
+			why, len, err,
+			"io_uring is refused on this host, "
+			"so pages cannot be pinned; set sysctl "
+			"kernel.io_uring_disabled=0, or accept the weaker "
+			"promise of --pin mlock");
 	if (err == -EPERM)
-		return say(why, len, err,
-			   "/proc/self/pagemap shows no "
-			   "addresses; run as root, with CAP_SYS_ADMIN");
+		return why_say(why, len, err,
+			       "/proc/self/pagemap shows no "
+			       "addresses; run as root, with CAP_SYS_ADMIN");
 	if (err)
 		snprintf(why, len, "cannot set up pinning: %s", strerror(-err));
 	return err;
@@ -139,7 +137,7 @@ static int create_pool(struct dma *d, struct vm *vm, char *why, size_t len)
 	err = vm_slot_add(vm, vm->pool, d->pool.hva, d->pool.len);
 	if (err >= 0)
 		return 0;
-	return say(why, len, err, "cannot show the pool to the guest");
+	return why_say(why, len, err, "cannot show the pool to the guest");
 }
 
 static void on_charge(void *opaque, bool yes)
@@ -239,7 +237,8 @@ int dma_create(struct dma *d, struct vm *vm, struct pci_bus *bus, char *why,
 	if (!err)
 		err = assign_all(d, vm, bus, why, len);
 	if (!err && keeper_watch(&d->keeper, d->cfg.keeper_died, d->cfg.opaque))
-		err = say(why, len, -EAGAIN, "cannot watch the keeper process");
+		err = why_say(why, len, -EAGAIN,
+			      "cannot watch the keeper process");
 	return err;
 }
 
@@ -271,24 +270,6 @@ int dma_destroy(struct dma *d)
 	d->has_keeper = false;
 	pool_destroy(&d->pool);
 	return err;
-}
-
-struct assign *dma_find(struct dma *d, const char *name)
-{
-	char bdf[PCI_BDF_LEN];
-	char *end;
-	unsigned long id = strtoul(name, &end, 0);
-
-	if (pci_bdf_parse(name, bdf))
-		bdf[0] = '\0';
-	for (unsigned int i = 0; i < d->nassigned; i++) {
-		struct assign *a = d->assigned[i];
-
-		if (!strcmp(a->host.dev.bdf, bdf) ||
-		    (*name && !*end && assign_guest_id(a) == id))
-			return a;
-	}
-	return NULL;
 }
 
 /* Looks, and takes away from the guest what is gone; never falls. */

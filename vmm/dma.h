@@ -74,9 +74,6 @@ int dma_reset(struct dma *d);
  */
 int dma_destroy(struct dma *d);
 
-/* @name: "0000:03:00.0", "03:00.0" or the guest's id; NULL if none matches. */
-struct assign *dma_find(struct dma *d, const char *name);
-
 /*
  * A vCPU could not reach memory that a slot names, as when a card is pulled under
  * it. True: a function is gone, and taken away from the guest, so the access may

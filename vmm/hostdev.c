@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "hostdev.h"
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -80,22 +79,8 @@ int hostdev_read(const struct hostdev *d, const char *name, char *buf,
 		 size_t len)
 {
 	int fd = hostdev_file(d, name, O_RDONLY);
-	ssize_t n;
 
-	if (fd < 0)
-		return fd;
-	n = read(fd, buf, len);
-	if (n < 0)
-		n = -errno;
-	close(fd);
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n == len)
-		return -E2BIG;
-	while (n > 0 && isspace((unsigned char)buf[n - 1]))
-		n--;
-	buf[n] = '\0';
-	return 0;
+	return fd < 0 ? fd : sysfs_read_open(fd, buf, len);
 }
 
 /* A made-up host's files do not end by themselves: they lose their names. */

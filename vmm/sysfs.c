@@ -96,13 +96,15 @@ static ssize_t read_some(int fd, char *buf, size_t len)
 
 int sysfs_read(const struct sysfs *s, const char *path, char *buf, size_t len)
 {
-	ssize_t n;
-	int fd;
+	int fd = open_attr(s, path, O_RDONLY);
 
-	fd = open_attr(s, path, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	n = read_some(fd, buf, len);
+	return fd < 0 ? fd : sysfs_read_open(fd, buf, len);
+}
+
+int sysfs_read_open(int fd, char *buf, size_t len)
+{
+	ssize_t n = read_some(fd, buf, len);
+
 	close(fd);
 	if (n < 0)
 		return (int)n;

@@ -60,6 +60,9 @@ int sysfs_path(const struct sysfs *s, const char *path, char *out, size_t len);
 /* The whole attribute, 0-terminated, white space at its end cut off. */
 int sysfs_read(const struct sysfs *s, const char *path, char *buf, size_t len);
 
+/* The same of a file that is open, which it closes. */
+int sysfs_read_open(int fd, char *buf, size_t len);
+
 /* Raw bytes from the start: exactly @len of them, or -EIO. */
 int sysfs_read_bytes(const struct sysfs *s, const char *path, void *buf,
 		     size_t len);
