@@ -47,7 +47,10 @@ static void follow_command(struct assign *a)
 
 	pci_bars_decode(&a->bars.bars, cmd);
 	assign_host_master(&a->host, cmd & PCI_CMD_MASTER);
-	assign_intx_mute(&a->intx, cmd & PCI_CMD_INTX_OFF);
+	/* Without decoding nobody could have told it to interrupt. */
+	assign_intx_mute(&a->intx,
+			 cmd & PCI_CMD_INTX_OFF ||
+				 !(cmd & (PCI_CMD_IO | PCI_CMD_MEMORY)));
 }
 
 static void cfg_write(struct pci_func *f, unsigned int off, unsigned int width,
@@ -73,7 +76,6 @@ static void power_on(struct assign *a)
 	pci_bars_reset(&a->bars.bars);
 	if (a->guarded)
 		virtio_guard_reset(&a->guard);
-	assign_intx_rearm(&a->intx);
 }
 
 static bool is_permitted(struct assign *a)
@@ -91,6 +93,10 @@ static void hide(struct assign *a)
 		return;
 	pci_bus_show(a->bus, &a->func, false);
 	assign_host_master(&a->host, false);
+	if (a->dead)
+		assign_intx_leave(&a->intx);
+	else
+		assign_intx_mute(&a->intx, true);
 	pci_bars_reset(&a->bars.bars);
 	a->shown = false;
 }

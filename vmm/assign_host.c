@@ -15,6 +15,7 @@
 #define CMD_DECODE   0x03 /* I/O and memory */
 #define CMD_MASTER   0x04
 #define CMD_INTX_OFF 0x0400
+#define STATUS_INTX  0x08
 #define STATUS_CAPS  0x10
 #define CAP_EXP	     0x10
 #define EXP_DEVSTA   0x0a
@@ -164,14 +165,28 @@ int assign_host_master(struct assign_host *h, bool on)
 	return err;
 }
 
-void assign_host_unmask_intx(struct assign_host *h)
+static void intx_locked(struct assign_host *h, bool on)
 {
 	uint16_t now;
 
+	if (cfg_read(h, CFG_COMMAND, &now, 2) || assign_host_is_others(h))
+		return;
+	now = (uint16_t)(now & ~CMD_INTX_OFF);
+	cfg_write16(h, CFG_COMMAND, on ? now : now | CMD_INTX_OFF);
+}
+
+void assign_host_intx(struct assign_host *h, bool on)
+{
 	pthread_mutex_lock(&h->lock);
-	if (!cfg_read(h, CFG_COMMAND, &now, 2))
-		cfg_write16(h, CFG_COMMAND, (uint16_t)(now & ~CMD_INTX_OFF));
+	intx_locked(h, on);
 	pthread_mutex_unlock(&h->lock);
+}
+
+bool assign_host_wants_intx(const struct assign_host *h)
+{
+	uint8_t status;
+
+	return !cfg_read(h, CFG_STATUS, &status, 1) && status & STATUS_INTX;
 }
 
 bool assign_host_can_reset(const struct assign_host *h)

@@ -60,8 +60,12 @@ bool assign_host_is_others(const struct assign_host *h);
  */
 int assign_host_master(struct assign_host *h, bool on);
 
-/* Let INTx through again after the uio driver has masked it. */
-void assign_host_unmask_intx(struct assign_host *h);
+/* Let INTx through (again, after the uio driver has masked it), or mask it.
+ * What is another driver's stays as it is. */
+void assign_host_intx(struct assign_host *h, bool on);
+
+/* Does it ask for service by INTx now, whether that is masked or not? */
+bool assign_host_wants_intx(const struct assign_host *h);
 
 /* Is there a way to reset this function alone (FLR, PM, or its own bus)? */
 bool assign_host_can_reset(const struct assign_host *h);

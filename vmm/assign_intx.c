@@ -2,11 +2,13 @@
 #include "assign_intx.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /* /dev/uioN of the first entry of the function's folder "uio". */
@@ -42,6 +44,16 @@ static void drain_fd(int fd)
 		return;
 }
 
+static bool is_muted(struct assign_intx *x)
+{
+	bool muted;
+
+	pthread_mutex_lock(&x->lock);
+	muted = x->muted;
+	pthread_mutex_unlock(&x->lock);
+	return muted;
+}
+
 /* false: the function has left uio: pulled, or unbound by somebody. */
 static bool take_interrupt(struct assign_intx *x)
 {
@@ -50,11 +62,70 @@ static bool take_interrupt(struct assign_intx *x)
 
 	if (got != (ssize_t)sizeof(n))
 		return got < 0 && (errno == EAGAIN || errno == EINTR);
-	if (!x->muted) {
+	if (!is_muted(x)) {
 		x->count++;
 		signal_fd(x->trigger);
 	}
 	return true;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* The brake: how long the next interrupt waits. */
+static uint64_t pause_ns(unsigned int unserved)
+{
+	unsigned int over;
+
+	if (unserved < ASSIGN_INTX_FREE)
+		return 0;
+	over = unserved - ASSIGN_INTX_FREE;
+	return over < 7 ? ASSIGN_INTX_PAUSE_NS >> (7 - over) :
+			  ASSIGN_INTX_PAUSE_NS;
+}
+
+static void let_through(struct assign_intx *x)
+{
+	x->due_ns = 0;
+	pthread_mutex_lock(&x->lock);
+	if (!x->muted)
+		assign_host_intx(x->host, true);
+	pthread_mutex_unlock(&x->lock);
+}
+
+/* The guest has ended an interrupt. */
+static void ended(struct assign_intx *x)
+{
+	uint64_t pause;
+
+	if (!assign_host_wants_intx(x->host))
+		x->unserved = 0;
+	else if (x->unserved < UINT_MAX)
+		x->unserved++;
+	pause = pause_ns(x->unserved);
+	if (pause)
+		x->due_ns = now_ns() + pause;
+	else
+		let_through(x);
+}
+
+/* Until something comes, or it is time to let the next interrupt through. */
+static int wait_for(struct assign_intx *x, struct pollfd *p, nfds_t n)
+{
+	struct timespec left = { 0 };
+	uint64_t now;
+
+	if (!x->due_ns)
+		return ppoll(p, n, NULL, NULL);
+	now = now_ns();
+	if (now < x->due_ns)
+		left.tv_nsec = (long)(x->due_ns - now);
+	return ppoll(p, n, &left, NULL);
 }
 
 static void *run(void *arg)
@@ -68,20 +139,21 @@ static void *run(void *arg)
 	};
 
 	for (;;) {
-		if (poll(p, 3, -1) < 0 && errno != EINTR)
-			break;
+		if (wait_for(x, p, 3) < 0) {
+			if (errno != EINTR)
+				break;
+			continue; /* revents says nothing */
+		}
 		if (p[0].revents)
 			break;
 		if (p[1].revents & POLLIN) {
 			drain_fd(x->resample);
-			/* Once it has left uio its INTx is not ours. */
-			if (!x->muted && p[2].fd >= 0)
-				assign_host_unmask_intx(x->host);
+			ended(x);
 		}
-		if (!p[2].revents)
-			continue;
-		if (!take_interrupt(x)) {
-			p[2].fd = -1;
+		if (x->due_ns && now_ns() >= x->due_ns)
+			let_through(x);
+		if (p[2].revents && !take_interrupt(x)) {
+			p[2].fd = -1; /* its INTx is not ours any more */
 			x->gone(x->opaque);
 		}
 	}
@@ -100,10 +172,12 @@ int assign_intx_start(struct assign_intx *x, struct vm *vm,
 		.gsi = gsi,
 		.gone = gone,
 		.opaque = opaque,
+		.muted = true,
 		.trigger = eventfd(0, EFD_CLOEXEC),
 		.resample = eventfd(0, EFD_CLOEXEC),
 		.stop = eventfd(0, EFD_CLOEXEC),
 	};
+	pthread_mutex_init(&x->lock, NULL);
 	x->uio = open_uio(&host->dev);
 	if (x->uio < 0)
 		return x->uio;
@@ -118,7 +192,7 @@ int assign_intx_start(struct assign_intx *x, struct vm *vm,
 		return err;
 	}
 	x->running = true;
-	assign_host_unmask_intx(host);
+	assign_host_intx(host, false);
 	return 0;
 }
 
@@ -145,14 +219,16 @@ void assign_intx_stop(struct assign_intx *x)
 
 void assign_intx_mute(struct assign_intx *x, bool muted)
 {
-	bool was = atomic_exchange(&x->muted, muted);
-
-	if (was && !muted)
-		assign_host_unmask_intx(x->host);
+	pthread_mutex_lock(&x->lock);
+	if (x->muted != muted)
+		assign_host_intx(x->host, !muted);
+	x->muted = muted;
+	pthread_mutex_unlock(&x->lock);
 }
 
-void assign_intx_rearm(struct assign_intx *x)
+void assign_intx_leave(struct assign_intx *x)
 {
-	x->muted = false;
-	assign_host_unmask_intx(x->host);
+	pthread_mutex_lock(&x->lock);
+	x->muted = true;
+	pthread_mutex_unlock(&x->lock);
 }

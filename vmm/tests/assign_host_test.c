@@ -94,7 +94,7 @@ static void test_master(void **state)
 	assert_int_equal(assign_host_master(&f.a, true), 0);
 	assert_int_equal(made_host_command(&f.h),
 			 0x0407); /* INTx as uio left it */
-	assign_host_unmask_intx(&f.a);
+	assign_host_intx(&f.a, true);
 	assert_int_equal(made_host_command(&f.h), 0x0007);
 	assert_int_equal(assign_host_master(&f.a, false), 0);
 	assert_int_equal(made_host_command(&f.h), 0x0003);

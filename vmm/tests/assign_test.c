@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <viaduct/fake.h>
 
@@ -25,6 +26,7 @@
 #define BAR2	  0x2000u
 #define COMMAND	  0x04
 #define MASTER	  0x0004u
+#define INTX_OFF  0x0400u
 #define ONES	  UINT32_MAX
 
 struct life {
@@ -146,6 +148,12 @@ static void uio_says(struct life *l, size_t len)
 	fd = open(full, O_RDWR);
 	assert_int_equal(write(fd, &n, len), len);
 	close(fd);
+}
+
+static void uio_fires(struct life *l)
+{
+	made_host_set_command(&l->h, made_host_command(&l->h) | INTX_OFF);
+	uio_says(l, 4);
 }
 
 static bool until(bool (*is)(struct life *l), struct life *l)
@@ -281,6 +289,9 @@ static void check(struct life *l, const struct model *m)
 							 VD_DEVICE_PERMITTED);
 	if (!m->driver) /* pulled: nobody's register is ours to look at */
 		return;
+	if (!m->dead) /* open for a driver, and for nobody else */
+		assert_int_equal(made_host_command(&l->h) & INTX_OFF,
+				 shown ? 0 : INTX_OFF);
 	if (strcmp(m->driver, "vfio-pci") != 0)
 		assert_int_equal(made_host_command(&l->h) & MASTER,
 				 shown ? MASTER : 0);
@@ -571,6 +582,24 @@ static void test_swapped(void **state)
 	made_host_remove(&l.h);
 }
 
+static bool has_fired(struct life *l)
+{
+	return l->a->intx.count > 0;
+}
+
+static bool is_open(struct life *l)
+{
+	return !(made_host_command(&l->h) & INTX_OFF);
+}
+
+static void guest_ends(struct life *l)
+{
+	const uint64_t one = 1;
+
+	assert_int_equal(write(l->a->intx.resample, &one, sizeof(one)),
+			 sizeof(one));
+}
+
 static void test_interrupt(void **state)
 {
 	struct life l;
@@ -579,19 +608,118 @@ static void test_interrupt(void **state)
 	begin(&l);
 	assert_int_equal(create(&l), 0);
 	assign_charge(l.a, true);
+	assert_false(is_open(&l)); /* nobody drives it */
+	cfg_write(&l, COMMAND, 4);
+	assert_false(is_open(&l));
 	drive(&l);
-	made_host_set_command(&l.h, 0x0407); /* uio has masked it */
-	uio_says(&l, 4);
-	for (int i = 0; i < 2000 && !l.a->intx.count; i++)
-		usleep(1000);
+	assert_true(is_open(&l));
+	uio_fires(&l);
+	assert_true(until(has_fired, &l));
 	assert_int_equal(l.a->intx.count, 1);
+	assert_false(is_open(&l));
+	guest_ends(&l);
+	assert_true(until(is_open, &l));
 	cfg_write(&l, COMMAND, 0x407); /* the guest mutes it */
-	uio_says(&l, 4);
+	assert_false(is_open(&l));
+	uio_fires(&l);
+	guest_ends(&l);
 	usleep(20000);
 	assert_int_equal(l.a->intx.count, 1);
-	assert_int_equal(made_host_command(&l.h) & 0x400, 0x400);
+	assert_false(is_open(&l));
 	cfg_write(&l, COMMAND, 7);
-	assert_int_equal(made_host_command(&l.h) & 0x400, 0);
+	assert_true(is_open(&l));
+	end(&l);
+}
+
+/* A deny shuts it at once, whatever the old driver says, until the next one. */
+static void test_interrupt_denied(void **state)
+{
+	struct life l;
+
+	(void)state;
+	begin(&l);
+	assert_int_equal(create(&l), 0);
+	assign_charge(l.a, true);
+	drive(&l);
+	uio_fires(&l);
+	assert_true(until(has_fired, &l));
+	assert_int_equal(assign_deny(l.a), 0);
+	guest_ends(&l); /* of the time before */
+	uio_fires(&l);
+	usleep(20000);
+	assert_false(is_open(&l));
+	assert_int_equal(assign_permit(l.a), 0);
+	guest_ends(&l);
+	usleep(20000);
+	assert_false(is_open(&l));
+	assert_int_equal(l.a->intx.count, 1);
+	drive(&l);
+	assert_true(is_open(&l));
+	end(&l);
+}
+
+static void set_status(struct life *l, uint8_t status)
+{
+	char full[SYSFS_PATH_LEN];
+	int fd;
+
+	sysfs_path(&l->h.t.s, MADE_DEVICE "/config", full, sizeof(full));
+	fd = open(full, O_RDWR);
+	assert_int_equal(pwrite(fd, &status, 1, 6), 1);
+	close(fd);
+}
+
+/* One round of a line: it fires, the guest ends it. How long till it is open? */
+static uint64_t round_ns(struct life *l)
+{
+	const uint64_t before = l->a->intx.count;
+	struct timespec t0, t1;
+
+	uio_fires(l);
+	for (int i = 0; i < 20000 && l->a->intx.count == before; i++)
+		usleep(100);
+	assert_int_equal(l->a->intx.count, before + 1);
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	guest_ends(l);
+	for (int i = 0; i < 20000 && !is_open(l); i++)
+		usleep(100);
+	assert_true(is_open(l));
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	return (uint64_t)(t1.tv_sec - t0.tv_sec) * 1000000000u +
+	       (uint64_t)t1.tv_nsec - (uint64_t)t0.tv_nsec;
+}
+
+/*
+ * A line that stays up whatever the driver does is let through as it comes for
+ * a while, then no more often than the brake says; one that falls once is free.
+ * Only lower bounds are asked for: no busy machine fails it.
+ */
+static void test_stuck_interrupt(void **state)
+{
+	struct life l;
+
+	(void)state;
+	begin(&l);
+	assert_int_equal(create(&l), 0);
+	assign_charge(l.a, true);
+	drive(&l);
+	set_status(&l, 0x08);
+	for (unsigned int i = 0; i < ASSIGN_INTX_FREE + 8; i++)
+		round_ns(&l);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_true(round_ns(&l) >= ASSIGN_INTX_PAUSE_NS);
+	/* Hidden under the brake: it stays shut. */
+	uio_fires(&l);
+	usleep(20000);
+	guest_ends(&l);
+	assert_int_equal(assign_deny(l.a), 0);
+	usleep(2 * ASSIGN_INTX_PAUSE_NS / 1000);
+	assert_false(is_open(&l));
+	assert_int_equal(assign_permit(l.a), 0);
+	drive(&l);
+	set_status(&l, 0);
+	round_ns(&l);
+	assert_int_equal(l.a->intx.unserved, 0);
 	end(&l);
 }
 
@@ -659,6 +787,8 @@ int main(void)
 		cmocka_unit_test(test_not_quiet),
 		cmocka_unit_test(test_swapped),
 		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_interrupt_denied),
+		cmocka_unit_test(test_stuck_interrupt),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_start_without_slot),
 	};

@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COMMAND 0x04
-#define MASTER	0x0004
+#define COMMAND	 0x04
+#define MASTER	 0x0004
+#define INTX_OFF 0x0400
 
 static struct made_host *of(const struct sysfs *s)
 {
@@ -58,7 +59,8 @@ void made_host_set_command(struct made_host *h, unsigned int command)
 	close(fd);
 }
 
-/* A driver enables decoding; whoever it is but uio masters the bus as well. */
+/* A driver enables decoding, and the kernel lets INTx through for it; whoever it
+ * is but uio masters the bus as well. */
 static int bind(struct made_host *h, const char *driver)
 {
 	char name[64], override[64], to[96];
@@ -72,7 +74,8 @@ static int bind(struct made_host *h, const char *driver)
 		return -ENODEV; /* the others take nothing by its ids */
 	snprintf(to, sizeof(to), "../../drivers/%s", driver);
 	tree_link(&h->t, MADE_DEVICE "/driver", to);
-	made_host_set_command(h, made_host_command(h) | (is_uio ? 3 : 7));
+	made_host_set_command(h, (made_host_command(h) & ~INTX_OFF) |
+					 (is_uio ? 3 : 7));
 	if (is_uio)
 		tree_file(&h->t, MADE_DEVICE "/uio/uio0/event", "0\n");
 	return 0;
