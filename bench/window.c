@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * G5, G10, G11: what changes of entries and of windows cost, and the addresses
+ * G5, G10, G11, G20: what changes of entries and of windows cost, and the addresses
  * for them.
  *
  * With an argument, that part alone: memory, map, list, split or space.

@@ -9,7 +9,7 @@ void window_memory(void);
 /* G5: one page mapped, one page unmapped. */
 void window_map(void);
 
-/* G11: lists of entries. */
+/* G11, G20: lists of entries. */
 void window_list(void);
 
 /* G11: split and merge. */

@@ -17,12 +17,16 @@
 #include "held.h"
 
 #include <assert.h>
+#include <checked.h>
 #include <mem.h>
 #include <errno.h>
 
-#define HELD_BUSY UINT32_MAX
-#define HELD_MOST (UINT32_MAX - 1)
-#define BATCH	  64u
+#define HELD_BUSY     UINT32_MAX
+#define HELD_MOST     (UINT32_MAX - 1)
+#define BATCH	      64u
+#define RIGHTS	      ((uint64_t)(VD_READ | VD_WRITE))
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 static int open_stretch(struct stretch *s, unsigned int granule_shift)
 {
@@ -251,14 +255,12 @@ static int hold_cold(struct vd_domain *d, const struct part *p)
 	return err;
 }
 
-/* All of a part once more, if none of it is cold; else nothing. */
-static bool hold_part(const struct part *p)
+/* @n counts once more, if none of them is cold; else nothing. */
+static ALWAYS_INLINE bool hold_counts(uint32_t *held, uint64_t n)
 {
-	uint32_t *held = p->s->held;
-
-	for (uint64_t i = p->first; i <= p->last; i++) {
+	for (uint64_t i = 0; i < n; i++) {
 		if (!is_warm(held[i])) {
-			while (i-- > p->first)
+			while (i-- > 0)
 				held[i]--;
 			return false;
 		}
@@ -267,14 +269,12 @@ static bool hold_part(const struct part *p)
 	return true;
 }
 
-/* All of a part once less, if something else holds all of it; else nothing. */
-static bool release_part(const struct part *p)
+/* @n counts once less, if something else holds all of them; else nothing. */
+static ALWAYS_INLINE bool release_counts(uint32_t *held, uint64_t n)
 {
-	uint32_t *held = p->s->held;
-
-	for (uint64_t i = p->first; i <= p->last; i++) {
+	for (uint64_t i = 0; i < n; i++) {
 		if (held[i] < 2) {
-			while (i-- > p->first)
+			while (i-- > 0)
 				held[i]++;
 			return false;
 		}
@@ -283,56 +283,126 @@ static bool release_part(const struct part *p)
 	return true;
 }
 
-static void fetch_one(const struct vd_domain *d, const struct held_run *r)
+static ALWAYS_INLINE bool expect_counts(uint32_t *held, uint64_t n)
+{
+	(void)n; /* what follows the first is fetched with it */
+	__builtin_prefetch(held, 1);
+	return true;
+}
+
+/* Call @fn with the counts of each page, until it does not want them. */
+static ALWAYS_INLINE size_t walk_any(const struct held_list *l,
+				     unsigned int shift,
+				     bool (*fn)(uint32_t *held, uint64_t n))
+{
+	const uint64_t last = ((uint64_t)1 << l->shift) - 1;
+	const uint64_t end = l->s->last - l->s->gpa;
+	uint64_t e = l->first;
+	size_t k;
+
+	for (k = 0; k < l->n; k++, e += l->step) {
+		uint64_t at, i;
+
+		if (l->entry)
+			e = l->entry[k];
+		if ((e & RIGHTS) == 0)
+			continue;
+		at = (e & ~last) - l->start;
+		if (at > end || last > end - at)
+			break;
+		i = at >> shift;
+		if (!fn(&l->s->held[i], ((at + last) >> shift) - i + 1))
+			break;
+	}
+	return k;
+}
+
+/*
+ * The same for a list as most are: each page has one count, whatever its entry
+ * has below the page. The list and the counts are of different types, so a store
+ * to one does not make the other be loaded again.
+ */
+static ALWAYS_INLINE size_t walk_usual(const struct held_list *l,
+				       unsigned int shift,
+				       bool (*fn)(uint32_t *held, uint64_t n))
+{
+	const uint64_t end = l->s->last - l->s->gpa, start = l->start;
+	const uint64_t *entry = l->entry;
+	const size_t n = l->n;
+	uint32_t *held = l->s->held;
+	size_t k;
+
+	for (k = 0; k < n; k++) {
+		uint64_t at = entry[k] - start;
+
+		if ((entry[k] & RIGHTS) == 0)
+			continue;
+		if (at > end || !fn(&held[at >> shift], 1))
+			break;
+	}
+	return k;
+}
+
+static ALWAYS_INLINE size_t walk(const struct held_list *l, unsigned int shift,
+				 bool (*fn)(uint32_t *held, uint64_t n))
+{
+	if (l->entry && l->shift <= shift && is_aligned(l->start, l->shift))
+		return walk_usual(l, shift, fn);
+	return walk_any(l, shift, fn);
+}
+
+size_t held_expect_list(const struct vd_domain *d, const struct held_list *l)
+{
+	return walk(l, d->memory.granule_shift, expect_counts);
+}
+
+size_t held_hold_list(struct vd_domain *d, const struct held_list *l)
+{
+	size_t n;
+
+	lock_take(&d->held_lock);
+	n = walk(l, d->memory.granule_shift, hold_counts);
+	lock_drop(&d->held_lock);
+	return n;
+}
+
+size_t held_release_list(struct vd_domain *d, const struct held_list *l)
+{
+	size_t n;
+
+	lock_take(&d->held_lock);
+	n = walk(l, d->memory.granule_shift, release_counts);
+	lock_drop(&d->held_lock);
+	return n;
+}
+
+void held_expect(const struct vd_domain *d, const struct held_run *r)
 {
 	uint64_t i = (r->first - r->s->gpa) >> d->memory.granule_shift;
 
 	__builtin_prefetch(&r->s->held[i], 1);
 }
 
-void held_expect(const struct vd_domain *d, const struct held_run *r)
+bool held_hold_warm(struct vd_domain *d, const struct held_run *r)
 {
-	fetch_one(d, r);
-}
+	const struct part p = part_of(d, r);
+	bool done;
 
-/* On their way before the lock is taken. */
-static void fetch(struct vd_domain *d, const struct held_run *r, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		fetch_one(d, &r[i]);
-}
-
-size_t held_hold_warm(struct vd_domain *d, const struct held_run *r, size_t n)
-{
-	size_t i;
-
-	fetch(d, r, n);
+	held_expect(d, r);
 	lock_take(&d->held_lock);
-	for (i = 0; i < n; i++) {
-		const struct part p = part_of(d, &r[i]);
-
-		if (!hold_part(&p))
-			break;
-	}
+	done = hold_counts(&p.s->held[p.first], p.last - p.first + 1);
 	lock_drop(&d->held_lock);
-	return i;
+	return done;
 }
 
-size_t held_release_warm(struct vd_domain *d, const struct held_run *r,
-			 size_t n)
+static bool release_warm(struct vd_domain *d, const struct part *p)
 {
-	size_t i;
+	bool done;
 
-	fetch(d, r, n);
 	lock_take(&d->held_lock);
-	for (i = 0; i < n; i++) {
-		const struct part p = part_of(d, &r[i]);
-
-		if (!release_part(&p))
-			break;
-	}
+	done = release_counts(&p->s->held[p->first], p->last - p->first + 1);
 	lock_drop(&d->held_lock);
-	return i;
+	return done;
 }
 
 int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned)
@@ -341,7 +411,7 @@ int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned)
 	uint64_t before;
 	int err;
 
-	if (held_hold_warm(d, r, 1))
+	if (held_hold_warm(d, r))
 		return 0;
 	lock_take(&d->lock);
 	before = d->pages.npinned;
@@ -357,7 +427,7 @@ void held_release(struct vd_domain *d, const struct held_run *r,
 	const struct part p = part_of(d, r);
 	uint64_t before;
 
-	if (held_release_warm(d, r, 1))
+	if (release_warm(d, &p))
 		return;
 	lock_take(&d->lock);
 	before = d->pages.npinned;

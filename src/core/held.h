@@ -8,6 +8,8 @@
 #define CORE_HELD_H
 
 #include "memory.h"
+#include <stdbool.h>
+#include <stddef.h>
 #include <viaduct/domain.h>
 
 /* A run of guest memory inside one stretch, which is open. */
@@ -25,15 +27,37 @@ int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned);
 void held_release(struct vd_domain *d, const struct held_run *r,
 		  int64_t *pinned);
 
-/*
- * The same for many that are held already, or by somebody else as well; returns
- * how many were done before one was not.
- */
-size_t held_hold_warm(struct vd_domain *d, const struct held_run *r, size_t n);
-size_t held_release_warm(struct vd_domain *d, const struct held_run *r,
-			 size_t n);
+/* The same if all of it is held already, so that nothing is pinned; or nothing. */
+bool held_hold_warm(struct vd_domain *d, const struct held_run *r);
 
 /* It will be held or released soon: fetch its first count. */
 void held_expect(const struct vd_domain *d, const struct held_run *r);
+
+/*
+ * Pages that entries name, as many of them as lie in one stretch. Entries without
+ * rights are skipped.
+ */
+struct held_list {
+	struct stretch *s;
+	uint64_t start; /* what an entry calls the stretch's first byte */
+	const uint64_t *entry; /* NULL: @first, and what follows it */
+	uint64_t first, step;
+	size_t n;
+	unsigned int shift; /* of a page */
+};
+
+/*
+ * Hold or release many that are held already, or by somebody else as well, under
+ * one take of the lock. Returns how many entries were done before one was not:
+ * it is for held_hold() or held_release(), or it lies in another stretch.
+ */
+size_t held_hold_list(struct vd_domain *d, const struct held_list *l);
+size_t held_release_list(struct vd_domain *d, const struct held_list *l);
+
+/*
+ * They will be held or released soon: fetch their counts, all at once. Returns
+ * how many entries lie in the stretch before one does not.
+ */
+size_t held_expect_list(const struct vd_domain *d, const struct held_list *l);
 
 #endif

@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define SPANS 64u /* for one call of an owner's hold or release */
-#define RUNS  64u /* with one lock of the domain */
-#define AHEAD 8u  /* counts that are fetched early */
+#define SPANS 64u  /* for one call of an owner's hold or release */
+#define LIST  512u /* entries with one take of the lock of counts */
+#define AHEAD 8u   /* counts of a run that are fetched early */
 
 static int check_span(const struct vd_span *s)
 {
@@ -232,13 +232,57 @@ void ram_expect_one(const struct ram *r, uint64_t entry, unsigned int shift)
 		held_expect(run_of(r, entry, shift, &run), &run);
 }
 
+/* The span of the next valid entry from *@i on; NULL: there is none. */
+static const struct ram_span *next_span(const struct ram *r,
+					const struct ram_pages *p, size_t *i)
+{
+	const uint64_t len = (uint64_t)1 << p->shift;
+
+	for (; *i < p->n; ++*i) {
+		uint64_t e = ram_page(p, *i);
+		const struct ram_span *s;
+
+		if (!is_valid(e))
+			continue;
+		s = ram_find(r, align_down(e, p->shift), len);
+		assert(s);
+		return s;
+	}
+	return NULL;
+}
+
+/* Those from @from on, as far as they are in the span. */
+static struct held_list list_in(const struct ram_span *s,
+				const struct ram_pages *p, size_t from)
+{
+	size_t n = p->n - from;
+
+	return (struct held_list){
+		.s = s->stretch,
+		.start = s->gpa,
+		.entry = p->entry ? p->entry + from : NULL,
+		.first = p->first + from * p->step,
+		.step = p->step,
+		.n = n < LIST ? n : LIST,
+		.shift = p->shift,
+	};
+}
+
+/* A run's counts lie side by side, and come by themselves. */
 void ram_expect(const struct ram *r, const struct ram_pages *p)
 {
-	for (size_t i = 0; r->domain && i < AHEAD && i < p->n; i++) {
-		uint64_t e = ram_page(p, i);
+	struct ram_pages early = *p;
+	const struct ram_span *s;
+	size_t i = 0;
 
-		if (is_valid(e))
-			ram_expect_one(r, e, p->shift);
+	if (!r->domain)
+		return;
+	if (!p->entry && p->n > AHEAD)
+		early.n = AHEAD;
+	while ((s = next_span(r, &early, &i))) {
+		const struct held_list l = list_in(s, &early, i);
+
+		i += held_expect_list(s->domain, &l);
 	}
 }
 
@@ -248,55 +292,27 @@ bool ram_hold_one(struct ram *r, uint64_t entry, unsigned int shift)
 
 	if (!r->domain)
 		return !r->ops;
-	return held_hold_warm(run_of(r, entry, shift, &run), &run, 1) == 1;
+	return held_hold_warm(run_of(r, entry, shift, &run), &run);
+}
+
+/* Those that only the domain counts. */
+static void release_one(const struct ram *r, uint64_t entry, unsigned int shift,
+			int64_t *pinned)
+{
+	struct held_run run;
+
+	held_release(run_of(r, entry, shift, &run), &run, pinned);
 }
 
 void ram_release_one(struct ram *r, uint64_t entry, unsigned int shift,
 		     int64_t *pinned)
 {
 	const struct ram_pages p = { .entry = &entry, .n = 1, .shift = shift };
-	struct held_run run;
 
 	if (r->domain)
-		held_release(run_of(r, entry, shift, &run), &run, pinned);
+		release_one(r, entry, shift, pinned);
 	else
 		ram_release(r, &p, pinned);
-}
-
-/* Runs of valid entries in one domain from *@from on; which entry each is of. */
-struct runs {
-	struct vd_domain *d;
-	struct held_run run[RUNS];
-	size_t entry[RUNS];
-	size_t n;
-};
-
-/* Most entries name a page in the same span as the one before. */
-static void fill_runs(const struct ram *r, const struct ram_pages *p,
-		      size_t *from, struct runs *x)
-{
-	const struct ram_pages pages = *p; /* not to be loaded again */
-	const uint64_t len = (uint64_t)1 << pages.shift;
-	const struct ram_span *s = &r->at[0];
-	size_t i, n = 0;
-
-	for (i = *from; i < pages.n && n < RUNS; i++) {
-		uint64_t e = ram_page(&pages, i);
-		uint64_t gpa = align_down(e, pages.shift);
-
-		if (!is_valid(e))
-			continue;
-		if (!ram_span_has(s, gpa, len))
-			s = ram_find(r, gpa, len);
-		assert(s);
-		if (n && s->domain != x->d)
-			break;
-		x->d = s->domain;
-		x->run[n] = run_in(s, gpa, len);
-		x->entry[n++] = i;
-	}
-	x->n = n;
-	*from = i;
 }
 
 /* The domain's way: many with one lock, and those that need more one by one. */
@@ -304,50 +320,48 @@ static void release_held(const struct ram *r, const struct ram_pages *p,
 			 size_t n, int64_t *pinned)
 {
 	struct ram_pages part = *p;
-	struct runs x;
-	size_t from = 0;
+	const struct ram_span *s;
+	size_t i = 0;
 
 	part.n = n;
-	while (from < n) {
-		fill_runs(r, &part, &from, &x);
-		for (size_t i = 0; i < x.n; i++) {
-			i += held_release_warm(x.d, &x.run[i], x.n - i);
-			if (i < x.n)
-				held_release(x.d, &x.run[i], pinned);
-		}
+	while ((s = next_span(r, &part, &i))) {
+		const struct held_list l = list_in(s, &part, i);
+		size_t done = held_release_list(s->domain, &l);
+
+		if (done == 0)
+			release_one(r, ram_page(p, i), p->shift, pinned);
+		i += done ? done : 1;
 	}
 }
 
-static int hold_runs(const struct runs *x, size_t *done, int64_t *pinned)
+/* It was not held yet. */
+static int hold_one_cold(const struct ram *r, uint64_t entry,
+			 unsigned int shift, int64_t *pinned)
 {
-	for (size_t i = 0; i < x->n; i++) {
-		int err;
+	struct held_run run;
 
-		i += held_hold_warm(x->d, &x->run[i], x->n - i);
-		if (i == x->n)
-			break;
-		*done = x->entry[i];
-		err = held_hold(x->d, &x->run[i], pinned);
-		if (err)
-			return err;
-	}
-	return 0;
+	return held_hold(run_of(r, entry, shift, &run), &run, pinned);
 }
 
-static int hold_held(struct ram *r, const struct ram_pages *p, int64_t *pinned)
+static int hold_held(const struct ram *r, const struct ram_pages *p,
+		     int64_t *pinned)
 {
-	size_t from = 0, done = 0;
-	struct runs x;
+	const struct ram_span *s;
+	size_t i = 0;
 
-	while (from < p->n) {
-		int err;
+	while ((s = next_span(r, p, &i))) {
+		const struct held_list l = list_in(s, p, i);
+		size_t done = held_hold_list(s->domain, &l);
+		int err = 0;
 
-		fill_runs(r, p, &from, &x);
-		err = hold_runs(&x, &done, pinned);
+		if (done == 0)
+			err = hold_one_cold(r, ram_page(p, i), p->shift,
+					    pinned);
 		if (err) {
-			release_held(r, p, done, pinned);
+			release_held(r, p, i, pinned);
 			return err;
 		}
+		i += done ? done : 1;
 	}
 	return 0;
 }

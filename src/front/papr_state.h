@@ -168,7 +168,13 @@ int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
 		   uint32_t partition, uint32_t *id) MUST_HOLD(p->lock);
 
 /* papr_tce.c */
-vd_entry papr_entry(uint64_t tce);
+static inline vd_entry papr_entry(uint64_t tce)
+{
+	if ((tce & VD_TCE_PROT) == 0)
+		return (vd_entry){ 0 };
+	return (vd_entry){ tce & (VD_TCE_RPN | VD_TCE_PROT) };
+}
+
 int64_t papr_store_check(struct vd_papr *p, const struct papr_store *s)
 	MUST_HOLD(p->lock);
 int64_t papr_store_put(struct papr_store *s);

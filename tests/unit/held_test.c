@@ -51,16 +51,19 @@ static void warm_at_once(void **state)
 {
 	struct fx *f = *state;
 	struct held_run all = run_of(f, 0, 2), last = run_of(f, 1, 1);
-	struct held_run r[3] = { run_of(f, 0, 1), run_of(f, 1, 2), run_of(f, 0, 1) };
+	const uint64_t e[] = {
+		fx_gpa(0).v | VD_READ, 0, fx_gpa(1).v | VD_WRITE, fx_gpa(2).v | VD_READ,
+		fx_gpa(0).v | VD_READ,
+	};
+	struct held_list l = { all.s, all.s->gpa, e, 0, 0, 5, 12 };
 	int64_t pinned = 0;
 
-	assert_int_equal(held_hold_warm(f->d, r, 3), 0);
+	assert_int_equal(held_expect_list(f->d, &l), 5);
+	assert_int_equal(held_hold_list(f->d, &l), 0);
 	assert_int_equal(held_hold(f->d, &all, &pinned), 0);
-	assert_int_equal(held_hold_warm(f->d, r, 3), 1); /* page 2 is cold */
-	assert_int_equal(held_release_warm(f->d, &last, 1), 0);
-	assert_int_equal(held_release_warm(f->d, &all, 1), 0); /* page 1 is not */
-	assert_int_equal(held_release_warm(f->d, r, 3), 1);
-	assert_int_equal(held_release_warm(f->d, r, 1), 0);
+	assert_int_equal(held_hold_list(f->d, &l), 3); /* page 2 is cold */
+	held_release(f->d, &last, &pinned);
+	assert_int_equal(held_release_list(f->d, &l), 2); /* page 1 is the last */
 	assert_int_equal(fx_pinned(f), 2);
 	held_release(f->d, &all, &pinned);
 	assert_int_equal(pinned, 0);
