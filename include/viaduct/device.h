@@ -51,6 +51,8 @@ struct vd_device_cfg {
 /**
  * vd_device_attach() - give a device to a domain; it begins permitted
  *
+ * Waits while the pin table is being dropped (vd_domain_drop_pins()).
+ *
  * Return: 0, -EINVAL, -EEXIST (guest id or host id taken in this domain),
  * -ENOSPC (max_devices), -ENOMEM
  */
@@ -77,6 +79,8 @@ int vd_device_deny(struct vd_domain *d, uint32_t guest_id);
 
 /**
  * vd_device_permit() - allow maps again
+ *
+ * Waits while the pin table is being dropped (vd_domain_drop_pins()).
  *
  * Return: 0, -ENODEV, -EBUSY, -EIO (an earlier deny could not quiesce the
  * device and its pins are still kept: deny again first)

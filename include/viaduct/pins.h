@@ -120,6 +120,10 @@ uint64_t vd_domain_age(struct vd_domain *d, uint64_t now_ms);
  * denied or revoked and not started since). vd_device_deny() of the last
  * device that was not denied does it by itself.
  *
+ * The domain's lock is dropped now and then meanwhile. What vd_device_pin() would
+ * pin, vd_device_permit(), vd_device_attach() and another drop wait until it is
+ * done; so nothing is pinned, and no device begins, in between.
+ *
  * Return: 0, or -EIO if a device is stuck or being quiesced: nothing is
  * unpinned then, but the table is cleared. Those pages are unpinned as soon as
  * no device is (a vd_device_revoke(), vd_device_deny() or vd_device_detach() that

@@ -121,6 +121,7 @@ int vd_device_attach(struct vd_domain *d, const struct vd_device_cfg *cfg)
 	index_init(&dev->by_mem, &d->nodes);
 
 	lock_take(&d->lock);
+	evict_await_drop(d);
 	err = check_ids(d, cfg);
 	if (!err)
 		enter_device(d, dev);
@@ -281,6 +282,7 @@ int vd_device_permit(struct vd_domain *d, uint32_t guest_id)
 	int err = -ENODEV;
 
 	lock_take(&d->lock);
+	evict_await_drop(d);
 	dev = device_find(d, guest_id);
 	if (dev)
 		err = refusal[dev->state];

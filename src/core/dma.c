@@ -86,24 +86,50 @@ static int check_map(struct device *dev, struct vd_life who,
 	return err ? err : check_life(dev, who);
 }
 
-typedef int make_fn(struct vd_domain *d, struct device *dev,
-		    struct vd_seg *segs, size_t nsegs, uint64_t mask);
+/*
+ * What a request asks for. @table: to be mapped by the pin table. @last: it is
+ * not tried again, so a refusal counts.
+ */
+struct request {
+	struct vd_life who;
+	struct vd_seg *segs;
+	size_t nsegs;
+	uint64_t mask;
+	bool table, last;
+};
 
-/* @last: it is not tried again, so a refusal counts. */
-static int try_make(struct vd_domain *d, struct vd_life who,
-		    struct vd_seg *segs, size_t nsegs, uint64_t mask,
-		    make_fn *make, bool last)
+/* While the table is being dropped nothing is pinned by it. */
+static int find_ready(struct vd_domain *d, const struct request *r,
+		      struct device **dev) MUST_HOLD(d->lock)
+{
+	int err;
+
+	do {
+		*dev = device_find(d, r->who.guest_id); /* it may be gone */
+		err = check_map(*dev, r->who, r->segs, r->nsegs);
+	} while (!err && r->table && evict_await_drop(d));
+	return err;
+}
+
+static int make(struct vd_domain *d, struct device *dev,
+		const struct request *r) MUST_HOLD(d->lock)
+{
+	if (r->table)
+		return pin_make(d, dev->guest_id, r->segs, r->nsegs, r->mask);
+	return mapping_make(d, dev, r->segs, r->nsegs, r->mask);
+}
+
+static int try_make(struct vd_domain *d, const struct request *r)
 {
 	struct device *dev;
 	bool again;
 	int err;
 
 	lock_take(&d->lock);
-	dev = device_find(d, who.guest_id);
-	err = check_map(dev, who, segs, nsegs);
+	err = find_ready(d, r, &dev);
 	if (!err)
-		err = make(d, dev, segs, nsegs, mask);
-	again = err == -EDQUOT && !last && evict_is_partial(d);
+		err = make(d, dev, r);
+	again = err == -EDQUOT && !r->last && evict_is_partial(d);
 	if (err && !again)
 		count_refusal(d, dev, err);
 	lock_drop(&d->lock);
@@ -115,39 +141,27 @@ static int try_make(struct vd_domain *d, struct vd_life who,
  * lock meanwhile. Before it is refused for that, a whole round is made, in
  * pieces.
  */
-static int make_room_and(struct vd_domain *d, struct vd_life who,
-			 struct vd_seg *segs, size_t nsegs, uint64_t mask,
-			 make_fn *make)
+static int make_room_and(struct vd_domain *d, struct request r)
 {
 	uint64_t bytes = 0;
-	int err = try_make(d, who, segs, nsegs, mask, make, false);
+	int err = try_make(d, &r);
 
 	if (err != -EAGAIN)
 		return err;
-	for (size_t i = 0; i < nsegs; i++)
-		bytes += segs[i].len + VD_PAGE_SIZE;
+	for (size_t i = 0; i < r.nsegs; i++)
+		bytes += r.segs[i].len + VD_PAGE_SIZE;
 	vd_domain_reclaim(d, bytes);
-	return try_make(d, who, segs, nsegs, mask, make, true);
-}
-
-static int make_mappings(struct vd_domain *d, struct device *dev,
-			 struct vd_seg *segs, size_t nsegs, uint64_t mask)
-	MUST_HOLD(d->lock)
-{
-	return mapping_make(d, dev, segs, nsegs, mask);
-}
-
-static int make_pins(struct vd_domain *d, struct device *dev,
-		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
-	MUST_HOLD(d->lock)
-{
-	return pin_make(d, dev->guest_id, segs, nsegs, mask);
+	r.last = true;
+	return try_make(d, &r);
 }
 
 int vd_device_map_as(struct vd_domain *d, struct vd_life who,
 		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
 {
-	return make_room_and(d, who, segs, nsegs, mask, make_mappings);
+	return make_room_and(d, (struct request){ .who = who,
+						  .segs = segs,
+						  .nsegs = nsegs,
+						  .mask = mask });
 }
 
 int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
@@ -161,7 +175,11 @@ int vd_device_map(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 int vd_device_pin_as(struct vd_domain *d, struct vd_life who,
 		     struct vd_seg *segs, size_t nsegs, uint64_t mask)
 {
-	return make_room_and(d, who, segs, nsegs, mask, make_pins);
+	return make_room_and(d, (struct request){ .who = who,
+						  .segs = segs,
+						  .nsegs = nsegs,
+						  .mask = mask,
+						  .table = true });
 }
 
 int vd_device_pin(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,

@@ -39,6 +39,7 @@
 #define BATCH	   VD_MAP_MAX_SEGS /* pages unpinned by one call of the host */
 #define PIECE	   256u		   /* blocks between two drops of the lock */
 #define OUT_MOST   1024u	   /* and pages unpinned, or a block more */
+#define DROP_PAGES ((uint64_t)64 * PIN_BLOCK) /* looked at in a drop's piece */
 #define WORDS_MOST ((uint64_t)1 << 17) /* looked at on behalf of a request */
 
 /* Pages on their way out: evicted, in the scratch, not yet unpinned. */
@@ -340,62 +341,127 @@ uint64_t vd_domain_age(struct vd_domain *d, uint64_t now_ms)
 	return round_of(d, EVICT_AGE, UINT64_MAX) << d->pages.shift;
 }
 
-/* The guest may have written anywhere; what it never touched stays untouched. */
-static void clear_words(struct pintable *t)
+/* --- drops ----------------------------------------------------------- */
+
+/*
+ * A drop of all that is cached may be long, and is made in pieces, so that others
+ * get the lock in between. From its beginning to its end `dropping` says so, and
+ * then nothing is pinned by the table and no device begins to run; who wants that
+ * waits (evict_await_drop()). So the decision that was made at the beginning, that
+ * no device runs, stays right: nobody can map by a word that the drop has not come
+ * to yet, and no count or pin appears in a part that it has left behind.
+ */
+enum drop {
+	DROP_ALL,
+	DROP_OWED,  /* what is owed, and nothing else */
+	DROP_LATER, /* nothing goes: from now on it is owed */
+};
+
+bool evict_await_drop(struct vd_domain *d)
 {
-	for (uint64_t i = 0; i < t->nwords; i++) {
-		if (word_peek(&t->word[i]) != 0)
-			word_set(&t->word[i], 0);
-	}
-	t->cleared++;
+	bool waited = false;
+
+	for (; d->pins.dropping; waited = true)
+		lock_wait(&d->lock, &d->settled);
+	return waited;
 }
 
-/* All that is cached, or only what is owed. */
-static void drop(struct vd_domain *d, bool all) MUST_HOLD(d->lock)
+/*
+ * The guest may have written anywhere; what it never touched stays untouched.
+ * Needs no lock: during a drop we store nothing but 0 into words, whoever does.
+ */
+static void clear_words(uint64_t *word, uint64_t nwords)
+{
+	for (uint64_t i = 0; i < nwords; i++) {
+		if (word_peek(&word[i]) != 0)
+			word_set(&word[i], 0);
+	}
+}
+
+/* A cached page. */
+static void drop_page(struct vd_domain *d, struct batch *b, uint64_t page,
+		      enum drop how) MUST_HOLD(d->lock)
 {
 	struct pintable *t = &d->pins;
-	uint64_t page = 0, cached = t->ncached;
+
+	if (how == DROP_LATER) {
+		pintable_set_owed(t, page, true);
+	} else if (how == DROP_ALL || pintable_find(t, page)->owed) {
+		word_set(&t->word[page], 0);
+		put(d, b, page);
+	}
+}
+
+/* Some of the pages from *page on; false: those were the last. */
+static bool drop_some(struct vd_domain *d, enum drop how, uint64_t *page)
+	MUST_HOLD(d->lock)
+{
+	struct pintable *t = &d->pins;
+	uint64_t cached = t->ncached, end = *page + DROP_PAGES, at = 0;
 	struct batch b;
 
 	b.n = 0;
-	if (all)
-		clear_words(t);
-	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++) {
-		if (!all && !pintable_find(t, page)->owed)
-			continue;
-		word_set(&t->word[page], 0);
-		put(d, &b, page);
+	while (cached - t->ncached < OUT_MOST) {
+		at = pintable_next(t, *page, end);
+		*page = at == PIN_NOT ? end : at + 1;
+		if (at == PIN_NOT)
+			break;
+		drop_page(d, &b, at, how);
 	}
 	flush(d, &b);
 	t->dropped += cached - t->ncached;
-	t->owes = false;
+	return *page < t->nwords;
 }
 
-/* A device may still use them: they go when it is known that none does. */
-static void owe(struct vd_domain *d) MUST_HOLD(d->lock)
+/* Begun by who has set `dropping`; ends it. The words go first. */
+static void drop(struct vd_domain *d, enum drop how)
 {
 	struct pintable *t = &d->pins;
 	uint64_t page = 0;
+	bool more;
 
-	clear_words(t);
-	for (; (page = pintable_next(t, page, t->nwords)) != PIN_NOT; page++) {
-		pintable_find(t, page)->owed = 1;
-		t->owes = true;
-	}
+	clear_words(t->word, t->nwords);
+	do {
+		lock_take(&d->lock);
+		more = drop_some(d, how, &page);
+		if (!more) {
+			t->cleared++;
+			t->dropping = false;
+			lock_wake_all(&d->settled);
+		}
+		lock_drop(&d->lock);
+	} while (more);
+}
+
+/* What is owed, as long as all are settled: whoever unsettles it goes on. */
+static void drop_owed(struct vd_domain *d)
+{
+	uint64_t page = 0;
+	bool more;
+
+	do {
+		lock_take(&d->lock);
+		more = d->pins.nowed > 0 && are_all_settled(d) &&
+		       drop_some(d, DROP_OWED, &page);
+		lock_drop(&d->lock);
+	} while (more);
 }
 
 int vd_domain_drop_pins(struct vd_domain *d)
 {
-	int err;
+	bool settled;
 
 	lock_take(&d->lock);
-	err = are_all_settled(d) ? 0 : -EIO;
-	if (err)
-		owe(d);
-	else
-		drop(d, true);
+	evict_await_drop(d);
+	settled = are_all_settled(d);
+	d->pins.dropping = true;
 	lock_drop(&d->lock);
-	return err;
+	drop(d, settled ? DROP_ALL : DROP_LATER);
+	if (settled)
+		return 0;
+	/* Who settled meanwhile did not see what was not yet owed. */
+	drop_owed(d);
+	return -EIO;
 }
 
 static bool are_all_denied(struct vd_domain *d) MUST_HOLD(d->lock)
@@ -409,10 +475,15 @@ static bool are_all_denied(struct vd_domain *d) MUST_HOLD(d->lock)
 
 void evict_settled(struct vd_domain *d)
 {
+	bool all;
+
 	lock_take(&d->lock);
-	if (are_all_denied(d))
-		drop(d, true);
-	else if (d->pins.owes && are_all_settled(d))
-		drop(d, false);
+	evict_await_drop(d);
+	all = are_all_denied(d);
+	d->pins.dropping = all;
 	lock_drop(&d->lock);
+	if (all)
+		drop(d, DROP_ALL);
+	else
+		drop_owed(d);
 }

@@ -25,6 +25,12 @@ void evict_range(struct vd_domain *d, uint64_t page, uint64_t end)
 	MUST_HOLD(d->lock);
 
 /*
+ * Before something is pinned by the table, or a device begins to run: wait until
+ * no drop is under way. True: the lock was dropped.
+ */
+bool evict_await_drop(struct vd_domain *d) MUST_HOLD(d->lock);
+
+/*
  * A device has settled. Everything goes, whatever its count, if every device is
  * denied, which may be none; else what an earlier drop owes, if all are settled.
  */

@@ -104,6 +104,11 @@ static bool is_full(struct vd_domain *d, uint64_t page) MUST_HOLD(d->lock)
 	       VD_HAL_WORD_MOST;
 }
 
+static uint64_t bus_of(struct vd_domain *d, uint64_t page) MUST_HOLD(d->lock)
+{
+	return pintable_find(&d->pins, page)->bus;
+}
+
 /*
  * It is true what its record says. The mark that it is owed goes: it is cached
  * again.
@@ -111,10 +116,9 @@ static bool is_full(struct vd_domain *d, uint64_t page) MUST_HOLD(d->lock)
 static void publish(struct vd_domain *d, uint64_t page, uint64_t flags)
 	MUST_HOLD(d->lock)
 {
-	struct pin_record *r = pintable_find(&d->pins, page);
-	uint64_t number = r->bus >> VD_PAGE_SHIFT;
+	uint64_t number = bus_of(d, page) >> VD_PAGE_SHIFT;
 
-	r->owed = 0;
+	pintable_set_owed(&d->pins, page, false);
 	word_or(&d->pins.word[page],
 		number << VD_HAL_WORD_PAGE_SHIFT | VD_HAL_WORD_PINNED | flags);
 }
@@ -238,11 +242,6 @@ static int check_budget(struct vd_domain *d) MUST_HOLD(d->lock)
 		return 0;
 	evict_for(d, excess);
 	return pages_over_budget(&d->pages) ? -EDQUOT : 0;
-}
-
-static uint64_t bus_of(struct vd_domain *d, uint64_t page) MUST_HOLD(d->lock)
-{
-	return pintable_find(&d->pins, page)->bus;
 }
 
 static int check_run(struct vd_domain *d, const struct vd_seg *seg,
@@ -393,6 +392,7 @@ int vd_domain_share_pins(struct vd_domain *d, uint64_t *word, uint64_t nwords)
 	int err;
 
 	lock_take(&d->lock);
+	evict_await_drop(d); /* which reads where it is without the lock */
 	err = pintable_share(&d->pins, word, nwords);
 	lock_drop(&d->lock);
 	return err;

@@ -2,7 +2,8 @@
 /*
  * Invariants:
  *  - a block exists if and only if it has a record;
- *  - its bits are the records in state pinned, ncached is how many there are;
+ *  - its bits are the records in state pinned, ncached is how many there are,
+ *    nowed how many of them are owed;
  *  - what is busy has a record;
  *  - forgetting needs no memory, so it cannot fail.
  */
@@ -116,6 +117,15 @@ bool pintable_is_busy(const struct pintable *t, uint64_t page)
 	return b && (b->busy[page % PIN_BLOCK / 64] & bit_of(page)) != 0;
 }
 
+void pintable_set_owed(struct pintable *t, uint64_t page, bool owed)
+{
+	struct pin_record *r = &block_of(t, page)->record[page % PIN_BLOCK];
+
+	assert(r->state == PIN_PINNED);
+	t->nowed += (uint64_t)owed - r->owed;
+	r->owed = owed;
+}
+
 void pintable_forget(struct pintable *t, uint64_t page)
 {
 	struct pin_block *b = block_of(t, page);
@@ -126,6 +136,7 @@ void pintable_forget(struct pintable *t, uint64_t page)
 		b->pinned[page % PIN_BLOCK / 64] &= ~bit_of(page);
 		b->npinned--;
 		t->ncached--;
+		t->nowed -= r->owed;
 	}
 	r->state = PIN_NONE;
 	if (--b->nrecords > 0)

@@ -61,7 +61,8 @@ struct pintable {
 	bool passed_over; /* a round saw what nobody holds */
 	uint64_t now_ms;
 	uint64_t ncached; /* pinned records */
-	bool owes;	  /* some of them may be owed */
+	uint64_t nowed;	  /* of these: owed */
+	bool dropping;	  /* a drop is under way, see evict.c */
 	unsigned int around;
 	/* counters, as vd_pins_stats */
 	uint64_t requests, asked, pinned, aged, reclaimed, dropped;
@@ -85,6 +86,9 @@ void pintable_record(struct pintable *t, uint64_t page, uint64_t handle,
 /* Its record, which is there, becomes busy, or is no longer. */
 void pintable_set_busy(struct pintable *t, uint64_t page, bool busy);
 bool pintable_is_busy(const struct pintable *t, uint64_t page);
+
+/* Its record, which is pinned, is owed, or is no longer. */
+void pintable_set_owed(struct pintable *t, uint64_t page, bool owed);
 
 /* Any state becomes none; it is not busy. */
 void pintable_forget(struct pintable *t, uint64_t page);

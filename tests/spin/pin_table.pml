@@ -10,6 +10,7 @@
  *	spare, evict, unpin		src/core/evict.c, under the domain's lock
  *	make_room			the same, in the middle of a request
  *	revoke, quiesce, drop		X4: HAL OFF, reset, deny of the last device
+ *	permit				the device runs again, in its next life
  *
  * The word is {pinned, used, count}. The host's truth is `record`, which no
  * transition derives from the word; the device's reach is `reach`: how many
@@ -27,6 +28,10 @@
  * LIES.
  * WEAK_EVICT takes the compare out of the compare-and-swap: must fail.
  * WEAK_DROP unpins before the device is quiesced: must fail.
+ *
+ * A drop is made in pieces, the lock dropped between them: first the words, then
+ * the pins. `dropping` is set meanwhile, and nobody is permitted nor anything
+ * pinned. WEAK_GATE permits all the same: must fail.
  */
 #ifndef ROUNDS
 #define ROUNDS 2
@@ -43,10 +48,15 @@ byte pins;		/* of the real page */
 byte reach;		/* mappings that the device may be using */
 bool runs = true;	/* the device does DMA */
 bool hello = true;	/* the HAL is in charge: requests are run */
+bool dropping;		/* a drop is under way */
+byte life;		/* of the device */
 bool locked;		/* the domain's lock */
 
 #define lock()	 atomic { !locked -> locked = true }
 #define unlock() locked = false
+
+/* The lock, while no drop is under way. */
+#define lock_no_drop() atomic { !locked && !dropping -> locked = true }
 
 #ifdef LIES
 #define X1 true
@@ -64,6 +74,7 @@ inline guest_map(ok)
 			w_count++;
 			w_used = true;
 			reach++;
+			mine = life;
 			ok = true;
 			assert(X1)
 		:: else -> ok = false
@@ -75,13 +86,13 @@ inline guest_unmap()
 {
 	atomic {	/* its DMA is done */
 		if
-		:: reach > 0 -> reach--
+		:: reach > 0 && mine == life -> reach--
 		:: else		/* it was quiesced */
 		fi
 	};
 	atomic {
 		if
-		:: w_pinned && w_count > 0 -> w_count--
+		:: w_pinned && w_count > 0 && mine == life -> w_count--
 		:: else		/* the host has ended it: nothing */
 		fi
 	}
@@ -106,7 +117,7 @@ inline make_room()
 /* A request: the steps of pin_make(). */
 inline host_pin(ok, had)
 {
-	lock();
+	lock_no_drop();
 	ok = false;
 	if
 	:: !hello		/* refused */
@@ -145,6 +156,7 @@ inline host_pin(ok, had)
 					w_pinned = true;
 					w_used = true;
 					reach++; /* the request has mapped it */
+					mine = life;
 					assert(X1)
 				};
 				ok = true
@@ -164,7 +176,7 @@ inline host_pin(ok, had)
 
 proctype guest_cpu()
 {
-	byte n = 0;
+	byte n = 0, mine;
 	bool ok, had;
 
 	do
@@ -263,7 +275,7 @@ proctype host_reclaim()
 	od
 }
 
-inline drop()
+inline unpin()
 {
 	lock();
 	atomic { w_pinned = false; w_used = false; w_count = 0 };
@@ -275,17 +287,48 @@ inline drop()
 	unlock()
 }
 
-/* X4: no new request; the device is quiesced; the pins go. Then once more. */
+/* Begun in the hold of the lock in which it is seen that nothing runs. */
+inline drop()
+{
+	atomic { w_pinned = false; w_used = false; w_count = 0 }; /* no lock */
+	unpin();
+	/* Nothing is left but what a guest that lies writes after it. */
+#ifndef WEAK_GATE
+	assert(!record && pins == 0);
+#endif
+	lock(); dropping = false; unlock()
+}
+
+/* X4: no new request; the device is quiesced; the pins go. */
 proctype host_revoke()
 {
 	lock(); hello = false; unlock();	/* revoke */
 #ifdef WEAK_DROP
+	lock(); dropping = true; unlock();
 	drop();
 #endif
 	atomic { runs = false; reach = 0 };	/* quiesce */
-	drop();
-	/* Nothing is left but what a guest that lies writes after it. */
-	assert(!record && pins == 0)
+	lock();
+	if
+	:: !runs ->
+		dropping = true;
+		unlock();
+		drop()
+	:: else -> unlock()	/* permitted since */
+	fi
+}
+
+/* An operator, whenever it may be: what is mapped from now on is another life's. */
+proctype host_permit()
+{
+	!hello && !runs;
+#ifdef WEAK_GATE
+	lock();
+#else
+	lock_no_drop();
+#endif
+	atomic { life++; reach = 0; runs = true; hello = true };
+	unlock()
 }
 
 init
@@ -296,7 +339,8 @@ init
 		run host_reclaim()
 	};
 	/* OFF may come at any moment: the CPUs may be in the middle of it all. */
-	run host_revoke()
+	run host_revoke();
+	run host_permit()
 }
 
 /* In every state, not only where a transition asserts it. */
