@@ -24,6 +24,9 @@
  * What a request has seen in the host's records is there until it ends, though
  * it makes room meanwhile and the guest may store into the word: `busy`.
  *
+ * What a process has seen it forgets as soon as it needs it no more, so that
+ * states which differ in nothing else are one.
+ *
  * WEAK_HOLD protects a page under a request by its count alone: must fail with
  * LIES.
  * WEAK_EVICT takes the compare out of the compare-and-swap: must fail.
@@ -94,7 +97,8 @@ inline guest_unmap()
 		if
 		:: w_pinned && w_count > 0 && mine == life -> w_count--
 		:: else		/* the host has ended it: nothing */
-		fi
+		fi;
+		mine = 0
 	}
 }
 
@@ -166,7 +170,7 @@ inline host_pin(ok, had)
 					w_pinned = false
 				}
 			fi;
-			busy = false
+			atomic { busy = false; had = false }
 		:: else
 		fi
 	fi;
@@ -188,7 +192,7 @@ proctype guest_cpu()
 		:: else
 		fi;
 		if
-		:: ok -> guest_unmap()	/* after its DMA */
+		:: atomic { ok -> ok = false }; guest_unmap() /* after its DMA */
 		:: else
 		fi
 	:: n < ROUNDS -> n++ 		/* crashed: it leaves what it has */
@@ -261,7 +265,10 @@ inline host_sweep()
 	:: else
 	fi;
 	books();
-	unlock()
+	atomic {
+		s_pinned = false; s_used = false; s_count = 0; s_ok = false;
+		unlock()
+	}
 }
 
 proctype host_reclaim()
