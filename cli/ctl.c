@@ -580,7 +580,7 @@ static int parse(struct ctl *c, int argc, char **argv)
 	return take_operand(c, argc - optind - 1, argv + optind + 1);
 }
 
-static int print_result(struct ctl *c, const json_t *result)
+static void print_result(struct ctl *c, const json_t *result)
 {
 	if (c->json) {
 		json_dumpf(result, c->out, JSON_INDENT(2) | JSON_ENCODE_ANY);
@@ -588,10 +588,6 @@ static int print_result(struct ctl *c, const json_t *result)
 	} else {
 		c->verb->print(c, result);
 	}
-	if (fflush(c->out) == 0)
-		return CLI_OK;
-	snprintf(c->why, sizeof(c->why), "cannot write the answer");
-	return CLI_FAILED;
 }
 
 static int execute(struct ctl *c)
@@ -611,9 +607,9 @@ static int execute(struct ctl *c)
 	ctl_close(&c->client);
 	if (status != CLI_OK)
 		return status;
-	status = print_result(c, result);
+	print_result(c, result);
 	json_decref(result);
-	return status;
+	return CLI_OK;
 }
 
 int ctl_main(int argc, char **argv, const char *dir, FILE *out)
@@ -630,8 +626,9 @@ int ctl_main(int argc, char **argv, const char *dir, FILE *out)
 	else
 		status = execute(&c);
 	json_decref(c.window.args);
-	if (status != CLI_OK)
-		fprintf(stderr, "viaduct ctl: %s\n", c.why);
+	if (status == CLI_OK)
+		return options_end_output("ctl", out);
+	fprintf(stderr, "viaduct ctl: %s\n", c.why);
 	return status;
 }
 

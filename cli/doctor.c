@@ -80,10 +80,7 @@ static int print_report(const json_t *r, bool json, FILE *out)
 	} else {
 		doctor_print(out, r);
 	}
-	if (fflush(out) == 0)
-		return CLI_OK;
-	fputs("viaduct doctor: cannot write the report\n", stderr);
-	return CLI_FAILED;
+	return options_end_output("doctor", out);
 }
 
 static int examine(struct doctor *d, bool json, FILE *out)
@@ -112,8 +109,8 @@ static int usage(const char *what, const char *which)
 	return options_usage("doctor", "%s: %s", what, which);
 }
 
-/* CLI_OK: *@json is set, names begin at optind; -1: help was printed. */
-static int parse(int argc, char **argv, bool *json, FILE *out)
+/* CLI_OK: the names begin at optind. */
+static int parse(int argc, char **argv, bool *json, bool *wants_help)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -125,15 +122,14 @@ static int parse(int argc, char **argv, bool *json, FILE *out)
 
 	optind = 0; /* glibc: begin anew, forgetting an earlier argv */
 	while ((val = getopt_long(argc, argv, ":h", options, NULL)) >= 0) {
-		if (val == 'h') {
-			fputs(help, out);
-			return -1;
-		}
-		if (val != 'j')
+		if (val == 'h')
+			*wants_help = true;
+		else if (val == 'j')
+			*json = true;
+		else
 			return usage("no such option",
 				     options_culprit(argv, options, text,
 						     sizeof(text)));
-		*json = true;
 	}
 	return CLI_OK;
 }
@@ -142,11 +138,15 @@ int doctor_main(int argc, char **argv, const struct sysfs *s,
 		const struct doctor_probes *probes, FILE *out)
 {
 	struct doctor d = { .s = s, .probes = probes };
-	bool json = false;
-	int status = parse(argc, argv, &json, out);
+	bool json = false, wants_help = false;
+	int status = parse(argc, argv, &json, &wants_help);
 
-	if (status)
-		return status < 0 ? CLI_OK : status;
+	if (status != CLI_OK)
+		return status;
+	if (wants_help) {
+		fputs(help, out);
+		return options_end_output("doctor", out);
+	}
 	d.name = (const char *const *)(argv + optind);
 	d.nnames = (size_t)(argc - optind);
 	d.checks = json_array();

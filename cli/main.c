@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The viaduct command: find the verb, run it. */
 #include "exit.h"
+#include "options.h"
 #include "verb.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,16 +27,18 @@ static void print_usage(FILE *to)
 	fputs("\n  --version\n", to);
 }
 
-/* A closed standard descriptor must not become some file that we open. */
+/*
+ * A closed standard descriptor must not become some file that we open. What
+ * takes its place is open the wrong way, so that whoever uses it learns that
+ * there is nothing: what is written there would be lost unseen.
+ */
 static void open_std_fds(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null",
+			 fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			return;
 }
 
 static int run_verb(int argc, char **argv)
@@ -58,11 +61,11 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		print_usage(stdout);
-		return CLI_OK;
+		return options_end_output(NULL, stdout);
 	}
 	if (!strcmp(argv[1], "--version")) {
 		puts("viaduct " VIADUCT_VERSION);
-		return CLI_OK;
+		return options_end_output(NULL, stdout);
 	}
 	return run_verb(argc - 1, argv + 1);
 }

@@ -80,6 +80,17 @@ int options_usage(const char *verb, const char *fmt, ...)
 	return CLI_USAGE;
 }
 
+int options_end_output(const char *verb, FILE *out)
+{
+	errno = 0;
+	if (!fflush(out) && !ferror(out))
+		return CLI_OK;
+	fprintf(stderr, "viaduct%s%s: cannot write the output: %s\n",
+		verb ? " " : "", verb ? verb : "",
+		strerror(errno ? errno : EIO));
+	return CLI_FAILED;
+}
+
 int options_number(const char *text, uint64_t least, uint64_t most,
 		   uint64_t *out)
 {

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /*
  * What getopt_long() has just not taken ('?'), in words for a message: the word
@@ -20,6 +21,13 @@ const char *options_culprit(char **argv, const struct option *options,
  */
 __attribute__((format(printf, 2, 3))) int options_usage(const char *verb,
 							const char *fmt, ...);
+
+/*
+ * All has been printed to @out. CLI_OK, or CLI_FAILED if not all of it has
+ * arrived (a full disk, a closed descriptor), which standard error says. @verb
+ * NULL: viaduct itself.
+ */
+int options_end_output(const char *verb, FILE *out);
 
 /*
  * A whole number: decimal digits and nothing else, @least to @most. 0, -EINVAL

@@ -42,14 +42,16 @@ static FILE *copy_of(FILE *from)
 	FILE *to = tmpfile();
 	char part[4096];
 	size_t n;
+	int err;
 
-	while (to && (n = fread(part, 1, sizeof(part), from)) > 0) {
-		if (fwrite(part, 1, n, to) == n)
-			continue;
-		fclose(to);
-		to = NULL;
-	}
-	return to;
+	while (to && (n = fread(part, 1, sizeof(part), from)) > 0)
+		fwrite(part, 1, n, to);
+	if (!to || (!ferror(from) && !fflush(to) && !ferror(to)))
+		return to;
+	err = errno;
+	fclose(to);
+	errno = err;
+	return NULL;
 }
 
 static FILE *open_input(const char *path)
@@ -82,7 +84,7 @@ static void say_no_calls(FILE *in, const char *path, FILE *err)
 		fprintf(err, "viaduct replay: %s: no calls in it\n", path);
 }
 
-static int print_counts(FILE *out, const struct replay_counts *n)
+static void print_counts(FILE *out, const struct replay_counts *n)
 {
 	fprintf(out,
 		"%" PRIu64 " calls, %" PRIu64 " translations, %" PRIu64
@@ -91,7 +93,6 @@ static int print_counts(FILE *out, const struct replay_counts *n)
 	if (n->cut)
 		fprintf(out, ", cut in line %" PRIu64, n->cut);
 	fputc('\n', out);
-	return fflush(out) || ferror(out) ? -1 : 0;
 }
 
 static int replay_file(const char *path, FILE *out, FILE *err)
@@ -114,12 +115,9 @@ static int replay_file(const char *path, FILE *out, FILE *err)
 		fclose(in);
 	if (status)
 		return CLI_FAILED;
-	if (print_counts(out, &n)) {
-		fprintf(err, "viaduct replay: cannot write the counts: %s\n",
-			strerror(errno));
-		return CLI_FAILED;
-	}
-	return n.mismatches == 0 ? CLI_OK : CLI_FAILED;
+	print_counts(out, &n);
+	status = options_end_output("replay", out);
+	return n.mismatches == 0 ? status : CLI_FAILED;
 }
 
 int replay_main(int argc, char **argv, FILE *out, FILE *err)
@@ -135,7 +133,7 @@ int replay_main(int argc, char **argv, FILE *out, FILE *err)
 	val = getopt_long(argc, argv, ":h", options, NULL);
 	if (val == 'h') {
 		fputs(help, out);
-		return CLI_OK;
+		return options_end_output("replay", out);
 	}
 	if (val >= 0)
 		return usage(

@@ -372,7 +372,7 @@ int report_main(int argc, char **argv, FILE *out)
 		return status;
 	if (o.wants_help) {
 		fputs(help, out);
-		return CLI_OK;
+		return options_end_output("report", out);
 	}
 	status = read_file(&r, o.path, &line);
 	if (status != CLI_OK)

@@ -2,6 +2,7 @@
 /* viaduct run: a machine from its options, its end into an exit status. */
 #include "exit.h"
 #include "machine.h"
+#include "options.h"
 #include "run_options.h"
 #include "verb.h"
 #include <stdio.h>
@@ -127,10 +128,12 @@ int verb_run(int argc, char **argv)
 	struct run_options o;
 	int status = run_options_parse(&o, argc, argv);
 
-	if (status == CLI_OK && o.wants_help)
+	if (status == CLI_OK && o.wants_help) {
 		fputs(help, stdout);
-	else if (status == CLI_OK)
+		status = options_end_output("run", stdout);
+	} else if (status == CLI_OK) {
 		status = run(&o.cfg);
+	}
 	run_options_end(&o);
 	return status;
 }

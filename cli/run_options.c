@@ -207,7 +207,9 @@ static int set_help(struct run_options *o, const char *arg)
 	return 0;
 }
 
-#define SIZE "a number of bytes, or one followed by K, M, G or T"
+#define SIZE                                                             \
+	"more than 0 and less than 8388608T: a number of bytes, or one " \
+	"followed by K, M, G or T"
 
 static const struct row {
 	const char *name;
@@ -219,13 +221,13 @@ static const struct row {
 	{ "cmdline", set_cmdline, "a text" },
 	{ "append", add_append, "a text" },
 	{ "memory", set_memory, SIZE },
-	{ "cpus", set_cpus, "a number from 1 on" },
+	{ "cpus", set_cpus, "a number from 1 to 4096" },
 	{ "assign", add_assign, "a PCI address such as 0000:03:00.0" },
 	{ "granule", set_granule, "4K or 2M" },
 	{ "budget", set_budget, SIZE ", at least a granule, or none" },
 	{ "host-budget", set_host_budget, SIZE ", at least a granule" },
 	{ "pin", set_pin, "io_uring, all or mlock" },
-	{ "pool", set_pool, SIZE ", more than 0" },
+	{ "pool", set_pool, SIZE },
 	{ "name", set_name,
 	  "up to 64 letters, digits, '.', '_' and '-', without a '.' in "
 	  "front" },

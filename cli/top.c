@@ -331,7 +331,7 @@ int top_main(int argc, char **argv, const char *dir, FILE *out)
 		return status;
 	if (t.wants_help) {
 		fputs(help, out);
-		return CLI_OK;
+		return options_end_output("top", out);
 	}
 	return run(&t);
 }

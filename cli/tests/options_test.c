@@ -3,7 +3,9 @@
 #include "child.h"
 #include "exit.h"
 #include "unit.h"
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void test_messages(void **state)
@@ -157,6 +159,36 @@ static void test_help(void **state)
 	drop(&c);
 }
 
+/* What does not arrive is not printed: full, or nobody's descriptor. */
+static void test_output(void **state)
+{
+	static const char *const verbs[] = {
+		"--help",	 "--version",	  "run --help",
+		"ctl --help",	 "top --help",	  "report -h",
+		"doctor --help", "replay --help", "ctl status -h",
+	};
+	static const char *const to[] = { ">/dev/full", ">&-" };
+	char command[500];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		for (size_t j = 0; j < 2; j++) {
+			snprintf(command, sizeof(command),
+				 "%s %s 2>&1 %s | grep -q 'cannot write the "
+				 "output: '",
+				 viaduct, verbs[i], to[j]);
+			assert_int_equal(WEXITSTATUS(system(command)), 0);
+			snprintf(command, sizeof(command),
+				 "%s %s 2>/dev/null %s", viaduct, verbs[i],
+				 to[j]);
+			assert_int_equal(WEXITSTATUS(system(command)),
+					 CLI_FAILED);
+		}
+	snprintf(command, sizeof(command), "%s report - <&- 2>&1 | grep -q Bad",
+		 viaduct);
+	assert_int_equal(WEXITSTATUS(system(command)), 0);
+}
+
 static void test_refusals(void **state)
 {
 	static char pipe[64], long_text[300];
@@ -220,6 +252,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_output),
 		cmocka_unit_test(test_refusals),
 	};
 
