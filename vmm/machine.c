@@ -145,13 +145,18 @@ static bool is_ended_early(struct machine *m)
 	return true;
 }
 
-/* And those of the terminal, see tty.h; in all threads, which come later. */
+/*
+ * And those of the terminal, see tty.h, and of a pipe: the reader of our messages
+ * may be gone (tee after Ctrl-C), which is no reason for the guest to lose its
+ * power. In all threads, which come later.
+ */
 static void block_signals(const sigset_t *ours)
 {
 	sigset_t set = *ours;
 
 	sigaddset(&set, SIGTTOU);
 	sigaddset(&set, SIGTTIN);
+	sigaddset(&set, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 

@@ -3,6 +3,7 @@
 #include "child.h"
 #include "exit.h"
 #include "unit.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -196,6 +197,15 @@ static void test_powerdown_later(void **state)
 	assert_true(wait_text(&c, "stringw"));
 	kill(c.pid, SIGTERM);
 	kill(c.pid, SIGTERM);
+	assert_int_equal(finish(&c), CLI_OK);
+	drop(&c);
+
+	/* Who reads our messages is gone, as tee is after Ctrl-C. */
+	START(&c, GUEST("wbo"), "--grace", "60");
+	assert_true(wait_text(&c, "stringw"));
+	close(c.err);
+	c.err = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	kill(c.pid, SIGINT);
 	assert_int_equal(finish(&c), CLI_OK);
 	drop(&c);
 
