@@ -16,6 +16,7 @@
 
 #include "sysfs.h"
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* What cannot be read but must be tried. On failure @why has words for it. */
@@ -28,6 +29,8 @@ struct doctor_probes {
 	int (*io_uring)(void);
 	/* RLIMIT_MEMLOCK in bytes; UINT64_MAX: unlimited. */
 	uint64_t (*memlock)(void);
+	/* Is there a user for machines that root starts (vmm/confine.h)? */
+	bool (*own_user)(void);
 };
 
 struct pciscan_set;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What only trying tells, by the same steps that viaduct run takes. */
+#include "confine.h"
 #include "doctor.h"
 #include "verb.h"
 #include "vm.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -105,6 +107,13 @@ static uint64_t probe_memlock(void)
 	return r.rlim_cur == RLIM_INFINITY ? UINT64_MAX : r.rlim_cur;
 }
 
+static bool probe_own_user(void)
+{
+	const struct passwd *p = getpwnam(CONFINE_USER);
+
+	return p && p->pw_uid;
+}
+
 int verb_doctor(int argc, char **argv)
 {
 	static const struct sysfs host = { .root = "/sys" };
@@ -113,6 +122,7 @@ int verb_doctor(int argc, char **argv)
 		.pagemap = probe_pagemap,
 		.io_uring = probe_io_uring,
 		.memlock = probe_memlock,
+		.own_user = probe_own_user,
 	};
 
 	return doctor_main(argc, argv, &host, &probes, stdout);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rights, and the two things that they are for: pins and addresses. */
+#include "confine.h"
 #include "doctor.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -150,18 +151,24 @@ static void check_confinement(struct doctor *d)
 {
 	char actions[256];
 
-	if (!sysfs_read(d->s, "/proc/sys/kernel/seccomp/actions_avail", actions,
-			sizeof(actions)) &&
-	    strstr(actions, "trap"))
-		doctor_add(d, "confinement", DOCTOR_OK, NULL,
-			   "a machine's process gives up root and all "
-			   "capabilities, and its system calls are listed "
-			   "(seccomp)");
-	else
+	if (sysfs_read(d->s, "/proc/sys/kernel/seccomp/actions_avail", actions,
+		       sizeof(actions)) ||
+	    !strstr(actions, "trap"))
 		doctor_add(d, "confinement", DOCTOR_NO,
 			   "use a kernel built with CONFIG_SECCOMP_FILTER",
 			   "this kernel cannot filter system calls, and no "
 			   "machine runs without");
+	else if (!d->probes->own_user())
+		doctor_add(
+			d, "confinement", DOCTOR_WARN,
+			"make the user: systemd-sysusers viaduct.conf",
+			"a machine that root starts becomes nobody, as other "
+			"programs may: there is no user " CONFINE_USER);
+	else
+		doctor_add(d, "confinement", DOCTOR_OK, NULL,
+			   "a machine's process gives up root (it becomes "
+			   "user " CONFINE_USER ") and all capabilities, and "
+			   "its system calls are listed (seccomp)");
 }
 
 void doctor_rights(struct doctor *d)

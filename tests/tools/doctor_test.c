@@ -20,6 +20,7 @@ static struct {
 	struct tree t;
 	int kvm, pagemap, io_uring;
 	uint64_t memlock;
+	bool own_user;
 	char *out;
 	size_t len;
 } f;
@@ -46,11 +47,13 @@ static uint64_t fake_memlock(void)
 	return f.memlock;
 }
 
+static bool fake_own_user(void)
+{
+	return f.own_user;
+}
+
 static const struct doctor_probes probes = {
-	fake_kvm,
-	fake_pagemap,
-	fake_io_uring,
-	fake_memlock,
+	fake_kvm, fake_pagemap, fake_io_uring, fake_memlock, fake_own_user,
 };
 
 static int setup(void **state)
@@ -74,6 +77,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&f, 0, sizeof(f));
 	f.memlock = 65536;
+	f.own_user = true;
 	tree_make(&f.t);
 	tree_pci(&f.t, &nvme);
 	tree_pci(&f.t, &bridge);
@@ -274,7 +278,9 @@ static void test_kernel(void **state)
 static void test_confinement(void **state)
 {
 	(void)state;
-	expect(CLI_OK, "confinement", "ok", "gives up root");
+	expect(CLI_OK, "confinement", "ok", "becomes user viaduct");
+	f.own_user = false;
+	expect(CLI_OK, "confinement", "warn", "no user viaduct");
 	tree_file(&f.t, "/proc/sys/kernel/seccomp/actions_avail", "kill_thread errno allow\n");
 	expect(CLI_FAILED, "confinement", "no", "CONFIG_SECCOMP_FILTER");
 }
