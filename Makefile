@@ -15,8 +15,10 @@ setup:
 setup-test:
 	@./scripts/setup test
 
+# In lib, where Debian's loader and pkg-config look: meson asks dpkg-dev for the
+# folder, and without it takes lib64, where neither does.
 $(BUILD)/build.ninja: | setup
-	meson setup $(BUILD) --buildtype=debugoptimized -Dtests=disabled
+	meson setup $(BUILD) --buildtype=debugoptimized -Dtests=disabled --libdir=lib
 
 # The same build folder, with what tests and measures.
 tests: setup-test $(BUILD)/.tests
@@ -46,6 +48,7 @@ lab: tests
 
 install: all
 	meson install -C $(BUILD)
+	[ -n "$(DESTDIR)" ] || /sbin/ldconfig
 
 clean:
 	rm -rf $(BUILD)
