@@ -146,6 +146,12 @@ static int explain(int err, const char *path, char *why, size_t len)
 			 "the path of the control socket is too "
 			 "long: %s",
 			 path);
+	else if (err == -ENOENT)
+		snprintf(why, len,
+			 "there is no folder for the control socket %s (a "
+			 "user's comes with a login session); choose another "
+			 "place with --control",
+			 path);
 	else
 		snprintf(why, len,
 			 "cannot make the control socket %s: %s; choose "

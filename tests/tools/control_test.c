@@ -455,6 +455,8 @@ static void test_refused_paths(void **state)
 	snprintf(path, sizeof(path), "%s/no/such/x.sock", f.dir);
 	assert_int_equal(control_sock_open(&s, path, why, sizeof(why)), -ENOENT);
 	assert_non_null(strstr(why, path));
+	assert_non_null(strstr(why, "login session"));
+	assert_non_null(strstr(why, "--control"));
 }
 
 static void test_names(void **state)
