@@ -137,6 +137,11 @@ static void read_group(const struct sysfs *s, struct pci_host_dev *d)
 	if (sysfs_link_name(s, attr(d, "iommu_group", path, sizeof(path)), name,
 			    sizeof(name)))
 		return;
+	/* VFIO makes one for what it has where there is no IOMMU. */
+	attr(d, "iommu_group/name", path, sizeof(path));
+	if (!sysfs_read(s, path, d->group_type, sizeof(d->group_type)) &&
+	    !strcmp(d->group_type, "vfio-noiommu"))
+		return;
 	d->has_group = sscanf(name, "%u", &group) == 1;
 	if (!d->has_group)
 		return;
@@ -150,6 +155,7 @@ static void read_rest(const struct sysfs *s, struct pci_host_dev *d)
 {
 	struct bars bars = { .bar = d->bar };
 	char path[128];
+	uint64_t ari;
 
 	d->vendor = (uint16_t)read_id(s, d, "vendor");
 	d->device = (uint16_t)read_id(s, d, "device");
@@ -161,8 +167,11 @@ static void read_rest(const struct sysfs *s, struct pci_host_dev *d)
 			    sizeof(d->driver)))
 		d->driver[0] = '\0';
 	d->can_reset = sysfs_exists(s, attr(d, "reset", path, sizeof(path)));
-	sysfs_lines(s, attr(d, "resource", path, sizeof(path)), parse_bar,
-		    &bars);
+	d->ari = !sysfs_read_u64(s, attr(d, "ari_enabled", path, sizeof(path)),
+				 &ari) &&
+		 ari;
+	d->no_bars = sysfs_lines(s, attr(d, "resource", path, sizeof(path)),
+				 parse_bar, &bars);
 	pci_plan_bars(&d->virtio, d->bar);
 }
 

@@ -84,6 +84,8 @@ struct pci_host_dev {
 	uint32_t group;
 	char group_type[16]; /* "DMA", "DMA-FQ", "identity"; "" unknown */
 	bool can_reset;	     /* this function alone */
+	bool ari;	     /* all functions of its bus are one card's */
+	bool no_bars;	     /* what BARs it has could not be read */
 	struct pci_host_bar bar[PCI_HOST_BARS];
 };
 
@@ -139,7 +141,7 @@ int pciscan_name(const struct sysfs *s, const char *const *name, size_t n,
  *               or swap, or a function of the same card that is not named is,
  *               or it has virtual functions
  *  -EOPNOTSUPP  it is a bridge, it has no INTx, an IOMMU translates its DMA,
- *               a BAR has no room, it cannot be reset by itself, or it may use
+ *               a BAR has no room or cannot be read, it cannot be reset by itself, or it may use
  *               addresses that did not come from a map (X8)
  *  -ENOPKG      the module uio_pci_generic is not loaded
  */

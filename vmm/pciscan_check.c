@@ -170,18 +170,21 @@ static int check_sibling(struct check *c, const struct pci_host_dev *other)
 	return -EBUSY;
 }
 
+/* With ARI a card numbers up to 256 functions through all of its bus. */
 static int check_siblings(struct check *c)
 {
 	const struct pci_host_dev *d = c->d;
+	unsigned int first = d->ari ? 0 : d->dev * 8;
+	unsigned int n = d->ari ? 256 : 8;
 	struct pci_host_dev other;
 	char bdf[PCI_BDF_LEN];
 	int err = 0;
 
-	for (unsigned int fn = 0; fn < 8 && !err; fn++) {
+	for (unsigned int fn = first; fn < first + n && !err; fn++) {
 		snprintf(bdf, sizeof(bdf), "%04x:%02x:%02x.%x",
-			 d->domain & 0xffffff, d->bus & 0xff, d->dev & 0x1f,
-			 fn);
-		if (fn != d->fn && !pciscan_read(c->s, bdf, &other))
+			 d->domain & 0xffffff, d->bus & 0xff, fn / 8 & 0x1f,
+			 fn % 8);
+		if (strcmp(bdf, d->bdf) && !pciscan_read(c->s, bdf, &other))
 			err = check_sibling(c, &other);
 	}
 	return err;
@@ -218,9 +221,11 @@ static int check_iommu(struct check *c)
 	return -EOPNOTSUPP;
 }
 
+/* Until a driver enables it, 255 is what the firmware says for: none. */
 static bool has_irq(const struct pci_host_dev *d)
 {
-	return !d->has_irq || (d->irq && d->irq != PCI_NO_IRQ);
+	return !d->has_irq ||
+	       (d->irq && d->irq != PCI_NO_IRQ && !(d->idle && d->irq == 255));
 }
 
 /* A domain of VMD's, which routes no INTx. */
@@ -256,6 +261,13 @@ static int check_bars(struct check *c)
 {
 	const struct pci_host_dev *d = c->d;
 
+	if (d->no_bars) {
+		snprintf(c->why, c->len,
+			 "cannot find out the BARs of %s: its file resource in "
+			 "/sys cannot be read",
+			 d->bdf);
+		return -EOPNOTSUPP;
+	}
 	for (int i = 0; i < PCI_HOST_BARS; i++) {
 		if (d->bar[i].how != PCI_HOW_UNUSABLE)
 			continue;

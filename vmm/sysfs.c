@@ -330,11 +330,14 @@ int sysfs_lines(const struct sysfs *s, const char *path,
 		close(fd);
 		return -ENOMEM;
 	}
+	errno = 0;
 	while (!err && (n = getline(&line, &room, f)) > 0) {
 		if (line[n - 1] == '\n')
 			line[n - 1] = '\0';
 		err = fn(ctx, line);
 	}
+	if (!err && ferror(f))
+		err = errno ? -errno : -EIO;
 	free(line);
 	fclose(f);
 	return err;

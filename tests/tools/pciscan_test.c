@@ -213,9 +213,82 @@ static void test_check_device(void **state)
 	expect(t, NVME, -EOPNOTSUPP, "cannot be reset on its own");
 }
 
+/* Function 8 of a card whose bus has ARI looks like another device. */
+static void test_check_ari(void **state)
+{
+	static const struct tree_pci eighth = {
+		.bdf = "0000:03:01.0",
+		.driver = "ahci",
+		.pin = 1,
+	};
+	static const struct tree_pci last = {
+		.bdf = "0000:03:1f.7",
+		.driver = "ahci",
+		.pin = 1,
+	};
+	static const char *const both[] = { NVME, "03:1f.7" };
+	struct tree *t = *state;
+	struct pciscan_set set;
+	char why[256];
+
+	tree_pci(t, &eighth);
+	expect(t, NVME, 0, NULL);
+	tree_file(t, DEV "/ari_enabled", "0\n");
+	expect(t, NVME, 0, NULL);
+	tree_file(t, DEV "/ari_enabled", "1\n");
+	expect(t, NVME, -EBUSY, "shares its card with 0000:03:01.0");
+	tree_drop(t, "bus/pci/devices/0000:03:01.0/driver");
+	expect(t, NVME, 0, NULL);
+	tree_pci(t, &last);
+	tree_file(t, "bus/pci/devices/0000:03:1f.7/ari_enabled", "1\n");
+	expect(t, NVME, -EBUSY, "assign 0000:03:1f.7 too");
+	expect(t, "03:1f.7", -EBUSY, "shares its card with " NVME);
+	assert_int_equal(pciscan_check_all(&t->s, both, 2, &set, why, sizeof(why)), 0);
+}
+
+/* What cannot be read is not taken for empty. */
+static void test_check_unreadable(void **state)
+{
+	struct tree *t = *state;
+
+	tree_drop(t, DEV "/resource");
+	expect(t, NVME, -EOPNOTSUPP, "cannot find out the BARs of " NVME);
+	tree_dir(t, DEV "/resource"); /* opens, and gives an error when read */
+	expect(t, NVME, -EOPNOTSUPP, "cannot find out the BARs of " NVME);
+	tree_drop(t, DEV "/resource");
+	tree_file(t, DEV "/resource", "");
+	expect(t, NVME, 0, NULL);
+	tree_drop(t, "/proc/self/mountinfo");
+	tree_dir(t, "/proc/self/mountinfo");
+	expect(t, NVME, -EBUSY, "cannot find out whether the host uses a disk");
+}
+
+/* 255 is a number like others once the function has been enabled. */
+static void test_check_irq(void **state)
+{
+	struct tree *t = *state;
+
+	tree_file(t, DEV "/irq", "255\n");
+	tree_file(t, DEV "/enable", "1\n");
+	expect(t, NVME, 0, NULL);
+	tree_file(t, DEV "/enable", "0\n");
+	expect(t, NVME, 0, "has not routed the interrupt");
+	tree_file(t, DEV "/irq", "0\n");
+	expect(t, NVME, 0, "has not routed the interrupt");
+	tree_file(t, DEV "/enable", "1\n");
+	expect(t, NVME, -EOPNOTSUPP, "routes no INTx");
+}
+
 static void test_check_iommu(void **state)
 {
 	struct tree *t = *state;
+
+	tree_link(t, DEV "/iommu_group", "../../../../kernel/iommu_groups/7");
+	tree_file(t, "kernel/iommu_groups/7/name", "vfio-noiommu\n");
+	tree_file(t, "kernel/iommu_groups/7/type", "unknown\n");
+	expect(t, NVME, 0, NULL);
+	tree_drop(t, "kernel/iommu_groups/7/name");
+	tree_drop(t, DEV "/iommu_group");
 
 	tree_file(t, "kernel/iommu_groups/7/type", "DMA-FQ\n");
 	tree_link(t, DEV "/iommu_group", "../../../../kernel/iommu_groups/7");
@@ -357,7 +430,8 @@ int main(void)
 		T(test_check_fine),    T(test_check_device), T(test_check_iommu),
 		T(test_check_module),  T(test_check_claim),  T(test_check_disk),
 		T(test_check_unknown), T(test_check_stack),  T(test_check_multipath),
-		T(test_check_net),
+		T(test_check_net),     T(test_check_ari),    T(test_check_unreadable),
+		T(test_check_irq),
 	};
 
 	return cmocka_run_group_tests_name("pciscan", tests, NULL, NULL);
