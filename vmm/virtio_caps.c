@@ -37,28 +37,37 @@ static void take_common(const uint8_t *cap, struct virtio_caps *out)
 		out->common[out->ncommons++] = p;
 }
 
-/* The types that were seen, a bit each. */
+static bool has_room(const uint8_t *cap, unsigned int pos)
+{
+	return cap[2] >= CAP_LEN && pos + cap[2] <= VIRTIO_CFG_LEN;
+}
+
+/*
+ * The types that were seen, a bit each. Linux does not look at the length of a
+ * capability, so in a function that is virtio's by its ids no length hides one.
+ */
 static unsigned int take_cap(const uint8_t *config, unsigned int pos,
-			     struct virtio_caps *out)
+			     bool by_id, struct virtio_caps *out)
 {
 	const uint8_t *cap = config + pos;
 
-	if (cap[0] != CAP_VENDOR || cap[2] < CAP_LEN ||
-	    pos + cap[2] > VIRTIO_CFG_LEN || !cap[3] || cap[3] > 9 ||
-	    cap[4] > 5)
+	if (cap[0] != CAP_VENDOR || (!by_id && !has_room(cap, pos)) ||
+	    !cap[3] || cap[3] > 9 || cap[4] > 5)
 		return 0;
 	if (cap[3] == VIRTIO_CAP_WINDOW) {
-		if (cap[2] >= CAP_LEN + 4 && !out->window)
+		if (has_room(cap, pos) && cap[2] >= CAP_LEN + 4 && !out->window)
 			out->window = pos;
 		return 0; /* what it names is chosen by who uses it */
 	}
-	out->bars |= 1u << cap[4];
+	if (has_room(cap, pos))
+		out->bars |= 1u << cap[4];
 	if (cap[3] == VIRTIO_CAP_COMMON)
 		take_common(cap, out);
 	return 1u << cap[3];
 }
 
-static unsigned int take_caps(const uint8_t *config, struct virtio_caps *out)
+static unsigned int take_caps(const uint8_t *config, bool by_id,
+			      struct virtio_caps *out)
 {
 	unsigned int pos = config[CAPS] & 0xfc, seen = 0;
 
@@ -67,7 +76,7 @@ static unsigned int take_caps(const uint8_t *config, struct virtio_caps *out)
 	/* 48 capabilities fill the space; a list that loops ends here too. */
 	for (int n = 0; n < 48 && pos >= HEADER_LEN; n++) {
 		if (pos + CAP_LEN <= VIRTIO_CFG_LEN)
-			seen |= take_cap(config, pos, out);
+			seen |= take_cap(config, pos, by_id, out);
 		pos = config[pos + 1] & 0xfc;
 	}
 	return seen;
@@ -83,7 +92,7 @@ void virtio_caps_read(const uint8_t *config, unsigned int len, uint16_t vendor,
 
 	memset(out, 0, sizeof(*out));
 	if (len >= VIRTIO_CFG_LEN)
-		seen = take_caps(config, out);
+		seen = take_caps(config, by_id, out);
 	/* Other vendors make them too, and then with ids of their own. */
 	out->is_virtio = by_id || ((seen & all) == all && out->ncommons);
 	out->is_transitional = out->is_virtio &&

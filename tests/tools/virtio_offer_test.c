@@ -162,6 +162,16 @@ static void test_odd_caps(void **state)
 	memset(config + CAP_AT + 8, 0xff, 4); /* wraps */
 	virtio_caps_read(config, 256, 0x1af4, 0x1042, &c);
 	assert_int_equal(c.ncommons, 0);
+	/* Too short or too long: Linux uses it all the same, so we know it. */
+	for (unsigned int i = 0; i < 2; i++) {
+		make_config(config, false);
+		config[CAP_AT + 2] = i ? 0xff : 0;
+		virtio_caps_read(config, 256, 0x1af4, 0x1042, &c);
+		assert_int_equal(c.ncommons, 1);
+		assert_int_equal(c.common[0].off, COMMON);
+		virtio_caps_read(config, 256, 0x1234, 0x5678, &c);
+		assert_false(c.is_virtio);
+	}
 }
 
 static void test_bar(void **state)
