@@ -78,12 +78,14 @@ static void power_on(struct assign *a)
 		virtio_guard_reset(&a->guard);
 }
 
-static bool is_permitted(struct assign *a)
+/* Permitted, and admitted by the guest in this life. Called with a->lock. */
+static bool is_welcome(struct assign *a)
 {
 	struct vd_device_info info;
 
 	return !vd_device_info(a->domain, assign_guest_id(a), &info) &&
-	       info.state == VD_DEVICE_PERMITTED;
+	       info.state == VD_DEVICE_PERMITTED &&
+	       (!a->waits || a->admitted == info.incarnation);
 }
 
 /* Called with a->lock. */
@@ -104,7 +106,7 @@ static void hide(struct assign *a)
 /* Called with a->lock. */
 static void show(struct assign *a)
 {
-	if (a->shown || !a->charge || a->dead || !is_permitted(a))
+	if (a->shown || !a->charge || a->dead || !is_welcome(a))
 		return;
 	power_on(a);
 	pci_bus_show(a->bus, &a->func, true);
@@ -116,14 +118,23 @@ uint32_t assign_guest_id(const struct assign *a)
 	return a->func.devfn;
 }
 
-void assign_charge(struct assign *a, bool charge)
+void assign_charge(struct assign *a, bool charge, bool admits)
 {
 	pthread_mutex_lock(&a->lock);
 	a->charge = charge;
+	a->waits = admits;
 	if (charge)
 		show(a);
 	else
 		hide(a);
+	pthread_mutex_unlock(&a->lock);
+}
+
+void assign_admit(struct assign *a, uint32_t life)
+{
+	pthread_mutex_lock(&a->lock);
+	a->admitted = life;
+	show(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -416,7 +427,7 @@ int assign_create(const struct assign_cfg *cfg, struct assign **out, char *why,
 int assign_stop(struct assign *a)
 {
 	assign_intx_stop(&a->intx);
-	assign_charge(a, false);
+	assign_charge(a, false, false);
 	return a->attached ? detach(a) : 0;
 }
 

@@ -3,7 +3,8 @@
  * An assigned function: a host's PCI function on the guest's bus.
  *
  * It is shown to the guest while three things hold: the HAL is in charge, the
- * operator permits it, and it is there. The real bus-master bit is set while,
+ * operator permits it, and it is there; and, where the HAL has said that it will
+ * say so, once it has parted the drivers of earlier lives from it (ADMIT). The real bus-master bit is set while,
  * beyond that, the guest has set its own. When one of the three ends the
  * function is hidden first (bus master off, BARs unmapped: to the guest, a
  * pulled card), then the engine quiesces it and drops its pins.
@@ -53,8 +54,10 @@ struct assign {
 	void (*changed)(void *opaque);
 	void *opaque;
 
-	pthread_mutex_t lock; /* guards the next five */
+	pthread_mutex_t lock; /* guards the next seven */
 	bool charge;	      /* the HAL is in charge */
+	bool waits;	      /* it admits each life before that is shown */
+	uint32_t admitted;    /* the last life that it did; 0: none */
 	bool dead;	      /* pulled, or taken from uio by somebody else */
 	bool shown;
 	bool attached; /* the domain knows it: it may call us */
@@ -81,8 +84,12 @@ void assign_free(struct assign *a);
 /* The name in the domain: its devfn on the guest's bus 0. */
 uint32_t assign_guest_id(const struct assign *a);
 
-/* The HAL came into charge, or left it. */
-void assign_charge(struct assign *a, bool charge);
+/* The HAL came into charge, or left it. @admits: no life is shown that it has not
+ * admitted. */
+void assign_charge(struct assign *a, bool charge, bool admits);
+
+/* The HAL admits @life, which is shown if it is the function's now. */
+void assign_admit(struct assign *a, uint32_t life);
 
 /*
  * As vd_device_permit() and vd_device_deny(), and what the guest sees; but they

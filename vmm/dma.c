@@ -143,13 +143,24 @@ static int create_pool(struct dma *d, struct vm *vm, char *why, size_t len)
 static void on_charge(void *opaque, bool yes)
 {
 	struct dma *d = opaque;
+	struct vd_hal_stats hal;
 
+	vd_hal_stats(d->hal.hal, &hal);
 	if (yes) {
 		pool_mend(&d->pool);
 		vd_hal_place_pool(d->hal.hal, d->pool.below);
 	}
 	for (unsigned int i = 0; i < d->nassigned; i++)
-		assign_charge(d->assigned[i], yes);
+		assign_charge(d->assigned[i], yes, hal.admits);
+}
+
+static void on_admit(void *opaque, uint32_t guest_id, uint32_t life)
+{
+	struct dma *d = opaque;
+
+	for (unsigned int i = 0; i < d->nassigned; i++)
+		if (assign_guest_id(d->assigned[i]) == guest_id)
+			assign_admit(d->assigned[i], life);
 }
 
 static int create_pins(struct dma *d, const struct vm *vm, char *why,
@@ -177,6 +188,7 @@ static int create_hal(struct dma *d, struct vm *vm, struct pci_bus *bus,
 		.pins = d->cfg.strict ? NULL : &d->pins,
 		.spill = !d->cfg.no_bounce,
 		.in_charge = on_charge,
+		.admit = on_admit,
 		.opaque = d,
 	};
 	int err = haldev_create(&d->hal, &cfg);

@@ -134,7 +134,14 @@ static void on_interrupt(void *opaque)
 	pthread_mutex_unlock(&h->msi_lock);
 }
 
-static const struct vd_hal_ops hal_ops = { on_charge, on_interrupt };
+static void on_admit(void *opaque, uint32_t guest_id, uint32_t life)
+{
+	struct haldev *h = opaque;
+
+	h->admit(h->opaque, guest_id, life);
+}
+
+static const struct vd_hal_ops hal_ops = { on_charge, on_interrupt, on_admit };
 
 static int create_hal(struct haldev *h, const struct haldev_cfg *cfg)
 {
@@ -174,6 +181,7 @@ int haldev_create(struct haldev *h, const struct haldev_cfg *cfg)
 	h->vm = cfg->vm;
 	h->bus = cfg->bus;
 	h->in_charge = cfg->in_charge;
+	h->admit = cfg->admit;
 	h->opaque = cfg->opaque;
 	h->func.ops = &func_ops;
 	pthread_mutex_init(&h->msi_lock, NULL);

@@ -22,8 +22,9 @@ struct haldev_cfg {
 	unsigned int bus_bits;
 	const struct pincache *pins; /* NULL: every map is a request */
 	bool spill;		     /* see vd_hal_cfg */
-	/* See vd_hal_ops.in_charge. */
+	/* See vd_hal_ops. */
 	void (*in_charge)(void *opaque, bool yes);
+	void (*admit)(void *opaque, uint32_t guest_id, uint32_t life);
 	void *opaque;
 };
 
@@ -35,6 +36,7 @@ struct haldev {
 	struct pci_image config;
 	struct vd_hal *hal;
 	void (*in_charge)(void *opaque, bool yes);
+	void (*admit)(void *opaque, uint32_t guest_id, uint32_t life);
 	void *opaque;
 	/* The MSI as the guest set it, for interrupts from other threads. */
 	pthread_mutex_t msi_lock;

@@ -35,6 +35,17 @@ struct vd_hal_ops {
 
 	/* Send the HAL function's interrupt. No lock is held. */
 	void (*interrupt)(void *opaque);
+
+	/*
+	 * ADMIT: nothing in the guest acts for an earlier life of @guest_id
+	 * than @life, which was the device's a moment ago: it may be shown,
+	 * if it still is and the device is permitted. NULL: VD_HAL_F_ADMIT is
+	 * not offered. With it, and once it is accepted (vd_hal_stats()), show
+	 * no function in a life that has not been admitted. In the thread of
+	 * the doorbell, which the guest waits for; the lock of its slot is held,
+	 * so it must not reset the HAL or write its registers.
+	 */
+	void (*admit)(void *opaque, uint32_t guest_id, uint32_t life);
 };
 
 /**
@@ -113,6 +124,7 @@ void vd_hal_notify(struct vd_hal *hal, uint32_t events);
 
 struct vd_hal_stats {
 	bool in_charge;
+	bool admits; /* in charge, and VD_HAL_F_ADMIT was accepted */
 	uint64_t hellos;
 	uint64_t requests; /* doorbells that ran a request */
 	uint64_t map_requests, unmap_requests, pin_requests;

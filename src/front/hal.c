@@ -153,6 +153,7 @@ static void clear_registers(struct vd_hal *h) MUST_HOLD(h->lock)
 	h->nset = 0;
 	h->events = 0;
 	h->count.in_charge = false;
+	h->count.admits = false;
 }
 
 static int end_charge(struct vd_hal *h) MUST_HOLD(h->charge)
@@ -187,7 +188,16 @@ static uint32_t offered(const struct vd_hal *h)
 {
 	return (h->cfg.pool_len ? VD_HAL_F_POOL : 0) |
 	       (h->cfg.npins ? VD_HAL_F_PINS : 0) | VD_HAL_F_LIVES |
+	       (h->cfg.ops->admit ? VD_HAL_F_ADMIT : 0) |
 	       (h->cfg.spill && h->cfg.pool_len ? VD_HAL_F_SPILL : 0);
+}
+
+/* Offered, and lives with what is about them. */
+static bool may_want(const struct vd_hal *h, uint32_t wanted)
+{
+	if (wanted & VD_HAL_F_ADMIT && !(wanted & VD_HAL_F_LIVES))
+		return false;
+	return !(wanted & ~offered(h));
 }
 
 static void hello(struct vd_hal *h) MUST_HOLD(h->charge)
@@ -197,11 +207,12 @@ static void hello(struct vd_hal *h) MUST_HOLD(h->charge)
 	lock_take(&h->lock);
 	if (h->count.in_charge) {
 		/* Twice is once. */
-	} else if ((h->wanted & ~offered(h)) != 0 || h->nset == 0) {
+	} else if (!may_want(h, h->wanted) || h->nset == 0) {
 		h->status = VD_HAL_STATUS_REFUSED;
 	} else {
 		h->status = VD_HAL_STATUS_HELLO;
 		h->count.in_charge = true;
+		h->count.admits = h->wanted & VD_HAL_F_ADMIT;
 		h->count.hellos++;
 		begins = true;
 	}
@@ -300,6 +311,11 @@ static void count_bad_doorbell(struct vd_hal *h)
 	lock_drop(&h->lock);
 }
 
+static bool is_admission(const struct hal_result *r)
+{
+	return r->op == VD_HAL_OP_ADMIT && r->status == VD_HAL_S_OK;
+}
+
 static void write_doorbell(struct vd_hal *h, uint32_t i)
 {
 	struct hal_result result;
@@ -315,6 +331,10 @@ static void write_doorbell(struct vd_hal *h, uint32_t i)
 			s->features = accepted(h);
 			result = hal_slot_run(s, h->cfg.domain);
 			ran = true;
+			if (is_admission(&result))
+				h->cfg.ops->admit(h->cfg.opaque,
+						  result.who.guest_id,
+						  result.who.incarnation);
 		}
 		lock_drop(&s->lock);
 	}

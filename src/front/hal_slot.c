@@ -145,17 +145,41 @@ static int run_devices(struct request *r)
 	return 0;
 }
 
+/* Only the check: what it means is the embedder's (struct vd_hal_ops). */
+static int run_admit(struct request *r)
+{
+	static const int refusal[VD_DEVICE_STATES] = {
+		[VD_DEVICE_DENIED] = -EPERM,
+		[VD_DEVICE_QUIESCING] = -EBUSY,
+		[VD_DEVICE_STUCK] = -EPERM,
+	};
+	const struct vd_hal_seg *seg = r->slot->copy.seg;
+	struct vd_device_info info;
+	int err;
+
+	if (r->mask != 0 || r->count != 1 || seg->addr != 0 || seg->len != 0 ||
+	    seg->prot != 0)
+		return -EINVAL;
+	err = vd_device_info(r->domain, r->who.guest_id, &info);
+	if (err)
+		return err;
+	if (refusal[info.state])
+		return refusal[info.state];
+	return info.incarnation == r->who.incarnation ? 0 : -EPERM;
+}
+
 struct request_op {
 	int (*run)(struct request *r);
 	bool answers_segs; /* writes segments back */
-	bool needs_pins;   /* the guest has accepted VD_HAL_F_PINS */
+	uint32_t needs;	   /* VD_HAL_F_* that the guest has accepted, or 0 */
 };
 
 static const struct request_op request_ops[] = {
-	[VD_HAL_OP_MAP] = { run_map, true, false },
-	[VD_HAL_OP_UNMAP] = { run_unmap, false, false },
-	[VD_HAL_OP_DEVICES] = { run_devices, true, false },
-	[VD_HAL_OP_PIN] = { run_pin, true, true },
+	[VD_HAL_OP_MAP] = { run_map, true, 0 },
+	[VD_HAL_OP_UNMAP] = { run_unmap, false, 0 },
+	[VD_HAL_OP_DEVICES] = { run_devices, true, 0 },
+	[VD_HAL_OP_PIN] = { run_pin, true, VD_HAL_F_PINS },
+	[VD_HAL_OP_ADMIT] = { run_admit, false, VD_HAL_F_ADMIT },
 };
 
 static const struct request_op *find_op(uint32_t op)
@@ -177,7 +201,7 @@ static bool is_life_sane(const struct request_op *op, const struct request *r)
 
 static uint32_t run(struct request *r, const struct request_op *op)
 {
-	if (!op || (op->needs_pins && !(r->slot->features & VD_HAL_F_PINS)))
+	if (!op || op->needs & ~r->slot->features)
 		return VD_HAL_S_UNSUPP;
 	if (r->count == 0 || r->count > VD_HAL_NSEGS || !is_life_sane(op, r))
 		return VD_HAL_S_INVAL;
@@ -221,5 +245,6 @@ struct hal_result hal_slot_run(struct hal_slot *s, struct vd_domain *d)
 		.op = op ? le32toh(head->op) : 0,
 		.status = status,
 		.nsegs = r.done,
+		.who = r.who,
 	};
 }

@@ -29,6 +29,7 @@ struct hal_result {
 	uint32_t op;
 	uint32_t status; /* VD_HAL_S_* */
 	uint32_t nsegs;	 /* segments done */
+	struct vd_life who;
 };
 
 /*

@@ -126,6 +126,20 @@ static void interrupt(void *opaque)
 	must(w->shown);
 }
 
+/* Only what may be shown: the life that a permitted device has at this moment. */
+static void admit(void *opaque, uint32_t guest_id, uint32_t life)
+{
+	struct world *w = opaque;
+	struct vd_device_info info;
+	struct vd_hal_stats hal;
+
+	vd_hal_stats(w->hal, &hal);
+	must(w->shown && hal.admits);
+	must(vd_device_info(w->d, guest_id, &info) == 0);
+	must(info.state == VD_DEVICE_PERMITTED && info.incarnation == life);
+	step(w, AT_PIN);
+}
+
 static void put(struct world *w, uint64_t reg, uint32_t value)
 {
 	vd_hal_write(w->hal, reg, 4, value);
@@ -164,7 +178,9 @@ static void hello(struct world *w)
 
 	w->lives = wants & 0x80;
 	if (wants % 4)
-		put(w, VD_HAL_REG_WANTED, VD_HAL_F_PINS | (w->lives ? VD_HAL_F_LIVES : 0));
+		put(w, VD_HAL_REG_WANTED,
+		    VD_HAL_F_PINS | (w->lives ? VD_HAL_F_LIVES : 0) |
+			    (wants & 0x40 ? VD_HAL_F_ADMIT : 0));
 	put(w, VD_HAL_REG_STATUS, VD_HAL_STATUS_HELLO);
 }
 
@@ -227,7 +243,7 @@ static void request(struct world *w)
 	uint32_t count = (uint32_t)take(w, 1);
 	uint32_t op = (uint32_t)take(w, 1);
 
-	p->head.op = op % 5;
+	p->head.op = op < 0xe0 ? op % 5 : VD_HAL_OP_ADMIT;
 	p->head.device = (uint32_t)take(w, 1) % (DEVICES + 1);
 	p->head.count = count;
 	p->head.life = w->lives && p->head.op != VD_HAL_OP_DEVICES ? 1 + op / 5 % 8 : 0;
@@ -241,6 +257,8 @@ static void request(struct world *w)
 		p->seg[i].addr = base + v % (PAGES * PAGE);
 		p->seg[i].len = (uint32_t)(v >> 17) % 9000 + 1;
 		p->seg[i].prot = maps ? 1 + (uint32_t)(v >> 30) % 3 : 0;
+		if (op >= 0xe8) /* and some that are right */
+			p->seg[i] = (struct vd_hal_seg){ 0 };
 	}
 	put(w, VD_HAL_REG_DOORBELL, 0);
 }
@@ -480,7 +498,7 @@ static void check(struct world *w)
 static void make(struct world *w)
 {
 	static const struct vd_device_ops dev_ops = { quiesce };
-	static const struct vd_hal_ops hal_ops = { in_charge, interrupt };
+	static const struct vd_hal_ops hal_ops = { in_charge, interrupt, admit };
 	const struct vd_domain_cfg domain = { .size = sizeof(domain),
 					      .granule_shift = 12,
 					      .max_devices = DEVICES,

@@ -20,7 +20,16 @@ static void interrupt(void *opaque)
 	h->nirq++;
 }
 
-static const struct vd_hal_ops ops = { in_charge, interrupt };
+static void admit(void *opaque, uint32_t guest_id, uint32_t life)
+{
+	struct hal_fx *h = opaque;
+
+	h->nadmitted++;
+	h->admitted = guest_id;
+	h->admitted_life = life;
+}
+
+static const struct vd_hal_ops ops = { in_charge, interrupt, admit };
 
 static struct hal_fx *make(uint32_t npins)
 {

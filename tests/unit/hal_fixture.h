@@ -13,7 +13,9 @@ struct hal_fx {
 	struct vd_hal *hal;
 	uint64_t *word;		      /* the pin table, if there is one */
 	unsigned int nin, nout, nirq; /* in_charge(true), (false), interrupts */
-	size_t mapped_at_out;	      /* mappings when in_charge(false) came */
+	unsigned int nadmitted;
+	uint32_t admitted, admitted_life; /* the last */
+	size_t mapped_at_out;		  /* mappings when in_charge(false) came */
 };
 
 int hal_setup(void **state);

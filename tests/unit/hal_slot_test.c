@@ -255,6 +255,78 @@ static void lives(void **state)
 	assert_int_equal(ring_as(h, VD_HAL_OP_UNMAP, is, VD_FAKE_BASE), VD_HAL_S_OK);
 }
 
+static uint32_t admit(struct hal_fx *h, uint32_t device, uint32_t life)
+{
+	struct vd_hal_slot *p = hal_request(h, VD_HAL_OP_ADMIT, 1);
+
+	memset(p->seg, 0, sizeof(p->seg));
+	p->head.device = device;
+	p->head.life = life;
+	p->head.mask = 0;
+	return hal_ring(h);
+}
+
+/* Only of the life that the device has, while it is permitted, and well formed. */
+static void admits(void **state)
+{
+	struct hal_fx *h = *state;
+	struct vd_hal_slot *p;
+	uint32_t was, is;
+
+	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_LIVES | VD_HAL_F_ADMIT);
+	hal_hello(h);
+	assert_true(hal_count(h).admits);
+	was = told_life(h);
+	assert_int_equal(h->nadmitted, 0);
+	assert_int_equal(admit(h, FX_DEV, was), VD_HAL_S_OK);
+	assert_int_equal(h->nadmitted, 1);
+	assert_int_equal(h->admitted, FX_DEV);
+	assert_int_equal(h->admitted_life, was);
+	assert_int_equal(admit(h, FX_DEV, was), VD_HAL_S_OK); /* once more */
+	assert_int_equal(h->nadmitted, 2);
+
+	assert_int_equal(admit(h, FX_DEV + 1, was), VD_HAL_S_NODEV);
+	assert_int_equal(admit(h, FX_DEV, 0), VD_HAL_S_INVAL);
+	assert_int_equal(admit(h, FX_DEV, was + 1), VD_HAL_S_DENIED);
+	for (int i = 0; i < 5; i++) {
+		p = hal_request(h, VD_HAL_OP_ADMIT, 1 + (i == 4));
+		memset(p->seg, 0, sizeof(p->seg));
+		p->head.life = was;
+		p->head.mask = i == 0;
+		p->seg[0].addr = i == 1;
+		p->seg[0].len = i == 2;
+		p->seg[0].prot = i == 3;
+		assert_int_equal(hal_ring(h), VD_HAL_S_INVAL);
+	}
+	assert_int_equal(vd_device_deny(h->fx.d, FX_DEV), 0);
+	assert_int_equal(admit(h, FX_DEV, was), VD_HAL_S_DENIED);
+	assert_int_equal(vd_device_permit(h->fx.d, FX_DEV), 0);
+	assert_int_equal(admit(h, FX_DEV, was), VD_HAL_S_DENIED);
+	assert_int_equal(h->nadmitted, 2);
+	is = told_life(h);
+	assert_int_equal(admit(h, FX_DEV, is), VD_HAL_S_OK);
+	assert_int_equal(h->admitted_life, is);
+
+	hal_put(h, VD_HAL_REG_STATUS, VD_HAL_STATUS_OFF);
+	assert_false(hal_count(h).admits);
+}
+
+/* It is no operation for who has not accepted it, and cannot be had alone. */
+static void admit_unasked(void **state)
+{
+	struct hal_fx *h = *state;
+
+	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_ADMIT);
+	hal_hello(h);
+	assert_int_equal(hal_get(h, VD_HAL_REG_STATUS), VD_HAL_STATUS_REFUSED);
+	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_LIVES);
+	hal_hello(h);
+	assert_int_equal(hal_get(h, VD_HAL_REG_STATUS), VD_HAL_STATUS_HELLO);
+	assert_false(hal_count(h).admits);
+	assert_int_equal(admit(h, FX_DEV, told_life(h)), VD_HAL_S_UNSUPP);
+	assert_int_equal(h->nadmitted, 0);
+}
+
 /* A slot's own page may be mapped; the answer is then seen by the device. */
 static void request_that_names_its_own_page(void **state)
 {
@@ -327,6 +399,8 @@ int main(void)
 		hal_test(request_that_names_its_own_page),
 		hal_pins_test(pin),
 		hal_pins_test(lives),
+		hal_pins_test(admits),
+		hal_pins_test(admit_unasked),
 		hal_pins_test(pin_needs_the_feature),
 	};
 

@@ -6,7 +6,7 @@
 static void create_errors(void **state)
 {
 	struct hal_fx *h = *state;
-	const struct vd_hal_ops none = { NULL, NULL };
+	const struct vd_hal_ops none = { NULL, NULL, NULL };
 	const struct vd_hal_ops *ops = &none;
 	struct vd_hal_cfg good = {
 		.size = sizeof(good), .domain = h->fx.d, .granule_shift = 12, .nslots = 1
@@ -67,7 +67,7 @@ static void interrupt(void *opaque)
 
 static void create_checks_its_cfg(void **state)
 {
-	static const struct vd_hal_ops ops = { in_charge, interrupt };
+	static const struct vd_hal_ops ops = { in_charge, interrupt, NULL };
 	struct hal_fx *h = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cfg_rows); i++) {
@@ -95,7 +95,7 @@ static void create_checks_its_cfg(void **state)
 /* A chunk of 4 GiB has no register to say so, aligned or not. */
 static void create_refuses_huge_chunks(void **state)
 {
-	static const struct vd_hal_ops ops = { in_charge, interrupt };
+	static const struct vd_hal_ops ops = { in_charge, interrupt, NULL };
 	struct hal_fx *h = *state;
 	struct vd_hal_cfg cfg = {
 		.size = sizeof(cfg),
@@ -117,7 +117,7 @@ static void create_refuses_huge_chunks(void **state)
 
 static void create_fault_sweep(void **state)
 {
-	static const struct vd_hal_ops ops = { in_charge, interrupt };
+	static const struct vd_hal_ops ops = { in_charge, interrupt, NULL };
 	struct hal_fx *h = *state;
 	const struct vd_hal_cfg cfg = { .size = sizeof(cfg),
 					.domain = h->fx.d,
@@ -145,7 +145,7 @@ struct reg_row {
 static const struct reg_row reg_rows[] = {
 	{ VD_HAL_REG_MAGIC, VD_HAL_MAGIC, true },
 	{ VD_HAL_REG_VERSION, VD_HAL_VERSION, true },
-	{ VD_HAL_REG_FEATURES, VD_HAL_F_POOL | VD_HAL_F_LIVES, true },
+	{ VD_HAL_REG_FEATURES, VD_HAL_F_POOL | VD_HAL_F_LIVES | VD_HAL_F_ADMIT, true },
 	{ VD_HAL_REG_WANTED, 5, false },
 	{ VD_HAL_REG_STATUS, VD_HAL_STATUS_OFF, false },
 	{ VD_HAL_REG_GRANULE, 12, true },
@@ -335,7 +335,7 @@ static void counts_end_with_charge(void **state)
 	uint64_t *word = &h->word[FX_GPA / PAGE];
 
 	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES),
-			 VD_HAL_F_POOL | VD_HAL_F_PINS | VD_HAL_F_LIVES);
+			 VD_HAL_F_POOL | VD_HAL_F_PINS | VD_HAL_F_LIVES | VD_HAL_F_ADMIT);
 	assert_int_equal(hal_get(h, VD_HAL_REG_PINS_LEN), FX_GPA / PAGE + FX_PAGES);
 	for (int i = 0; i < 4; i++) {
 		hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
@@ -376,7 +376,8 @@ static void no_table_no_feature(void **state)
 {
 	struct hal_fx *h = *state;
 
-	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES), VD_HAL_F_POOL | VD_HAL_F_LIVES);
+	assert_int_equal(hal_get(h, VD_HAL_REG_FEATURES),
+			 VD_HAL_F_POOL | VD_HAL_F_LIVES | VD_HAL_F_ADMIT);
 	assert_int_equal(hal_get(h, VD_HAL_REG_PINS_LEN), 0);
 	hal_put(h, VD_HAL_REG_WANTED, VD_HAL_F_PINS);
 	hal_hello(h);

@@ -32,6 +32,13 @@ static void on_charge(void *opaque, bool yes)
 		f->left++;
 }
 
+static void on_admit(void *opaque, uint32_t guest_id, uint32_t life)
+{
+	(void)opaque;
+	(void)guest_id;
+	(void)life;
+}
+
 static int create(struct fixture *f)
 {
 	const struct haldev_cfg cfg = {
@@ -40,6 +47,7 @@ static int create(struct fixture *f)
 		.domain = f->domain,
 		.granule_shift = 12,
 		.in_charge = on_charge,
+		.admit = on_admit,
 		.opaque = f,
 	};
 

@@ -15,8 +15,8 @@
  *     does not know; it reads FEATURES and writes the subset that it wants.
  *  2. It gives each request slot a page of its memory (SLOT, SLOT_LO, SLOT_HI).
  *  3. It writes STATUS = HELLO. From here on STATUS reads HELLO, the assigned
- *     functions appear on the bus, and the guest rescans it. A refused HELLO
- *     leaves STATUS as REFUSED.
+ *     functions appear on the bus (with VD_HAL_F_ADMIT: each when it is admitted),
+ *     and the guest rescans it. A refused HELLO leaves STATUS as REFUSED.
  *  4. It writes a request into a slot's page and the slot's number to
  *     DOORBELL. When the write returns the answer stands in the same page.
  *     A slot is used by one CPU at a time; the guest sees to that.
@@ -27,7 +27,8 @@
  *
  * With VD_HAL_F_PINS there is a second memory BAR (BAR 2), which is the pin
  * table: memory, not registers; see below. Minor version 1 has it. Minor version 2
- * has VD_HAL_F_LIVES and the registers from PINS_AGE on.
+ * has VD_HAL_F_LIVES and the registers from PINS_AGE on, minor version 3
+ * VD_HAL_F_ADMIT.
  *
  * The device stays in the order above whatever the guest writes. It copies a
  * request once, checks the copy, and answers with a status.
@@ -52,7 +53,7 @@ typedef uint64_t vd_le64;
 
 #define VD_HAL_MAGIC		    0x4c484456 /* "VDHL" */
 #define VD_HAL_VERSION_MAJOR	    1
-#define VD_HAL_VERSION_MINOR	    2
+#define VD_HAL_VERSION_MINOR	    3
 #define VD_HAL_VERSION		    ((VD_HAL_VERSION_MAJOR << 16) | VD_HAL_VERSION_MINOR)
 
 /* Registers in BAR 0: byte offsets. RO, WO, RW as seen by the guest. */
@@ -85,6 +86,7 @@ typedef uint64_t vd_le64;
 #define VD_HAL_F_SPILL		    (1u << 2) /* bounce what BUDGET refuses */
 
 #define VD_HAL_F_LIVES		    (1u << 3) /* requests say for which life */
+#define VD_HAL_F_ADMIT		    (1u << 4) /* functions wait for ADMIT; with LIVES */
 
 #define VD_HAL_STATUS_OFF	    0
 #define VD_HAL_STATUS_HELLO	    1
@@ -175,11 +177,23 @@ struct vd_hal_slot {
  * one. What an earlier life had in the words of the pin table is still counted
  * there, unless the table has been cleared since (PINS_AGE), which needs every
  * device to be denied; so when PINS_AGE has changed, counts from before are gone.
+ *
+ * ADMIT: nothing in the guest acts any more for an earlier life of @device than
+ * the one in life: whatever drove it has been parted from it. So the function
+ * may come to the bus. With VD_HAL_F_ADMIT accepted a permitted function is not
+ * on the bus in a life that has not been admitted: its registers read ones, it
+ * does not master the bus, its interrupt is masked. Otherwise a driver that has
+ * not learnt of a deny with a permit at its heels could start the device again
+ * with bus addresses that are nobody's, or another's, by now. count is 1, the
+ * segment and mask are 0. Twice is once. DENIED or BUSY if the device is not
+ * permitted, or in another life: an event will tell. UNSUPP unless
+ * VD_HAL_F_ADMIT was accepted, which is refused (STATUS) without VD_HAL_F_LIVES.
  */
 #define VD_HAL_OP_MAP	       1
 #define VD_HAL_OP_UNMAP	       2
 #define VD_HAL_OP_DEVICES      3
 #define VD_HAL_OP_PIN	       4
+#define VD_HAL_OP_ADMIT	       5
 
 #define VD_HAL_S_OK	       0
 #define VD_HAL_S_UNSUPP	       1  /* no such operation */

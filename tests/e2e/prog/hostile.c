@@ -172,7 +172,7 @@ static void come_into_charge(unsigned int i)
 	uint32_t wanted = get(VD_HAL_REG_FEATURES);
 
 	if (charges++ % 2)
-		wanted &= ~VD_HAL_F_LIVES;
+		wanted &= ~(VD_HAL_F_LIVES | VD_HAL_F_ADMIT);
 	shake_hands(wanted);
 	lives = (wanted & VD_HAL_F_LIVES) != 0;
 	learn(i);
