@@ -307,6 +307,50 @@ void hal_devices_drop_lost(struct hal *hal)
 	drop(hal, is_lost);
 }
 
+/* Is it on the bus, in a life that has ended? */
+static bool is_stale(struct hal *hal, const struct hal_member *m)
+{
+	struct hal_dev *hd;
+
+	lockdep_assert_held(&hal->lock);
+	list_for_each_entry(hd, &hal->devs, link)
+		if (hd->rid == m->rid && hd->life != m->life)
+			return true;
+	return false;
+}
+
+static void admit(struct hal *hal, const struct hal_member *m)
+{
+	struct vd_hal_head *head;
+	struct hal_call c;
+
+	if (!hal_call_open(&c, hal, NULL, VD_HAL_OP_ADMIT, 0))
+		return;
+	head = &c.slot->page->head;
+	head->device = cpu_to_le32(m->rid);
+	head->life = cpu_to_le32(m->life);
+	hal_call_add(&c, 0, 0, 0);
+	hal_call_ring(&c, NULL); /* refused: an event comes, or has come */
+	hal_call_close(&c);
+}
+
+/*
+ * Those that were lost are off the bus, so no driver of an earlier life is at
+ * work: let the functions come. Needs the kernel's rescan lock.
+ */
+void hal_devices_admit(struct hal *hal)
+{
+	u32 i;
+
+	if (!hal->admits)
+		return;
+	mutex_lock(&hal->lock);
+	for (i = 0; i < hal->nmembers; i++)
+		if (hal->member[i].permitted && !is_stale(hal, &hal->member[i]))
+			admit(hal, &hal->member[i]);
+	mutex_unlock(&hal->lock);
+}
+
 void hal_devices_drop_all(struct hal *hal)
 {
 	drop(hal, is_any);

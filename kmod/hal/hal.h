@@ -291,6 +291,7 @@ struct hal_member {
 int hal_devices_refresh(struct hal *hal);
 int hal_devices_check(struct hal *hal);
 void hal_devices_drop_lost(struct hal *hal);
+void hal_devices_admit(struct hal *hal);
 void hal_devices_drop_all(struct hal *hal);
 void hal_devices_unbind(struct hal *hal);
 bool hal_devices_bury(struct hal *hal);
@@ -314,6 +315,7 @@ struct hal {
 	struct hal_shelf *shelf; /* see ledger.c */
 	u32 bus_bits; /* of an address of the host's memory; 0: not said */
 	bool lives;   /* requests say for which life of a function */
+	bool admits;  /* functions wait until we admit them */
 	bool spills;  /* the operator lets us bounce what BUDGET refuses */
 	struct hal_stats stats;	 /* own, and of functions that ended */
 	atomic_long_t in_flight; /* transactions mapped now */

@@ -6,7 +6,7 @@
  * one ordered queue, because probe() and remove() may be called with the
  * kernel's rescan lock held as well as without, and nobody can tell. So:
  *
- *   bus_work    DEVICES; take lost functions off the bus; rescan. Once after
+ *   bus_work    DEVICES; take lost functions off the bus; ADMIT; rescan. Once after
  *               the handshake, then at each event. Module load waits for it.
  *   leave_work  queued by remove(), which has already parted the functions
  *               from their drivers and turned the HAL off: takes the functions
@@ -83,6 +83,7 @@ static void update_bus(struct hal *hal)
 		return;
 	}
 	hal_devices_drop_lost(hal);
+	hal_devices_admit(hal);
 	pci_rescan_bus(root_of(hal->pdev->bus));
 }
 
@@ -199,9 +200,12 @@ static int identify(struct hal *hal)
 	hal_off(hal);
 	offered = hal_read(hal, VD_HAL_REG_FEATURES);
 	wanted = offered & (VD_HAL_F_POOL | VD_HAL_F_SPILL | VD_HAL_F_LIVES);
+	if (wanted & VD_HAL_F_LIVES)
+		wanted |= offered & VD_HAL_F_ADMIT;
 	if ((offered & VD_HAL_F_PINS) && hal_pins_init(hal))
 		wanted |= VD_HAL_F_PINS;
 	hal->lives = wanted & VD_HAL_F_LIVES;
+	hal->admits = wanted & VD_HAL_F_ADMIT;
 	hal->spills = wanted & VD_HAL_F_SPILL;
 	writel(wanted, hal->regs + VD_HAL_REG_WANTED);
 	return 0;
