@@ -168,17 +168,15 @@ static void let_go_all(struct vd_domain *d, const struct vd_seg *segs, size_t n)
 	}
 }
 
-/* Some of the reserved pages into the scratch. Return: how many. */
-static size_t take_batch(struct vd_domain *d, const struct vd_seg *segs,
-			 size_t n) MUST_HOLD(d->lock)
+/* Some more of the reserved pages into the scratch. Return: how many. */
+static size_t take_batch(struct vd_domain *d, struct walk *w) MUST_HOLD(d->lock)
 {
 	struct scratch *x = d->scratch;
 	size_t k = 0;
-	struct walk w;
 
-	for (start(&w, segs, n); more(&w) && k < VD_MAP_MAX_SEGS; next(&w)) {
-		struct pin_record *r = pintable_find(&d->pins, w.page);
-		uint64_t gpa = gpa_of(w.page);
+	for (; more(w) && k < VD_MAP_MAX_SEGS; next(w)) {
+		struct pin_record *r = pintable_find(&d->pins, w->page);
+		uint64_t gpa = gpa_of(w->page);
 
 		if (r->state != PIN_RESERVED)
 			continue;
@@ -188,7 +186,7 @@ static size_t take_batch(struct vd_domain *d, const struct vd_seg *segs,
 			.npages = 1,
 			.page = &x->page[k],
 		};
-		x->taken[k++] = w.page;
+		x->taken[k++] = w->page;
 		r->state = PIN_TAKEN;
 	}
 	return k;
@@ -219,13 +217,16 @@ static bool is_room_wanted(int err)
 static int pin_reserved(struct vd_domain *d, const struct vd_seg *segs,
 			size_t n) MUST_HOLD(d->lock)
 {
+	struct walk w, before;
 	size_t k;
 	int err;
 
-	while ((k = take_batch(d, segs, n)) > 0) {
+	start(&w, segs, n);
+	while (before = w, (k = take_batch(d, &w)) > 0) {
 		err = pin_batch(d, k);
 		if (is_room_wanted(err) && evict_for(d, k)) {
-			k = take_batch(d, segs, n);
+			w = before;
+			k = take_batch(d, &w);
 			err = pin_batch(d, k);
 		}
 		if (err)
