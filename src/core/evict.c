@@ -36,11 +36,11 @@
 #include <viaduct/pins.h>
 #include <word.h>
 
-#define BATCH	   VD_MAP_MAX_SEGS /* pages unpinned by one call of the host */
-#define PIECE	   256u		   /* blocks between two drops of the lock */
-#define OUT_MOST   1024u	   /* and pages unpinned, or a block more */
-#define DROP_PAGES ((uint64_t)64 * PIN_BLOCK) /* looked at in a drop's piece */
-#define WORDS_MOST ((uint64_t)1 << 17) /* looked at on behalf of a request */
+#define BATCH	    VD_MAP_MAX_SEGS /* pages unpinned by one call of the host */
+#define PIECE	    64u		    /* blocks between two drops of the lock */
+#define OUT_MOST    512u	    /* and pages unpinned, or a block more */
+#define PIECE_WORDS ((uint64_t)PIECE * PIN_BLOCK)
+#define WORDS_MOST  ((uint64_t)1 << 17) /* looked at on behalf of a request */
 
 /* Pages on their way out: evicted, in the scratch, not yet unpinned. */
 struct batch {
@@ -397,7 +397,7 @@ static bool drop_some(struct vd_domain *d, enum drop how, uint64_t *page)
 	MUST_HOLD(d->lock)
 {
 	struct pintable *t = &d->pins;
-	uint64_t cached = t->ncached, end = *page + DROP_PAGES, at = 0;
+	uint64_t cached = t->ncached, end = *page + PIECE_WORDS, at = 0;
 	struct batch b;
 
 	b.n = 0;
