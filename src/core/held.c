@@ -24,6 +24,7 @@
 #define HELD_BUSY     UINT32_MAX
 #define HELD_MOST     (UINT32_MAX - 1)
 #define BATCH	      64u
+#define COUNTS	      ((uint64_t)1 << 16) /* under one take of their lock */
 #define RIGHTS	      ((uint64_t)(VD_READ | VD_WRITE))
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -290,18 +291,21 @@ static ALWAYS_INLINE bool expect_counts(uint32_t *held, uint64_t n)
 	return true;
 }
 
-/* Call @fn with the counts of each page, until it does not want them. */
+/*
+ * Call @fn with the counts of each page, until it does not want them. Pages may be
+ * large: no more than COUNTS, or one page.
+ */
 static ALWAYS_INLINE size_t walk_any(const struct held_list *l,
 				     unsigned int shift,
 				     bool (*fn)(uint32_t *held, uint64_t n))
 {
 	const uint64_t last = ((uint64_t)1 << l->shift) - 1;
 	const uint64_t end = l->s->last - l->s->gpa;
-	uint64_t e = l->first;
+	uint64_t e = l->first, ncounts = 0;
 	size_t k;
 
-	for (k = 0; k < l->n; k++, e += l->step) {
-		uint64_t at, i;
+	for (k = 0; k < l->n && ncounts < COUNTS; k++, e += l->step) {
+		uint64_t at, i, n;
 
 		if (l->entry)
 			e = l->entry[k];
@@ -311,8 +315,10 @@ static ALWAYS_INLINE size_t walk_any(const struct held_list *l,
 		if (at > end || last > end - at)
 			break;
 		i = at >> shift;
-		if (!fn(&l->s->held[i], ((at + last) >> shift) - i + 1))
+		n = ((at + last) >> shift) - i + 1;
+		if (!fn(&l->s->held[i], n))
 			break;
+		ncounts += n;
 	}
 	return k;
 }

@@ -49,7 +49,8 @@ struct held_list {
 /*
  * Hold or release many that are held already, or by somebody else as well, under
  * one take of the lock. Returns how many entries were done before one was not:
- * it is for held_hold() or held_release(), or it lies in another stretch.
+ * it is for held_hold() or held_release(), or it lies in another stretch, or, if
+ * it is not the first, those before it were enough for one take.
  */
 size_t held_hold_list(struct vd_domain *d, const struct held_list *l);
 size_t held_release_list(struct vd_domain *d, const struct held_list *l);

@@ -167,6 +167,40 @@ static void cached_pages_make_room(void **state)
 	assert_int_equal(fx_pinned(&p->fx), 0);
 }
 
+/* Pages may be large: one take of the lock goes so far and no further. */
+static void large_pages_in_pieces(void **state)
+{
+	enum { SHIFT = 26, N = 16 };
+	const uint64_t len = (uint64_t)N << SHIFT, each = 1u << (SHIFT - 12);
+	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
+	void *base = (void *)0x10000000;
+	struct vd_host *host;
+	struct vd_domain *d;
+	struct held_run all = { .first = 0, .last = len - 1 };
+	struct held_list l = { .first = VD_READ, .step = (uint64_t)1 << SHIFT, .shift = SHIFT };
+	int64_t pinned = 0;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(vd_host_fake_create(base, len / PAGE, &host), 0);
+	assert_int_equal(vd_domain_create(host, &cfg, &d), 0);
+	assert_int_equal(vd_domain_add_memory(d, (vd_gpa){ 0 }, base, len), 0);
+	assert_int_equal(held_open(d, 0, &all.s), 0);
+	assert_int_equal(held_hold(d, &all, &pinned), 0);
+	l.s = all.s;
+	l.n = N;
+	n = held_hold_list(d, &l);
+	assert_true(n > 0 && n < N && (n - 1) * each < 1u << 16);
+	assert_int_equal(all.s->held[n * each - 1], 2);
+	assert_int_equal(all.s->held[n * each], 1);
+	assert_int_equal(held_release_list(d, &l), n);
+	assert_int_equal(all.s->held[0], 1);
+	held_release(d, &all, &pinned);
+	assert_int_equal(pinned, 0);
+	vd_domain_destroy(d);
+	vd_host_destroy(host);
+}
+
 static void no_such_stretch(void **state)
 {
 	struct fx *f = *state;
@@ -178,10 +212,15 @@ static void no_such_stretch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		fx_test(pinned_while_held),	 fx_test(warm_is_free),
-		fx_test(warm_at_once),		 fx_test(shares_the_budget),
-		fx_test(host_refuses),		 cmocka_unit_test(second_batch_fails),
-		px_test(cached_pages_make_room), fx_test(no_such_stretch),
+		fx_test(pinned_while_held),
+		fx_test(warm_is_free),
+		fx_test(warm_at_once),
+		fx_test(shares_the_budget),
+		cmocka_unit_test(large_pages_in_pieces),
+		fx_test(host_refuses),
+		cmocka_unit_test(second_batch_fails),
+		px_test(cached_pages_make_room),
+		fx_test(no_such_stretch),
 	};
 
 	return run_all(tests);
