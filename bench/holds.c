@@ -12,8 +12,9 @@
  * is noted beside it.
  *
  * The requests are the largest there are, over a domain that is full: of 1 GiB,
- * all cached. The host is the fake one: what the kernel takes to pin is G7's, and
- * comes on top under the same lock.
+ * all cached. The host is the fake one, so that what is ours is seen. The kernel pins
+ * under the same lock, 4096 pages at most for one request: the last rows have real
+ * pins.
  */
 #include "bench.h"
 #include "contest.h"
@@ -22,9 +23,11 @@
 #include <lock.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <viaduct/abi/hal.h>
 #include <viaduct/fake.h>
+#include <viaduct/host.h>
 #include <viaduct/pins.h>
 #include <viaduct/viaduct.h>
 
@@ -84,21 +87,45 @@ static struct vd_seg pages(uint64_t at, uint64_t n)
 				.prot = RW };
 }
 
-static void make(void)
+static void make(struct vd_host *host, void *base, uint64_t npages)
 {
 	static const struct vd_device_ops ops = { quiet };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12 };
 	const struct vd_device_cfg dev = { sizeof(dev), DEV, DEV, &ops, NULL };
+
+	bench_must(vd_domain_create(host, &cfg, &domain) == 0, "domain");
+	bench_must(vd_domain_add_memory(domain, (vd_gpa){ 0 }, base,
+					npages * VD_PAGE_SIZE) == 0,
+		   "memory");
+	bench_must(vd_domain_share_pins(domain, word, npages) == 0, "table");
+	bench_must(vd_device_attach(domain, &dev) == 0, "attach");
+}
+
+static void make_fake(void)
+{
 	struct vd_host *host;
 
 	bench_must(vd_host_fake_create(BASE, NPAGES, &host) == 0, "host");
-	bench_must(vd_domain_create(host, &cfg, &domain) == 0, "domain");
-	bench_must(vd_domain_add_memory(domain, (vd_gpa){ 0 }, BASE,
-					(uint64_t)NPAGES * VD_PAGE_SIZE) == 0,
-		   "memory");
-	bench_must(vd_domain_share_pins(domain, word, NPAGES) == 0, "table");
-	bench_must(vd_device_attach(domain, &dev) == 0, "attach");
+	make(host, BASE, NPAGES);
+}
+
+/* As much as one request may pin, of small pages. */
+static void make_real(void)
+{
+	const struct vd_noiommu_cfg cfg = { .method = VD_PIN_IO_URING };
+	const size_t len = VD_MAP_MAX_PAGES * VD_PAGE_SIZE;
+	struct vd_host *host;
+	void *ram = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	bench_must(ram != MAP_FAILED, "memory");
+	madvise(ram, len, MADV_NOHUGEPAGE);
+	memset(ram, 1, len);
+	bench_must(vd_host_noiommu_create(&cfg, &host) == 0,
+		   "cannot pin: needs root and io_uring");
+	memset(word, 0, sizeof(word));
+	make(host, ram, VD_MAP_MAX_PAGES);
 }
 
 /* --- what is asked ---------------------------------------------------- */
@@ -310,11 +337,33 @@ static void whole_table(void)
 		measure(&all[i], 0);
 }
 
+/* The pages are no run on the bus: it is refused, and by then all is pinned. */
+static void pin_scattered(void)
+{
+	int err = vd_device_pin(domain, DEV, seg, nsegs, UINT64_MAX);
+
+	bench_must(err == 0 || err == -EXDEV, "pin");
+}
+
+static void real_pins(void)
+{
+	static const struct request all[] = {
+		{ "pin of 4096, by the kernel", drop, pin_scattered, NULL },
+		{ "drop of 4096, by the kernel", pin_scattered, drop, NULL },
+	};
+
+	make_real();
+	choose(VD_MAP_MAX_PAGES);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		measure(&all[i], 0);
+}
+
 int main(void)
 {
-	make();
+	make_fake();
 	largest_requests(16);
 	largest_requests(VD_MAP_MAX_PAGES);
 	whole_table();
+	real_pins();
 	return 0;
 }
