@@ -9,6 +9,10 @@
  * domain's lock, with up to BATCH others in one call of the host; meanwhile its
  * count is HELD_BUSY, which sends everybody else to that lock as well.
  *
+ * A page of a window may be much larger than a granule. It is held and released
+ * in pieces, so that nobody waits for all of it; who fails half way lets go of the
+ * pieces before. Two that do so at once may both find no room for the rest.
+ *
  * Invariant: a count above 0 has exactly one pin of the host and is counted
  * once in the granule's pin count, whoever else holds it there.
  */
@@ -25,6 +29,7 @@
 #define HELD_MOST     (UINT32_MAX - 1)
 #define BATCH	      64u
 #define COUNTS	      ((uint64_t)1 << 16) /* under one take of their lock */
+#define PIECE	      256u /* granules under one take of the domain's lock */
 #define RIGHTS	      ((uint64_t)(VD_READ | VD_WRITE))
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -256,9 +261,11 @@ static int hold_cold(struct vd_domain *d, const struct part *p)
 	return err;
 }
 
-/* @n counts once more, if none of them is cold; else nothing. */
+/* @n counts once more, if they are few and none is cold; else nothing. */
 static ALWAYS_INLINE bool hold_counts(uint32_t *held, uint64_t n)
 {
+	if (n > COUNTS)
+		return false;
 	for (uint64_t i = 0; i < n; i++) {
 		if (!is_warm(held[i])) {
 			while (i-- > 0)
@@ -270,9 +277,11 @@ static ALWAYS_INLINE bool hold_counts(uint32_t *held, uint64_t n)
 	return true;
 }
 
-/* @n counts once less, if something else holds all of them; else nothing. */
+/* @n counts once less, if they are few and all held by others; else nothing. */
 static ALWAYS_INLINE bool release_counts(uint32_t *held, uint64_t n)
 {
+	if (n > COUNTS)
+		return false;
 	for (uint64_t i = 0; i < n; i++) {
 		if (held[i] < 2) {
 			while (i-- > 0)
@@ -389,14 +398,12 @@ void held_expect(const struct vd_domain *d, const struct held_run *r)
 	__builtin_prefetch(&r->s->held[i], 1);
 }
 
-bool held_hold_warm(struct vd_domain *d, const struct held_run *r)
+static bool hold_warm(struct vd_domain *d, const struct part *p)
 {
-	const struct part p = part_of(d, r);
 	bool done;
 
-	held_expect(d, r);
 	lock_take(&d->held_lock);
-	done = hold_counts(&p.s->held[p.first], p.last - p.first + 1);
+	done = hold_counts(&p->s->held[p->first], p->last - p->first + 1);
 	lock_drop(&d->held_lock);
 	return done;
 }
@@ -411,34 +418,94 @@ static bool release_warm(struct vd_domain *d, const struct part *p)
 	return done;
 }
 
-int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned)
+bool held_hold_warm(struct vd_domain *d, const struct held_run *r)
 {
 	const struct part p = part_of(d, r);
+
+	held_expect(d, r);
+	return hold_warm(d, &p);
+}
+
+/* As much of a part from @first on as is pinned under one take of the lock. */
+static struct part piece_of(const struct vd_domain *d, const struct part *p,
+			    uint64_t first)
+{
+	uint64_t n =
+		VD_MAP_MAX_PAGES >> (d->memory.granule_shift - VD_PAGE_SHIFT);
+
+	if (n > PIECE)
+		n = PIECE;
+	return (struct part){ p->s, first,
+			      p->last - first < n ? p->last : first + n - 1 };
+}
+
+static int hold_piece(struct vd_domain *d, const struct part *p,
+		      int64_t *pinned)
+{
 	uint64_t before;
 	int err;
 
-	if (held_hold_warm(d, r))
+	if (hold_warm(d, p))
 		return 0;
 	lock_take(&d->lock);
 	before = d->pages.npinned;
-	err = hold_cold(d, &p);
+	err = hold_cold(d, p);
 	*pinned += (int64_t)pages_bytes(&d->pages, d->pages.npinned - before);
 	lock_drop(&d->lock);
 	return err;
+}
+
+static void release_piece(struct vd_domain *d, const struct part *p,
+			  int64_t *pinned)
+{
+	uint64_t before;
+
+	if (release_warm(d, p))
+		return;
+	lock_take(&d->lock);
+	before = d->pages.npinned;
+	for (uint64_t i = p->first; i <= p->last; i++)
+		let_go(d, p, i);
+	*pinned -= (int64_t)pages_bytes(&d->pages, before - d->pages.npinned);
+	lock_drop(&d->lock);
+}
+
+/* Granules @from..@end-1 of a part. */
+static void release_some(struct vd_domain *d, const struct part *p,
+			 uint64_t from, uint64_t end, int64_t *pinned)
+{
+	const struct part some = { p->s, from, end - 1 };
+
+	while (from < end) {
+		const struct part piece = piece_of(d, &some, from);
+
+		release_piece(d, &piece, pinned);
+		from = piece.last + 1;
+	}
+}
+
+int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned)
+{
+	const struct part p = part_of(d, r);
+	uint64_t at = p.first;
+
+	while (at <= p.last) {
+		const struct part piece = piece_of(d, &p, at);
+		int err = hold_piece(d, &piece, pinned);
+
+		if (err) {
+			release_some(d, &p, p.first, at, pinned);
+			return err;
+		}
+		at = piece.last + 1;
+	}
+	return 0;
 }
 
 void held_release(struct vd_domain *d, const struct held_run *r,
 		  int64_t *pinned)
 {
 	const struct part p = part_of(d, r);
-	uint64_t before;
 
-	if (release_warm(d, &p))
-		return;
-	lock_take(&d->lock);
-	before = d->pages.npinned;
-	for (uint64_t i = p.first; i <= p.last; i++)
-		let_go(d, &p, i);
-	*pinned -= (int64_t)pages_bytes(&d->pages, before - d->pages.npinned);
-	lock_drop(&d->lock);
+	release_some(d, &p, p.first, p.last + 1, pinned);
 }

@@ -22,12 +22,15 @@ struct held_run {
  * stretch), -ENOMEM. */
 int held_open(struct vd_domain *d, size_t i, struct stretch **out);
 
-/* Hold all of the run or nothing: 0, -EDQUOT, -ENOSPC, or what the host says. */
+/*
+ * Hold all of the run or nothing: 0, -EDQUOT, -ENOSPC, or what the host says. The
+ * domain's lock is taken for pieces of it.
+ */
 int held_hold(struct vd_domain *d, const struct held_run *r, int64_t *pinned);
 void held_release(struct vd_domain *d, const struct held_run *r,
 		  int64_t *pinned);
 
-/* The same if all of it is held already, so that nothing is pinned; or nothing. */
+/* The same if it is short and held already, so that nothing is pinned; or nothing. */
 bool held_hold_warm(struct vd_domain *d, const struct held_run *r);
 
 /* It will be held or released soon: fetch its first count. */
@@ -49,8 +52,9 @@ struct held_list {
 /*
  * Hold or release many that are held already, or by somebody else as well, under
  * one take of the lock. Returns how many entries were done before one was not:
- * it is for held_hold() or held_release(), or it lies in another stretch, or, if
- * it is not the first, those before it were enough for one take.
+ * it is for held_hold() or held_release(), for which it may just be long, or it
+ * lies in another stretch, or, if it is not the first, those before it were enough
+ * for one take.
  */
 size_t held_hold_list(struct vd_domain *d, const struct held_list *l);
 size_t held_release_list(struct vd_domain *d, const struct held_list *l);
