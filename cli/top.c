@@ -51,6 +51,16 @@ static const char help[] =
 "  viaduct top --json --interval 0.5 >recording\n";
 /* clang-format on */
 
+/* Signal handlers have no context, and a process has one terminal. */
+static struct {
+	struct termios cooked;
+	int out; /* descriptor */
+	volatile sig_atomic_t is_ours;
+} screen;
+
+static const char other_screen[] = "\033[?1049h\033[?25l"; /* no cursor */
+static const char first_screen[] = "\033[?25h\033[?1049l";
+
 struct top {
 	const char *dir, *name, *socket;
 	bool once, json, wants_help;
@@ -59,8 +69,7 @@ struct top {
 	json_t *now;
 	json_t *machines; /* of the view that is being made */
 	FILE *out;
-	bool live; /* on a terminal */
-	struct termios cooked;
+	bool live;     /* on a terminal */
 	int write_err; /* errno of it */
 	char why[512];
 };
@@ -260,29 +269,61 @@ static bool pause_view(struct top *t)
 	return read(STDIN_FILENO, &key, 1) == 1 && key != 'q' && key != CTRL_C;
 }
 
+/* Only calls that a signal handler may make. */
+static void leave_screen(void)
+{
+	if (!screen.is_ours)
+		return;
+	screen.is_ours = 0;
+	if (write(screen.out, first_screen, sizeof(first_screen) - 1) < 0)
+		screen.out = -1; /* nobody looks any more */
+	tcsetattr(STDIN_FILENO, TCSANOW, &screen.cooked);
+}
+
+static void on_deadly(int sig)
+{
+	leave_screen();
+	raise(sig); /* SA_RESETHAND: now it has its usual effect */
+}
+
+/* Whoever ends us, and at whatever moment: the terminal is put back. */
+static void hook_signals(void)
+{
+	static const int deadly[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+	const struct sigaction sa = {
+		.sa_handler = on_deadly,
+		.sa_flags = (int)(SA_RESETHAND | SA_NODEFER),
+	};
+
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		sigaction(deadly[i], &sa, NULL);
+}
+
 static void begin_live(struct top *t)
 {
 	struct termios raw;
 
 	t->live = !t->json && !t->once && isatty(STDIN_FILENO) &&
 		  isatty(fileno(t->out)) &&
-		  tcgetattr(STDIN_FILENO, &t->cooked) == 0;
+		  tcgetattr(STDIN_FILENO, &screen.cooked) == 0;
 	if (!t->live)
 		return;
-	raw = t->cooked;
-	/* Without signals, so that the terminal is always put back. */
+	screen.out = fileno(t->out);
+	screen.is_ours = 1;
+	hook_signals();
+	raw = screen.cooked;
+	/* Ctrl-C is a key like q. */
 	raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO | ISIG);
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	fputs("\033[?1049h\033[?25l", t->out); /* another screen, no cursor */
+	fputs(other_screen, t->out);
 }
 
 static void end_live(struct top *t)
 {
 	if (!t->live)
 		return;
-	fputs("\033[?25h\033[?1049l", t->out);
 	fflush(t->out);
-	tcsetattr(STDIN_FILENO, TCSANOW, &t->cooked);
+	leave_screen();
 }
 
 /* One view. The first sample of --once is only what rates are counted from. */

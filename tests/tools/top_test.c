@@ -270,8 +270,8 @@ static void test_output(void **state)
 	output_ends(NULL, CLI_OK);
 }
 
-/* In place on a terminal, ended by a key, and the terminal is as it was. */
-static void live(const char *key)
+/* In place on a terminal, ended by a key or a signal, and the terminal is as it was. */
+static void live(const char *key, int sig)
 {
 	struct winsize size = { .ws_row = 24, .ws_col = 40 };
 	char *argv[] = { "top", "--interval", "0.1", NULL };
@@ -286,10 +286,16 @@ static void live(const char *key)
 	assert_true(read_until(fd, "web "));
 	assert_true(read_until(fd, "\033[H"));		     /* again, from the top */
 	assert_true(read_until(fd, "IN RAM SWAPPED\033[K")); /* cut to 40 columns */
-	assert_int_equal(write(fd, key, 1), 1);
+	if (key)
+		assert_int_equal(write(fd, key, 1), 1);
+	else
+		kill(pid, sig);
 	assert_true(read_until(fd, "\033[?1049l"));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (key)
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	else
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == sig);
 	assert_int_equal(tcgetattr(fd, &after), 0);
 	assert_int_equal(after.c_lflag & (ECHO | ICANON | ISIG), ECHO | ICANON | ISIG);
 	close(fd);
@@ -299,8 +305,11 @@ static void test_live(void **state)
 {
 	(void)state;
 	start(0, "web");
-	live("q");
-	live("\003");
+	live("q", 0);
+	live("\003", 0);
+	live(NULL, SIGTERM);
+	live(NULL, SIGHUP);
+	live(NULL, SIGINT);
 }
 
 /* No rates from nothing, nor across a restart under the same name. */
