@@ -153,10 +153,11 @@ static int explain(int err, const char *path, char *why, size_t len)
 			 "place with --control",
 			 path);
 	else
-		snprintf(why, len,
-			 "cannot make the control socket %s: %s; choose "
-			 "another place with --control",
-			 path, strerror(-err));
+		snprintf(why, len, "cannot make the control socket %s: %s; %s",
+			 path, strerror(-err),
+			 err == -EMFILE || err == -ENFILE ?
+				 "raise ulimit -n" :
+				 "choose another place with --control");
 	return err;
 }
 

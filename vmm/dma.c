@@ -33,7 +33,9 @@ int dma_begin(struct dma *d, const struct dma_cfg *cfg, char *why, size_t len)
 	err = keeper_start(&d->keeper, &sys);
 	if (err)
 		return why_say(why, len, err,
-			       "cannot start the keeper process");
+			       "cannot start the keeper process: %s%s",
+			       strerror(-err),
+			       err == -EAGAIN ? "; raise ulimit -u" : "");
 	d->has_keeper = true;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -443,10 +444,18 @@ static void test_stale(void **state)
 
 static void test_refused_paths(void **state)
 {
+	struct rlimit files, few;
 	struct control_sock s;
 	char path[256], why[512];
 
 	(void)state;
+	/* Another place would have no more files than this one. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	few = (struct rlimit){ 0, files.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(control_sock_open(&s, f.path, why, sizeof(why)), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	assert_non_null(strstr(why, "Too many open files; raise ulimit -n"));
 	memset(path, 'x', sizeof(path));
 	path[0] = '/';
 	path[200] = '\0';
