@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include <mem.h>
+#include <sized.h>
 #include <errno.h>
 
 #define DEFAULT_REGS	16u
@@ -14,8 +15,7 @@
 
 static int check_cfg(const struct vd_adapter_cfg *cfg)
 {
-	if (!cfg || cfg->size != sizeof(*cfg) ||
-	    (cfg->flags & ~VD_ADAPTER_POWERS_OF_TWO) != 0 ||
+	if ((cfg->flags & ~VD_ADAPTER_POWERS_OF_TWO) != 0 ||
 	    cfg->nregs > VD_ADAPTER_MAX_REGS ||
 	    cfg->max_devices > VD_ADAPTER_MAX_DEVICES ||
 	    cfg->max_readers > VD_ADAPTER_MAX_READERS)
@@ -64,9 +64,14 @@ err_adapter:
 
 int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 {
+	struct vd_adapter_cfg own;
 	struct vd_adapter *a;
-	int err = check_cfg(cfg);
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
+	err = check_cfg(cfg);
 	if (err)
 		return err;
 	a = adapter_new(cfg);

@@ -21,6 +21,7 @@
 #include <checked.h>
 #include <container.h>
 #include <mem.h>
+#include <sized.h>
 #include <errno.h>
 #include <string.h>
 
@@ -103,11 +104,14 @@ static void leave_device(struct vd_domain *d, struct device *dev)
 
 int vd_device_attach(struct vd_domain *d, const struct vd_device_cfg *cfg)
 {
+	struct vd_device_cfg own;
 	struct device *dev;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
-	if (!cfg || cfg->size != sizeof(*cfg) || !cfg->ops ||
-	    !cfg->ops->quiesce)
+	if (err)
+		return err;
+	cfg = &own;
+	if (!cfg->ops || !cfg->ops->quiesce)
 		return -EINVAL;
 	dev = mem_zalloc(1, sizeof(*dev));
 	if (!dev)

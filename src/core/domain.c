@@ -7,6 +7,7 @@
 
 #include <checked.h>
 #include <mem.h>
+#include <sized.h>
 #include <errno.h>
 #include <viaduct/pins.h>
 #include <string.h>
@@ -28,8 +29,7 @@ static int check_cfg(const struct vd_domain_cfg *cfg)
 {
 	uint64_t devices, mappings;
 
-	if (!cfg || cfg->size != sizeof(*cfg) ||
-	    !is_granule(cfg->granule_shift) || cfg->max_devices > MOST_DEVICES)
+	if (!is_granule(cfg->granule_shift) || cfg->max_devices > MOST_DEVICES)
 		return -EINVAL;
 	if (cfg->budget && !(cfg->budget >> cfg->granule_shift))
 		return -EINVAL; /* nothing could ever be pinned */
@@ -66,9 +66,13 @@ err_domain:
 int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
 		     struct vd_domain **out)
 {
+	struct vd_domain_cfg own;
 	struct vd_domain *d;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
 	err = check_cfg(cfg);
 	if (err || !host || !out)
 		return -EINVAL;

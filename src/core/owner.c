@@ -7,6 +7,7 @@
 
 #include <checked.h>
 #include <mem.h>
+#include <sized.h>
 #include <errno.h>
 
 struct owner *owner_find(struct vd_adapter *a, uint32_t id)
@@ -74,10 +75,14 @@ static void enter_owner(struct vd_adapter *a, struct owner *o,
 
 int vd_owner_add(struct vd_adapter *a, const struct vd_owner_cfg *cfg)
 {
+	struct vd_owner_cfg own;
 	struct owner *o;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
-	if (!cfg || cfg->size != sizeof(*cfg) || cfg->id == VD_NO_OWNER)
+	if (err)
+		return err;
+	cfg = &own;
+	if (cfg->id == VD_NO_OWNER)
 		return -EINVAL;
 	lock_take(&a->lock);
 	err = check_place(a, cfg);

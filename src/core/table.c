@@ -27,8 +27,7 @@
 
 static int check_cfg(const struct vd_table_cfg *cfg)
 {
-	if (!cfg || cfg->size != sizeof(*cfg) ||
-	    (unsigned int)cfg->format >= VD_FORMATS ||
+	if ((unsigned int)cfg->format >= VD_FORMATS ||
 	    cfg->page_shift < VD_IO_SHIFT_MIN ||
 	    cfg->page_shift > VD_IO_SHIFT_MAX)
 		return -EINVAL;

@@ -11,14 +11,19 @@
 #include "engine.h"
 
 #include <checked.h>
+#include <sized.h>
 #include <errno.h>
 
 int vd_table_create(struct vd_adapter *a, const struct vd_table_cfg *cfg,
 		    struct vd_table **out)
 {
+	struct vd_table_cfg own;
 	struct vd_table *t;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
 	lock_take(&a->lock);
 	err = table_create(cfg, &a->budget, &t);
 	if (!err) {
@@ -225,10 +230,14 @@ static int make_window(struct vd_adapter *a, const struct vd_window_cfg *cfg,
 int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg)
 {
 	struct vd_window_info info;
+	struct vd_window_cfg own;
 	struct owner *via;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
-	if (!cfg || cfg->size != sizeof(*cfg) || !cfg->table)
+	if (err)
+		return err;
+	cfg = &own;
+	if (!cfg->table)
 		return -EINVAL;
 	lock_take(&a->change);
 	err = check_range(a, cfg);

@@ -18,6 +18,7 @@
 #include <checked.h>
 #include <lock.h>
 #include <mem.h>
+#include <sized.h>
 #include <errno.h>
 #include <string.h>
 #include <viaduct/hal.h>
@@ -56,17 +57,22 @@ static bool is_pool_sane(const struct vd_hal_cfg *cfg)
 
 static bool is_sane(const struct vd_hal_cfg *cfg)
 {
-	return cfg && cfg->size == sizeof(*cfg) && cfg->domain && cfg->ops &&
-	       cfg->ops->in_charge && cfg->ops->interrupt &&
-	       cfg->granule_shift >= VD_PAGE_SHIFT && cfg->granule_shift < 32 &&
-	       cfg->bus_bits <= 64 && cfg->nslots > 0 &&
-	       cfg->nslots <= MOST_SLOTS && is_pool_sane(cfg);
+	return cfg->domain && cfg->ops && cfg->ops->in_charge &&
+	       cfg->ops->interrupt && cfg->granule_shift >= VD_PAGE_SHIFT &&
+	       cfg->granule_shift < 32 && cfg->bus_bits <= 64 &&
+	       cfg->nslots > 0 && cfg->nslots <= MOST_SLOTS &&
+	       is_pool_sane(cfg);
 }
 
 int vd_hal_create(const struct vd_hal_cfg *cfg, struct vd_hal **out)
 {
+	struct vd_hal_cfg own;
 	struct vd_hal *h;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
 	if (!is_sane(cfg))
 		return -EINVAL;
 	h = mem_zalloc(1, sizeof(*h));

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <mem.h>
+#include <sized.h>
 
 /* The adapter of virtual devices keeps nothing that a burst does not. */
 static int make_parts(struct vd_papr *p)
@@ -42,8 +43,7 @@ static void free_parts(struct vd_papr *p)
 
 static bool is_sane(const struct vd_papr_cfg *cfg)
 {
-	return cfg && cfg->size == sizeof(*cfg) &&
-	       cfg->grant_liobn <= UINT32_MAX - VD_PAPR_GRANT_LIOBNS &&
+	return cfg->grant_liobn <= UINT32_MAX - VD_PAPR_GRANT_LIOBNS &&
 	       (!cfg->bucket ||
 		vd_domain_check_memory(cfg->bucket, (vd_gpa){ 0 },
 				       VD_PAGE_SIZE) == 0);
@@ -51,9 +51,13 @@ static bool is_sane(const struct vd_papr_cfg *cfg)
 
 int vd_papr_create(const struct vd_papr_cfg *cfg, struct vd_papr **out)
 {
+	struct vd_papr_cfg own;
 	struct vd_papr *p;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
 	if (!is_sane(cfg))
 		return -EINVAL;
 	p = mem_zalloc(1, sizeof(*p));
@@ -141,9 +145,13 @@ static int add_partition(struct vd_papr *p, const struct vd_papr_partition *cfg)
 int vd_papr_add_partition(struct vd_papr *p,
 			  const struct vd_papr_partition *cfg)
 {
-	int err;
+	struct vd_papr_partition own;
+	int err = sized_read(&own, sizeof(own), cfg);
 
-	if (cfg->size != sizeof(*cfg) || !cfg->domain || cfg->id == VD_NO_OWNER)
+	if (err)
+		return err;
+	cfg = &own;
+	if (!cfg->domain || cfg->id == VD_NO_OWNER)
 		return -EINVAL;
 	lock_take(&p->lock);
 	err = add_partition(p, cfg);

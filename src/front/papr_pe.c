@@ -16,14 +16,14 @@
  */
 #include "papr_state.h"
 
+#include <sized.h>
 #include <errno.h>
 
 static bool is_sane(const struct vd_papr_pe *cfg)
 {
 	uint64_t last;
 
-	return cfg->size == sizeof(*cfg) && cfg->adapter &&
-	       cfg->max_windows >= 1 &&
+	return cfg->adapter && cfg->max_windows >= 1 &&
 	       cfg->max_windows <= VD_PAPR_MAX_WINDOWS &&
 	       cfg->slot_shift >= 32 && cfg->slot_shift <= 60 &&
 	       cfg->liobn <= UINT32_MAX - VD_PAPR_MAX_WINDOWS &&
@@ -347,11 +347,15 @@ static int add_pe(struct vd_papr *p, const struct vd_papr_pe *cfg)
 
 int vd_papr_add_pe(struct vd_papr *p, const struct vd_papr_pe *cfg)
 {
-	int err = -EINVAL;
+	struct vd_papr_pe own;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	if (!is_sane(&own))
+		return -EINVAL;
 	lock_take(&p->lock);
-	if (is_sane(cfg))
-		err = add_pe(p, cfg);
+	err = add_pe(p, &own);
 	lock_drop(&p->lock);
 	return err;
 }

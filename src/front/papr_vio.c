@@ -11,11 +11,11 @@
 
 #include <errno.h>
 #include <mem.h>
+#include <sized.h>
 
 static bool is_sane(const struct vd_papr_vio *cfg)
 {
-	return cfg->size == sizeof(*cfg) && cfg->len != 0 &&
-	       is_aligned(cfg->len, VD_PAGE_SHIFT) &&
+	return cfg->len != 0 && is_aligned(cfg->len, VD_PAGE_SHIFT) &&
 	       cfg->unit != VD_EVERY_DEVICE && cfg->unit != cfg->partner;
 }
 
@@ -124,11 +124,15 @@ static int add_vio(struct vd_papr *p, const struct vd_papr_vio *cfg)
 
 int vd_papr_add_vio(struct vd_papr *p, const struct vd_papr_vio *cfg)
 {
-	int err = -EINVAL;
+	struct vd_papr_vio own;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	if (!is_sane(&own))
+		return -EINVAL;
 	lock_take(&p->lock);
-	if (is_sane(cfg))
-		err = add_vio(p, cfg);
+	err = add_vio(p, &own);
 	lock_drop(&p->lock);
 	return err;
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <lock.h>
 #include <mem.h>
+#include <sized.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -326,11 +327,14 @@ static int shake_hands(struct vd_remote *r)
 
 int vd_remote_create(const struct vd_remote_cfg *cfg, struct vd_remote **out)
 {
+	struct vd_remote_cfg own;
 	struct vd_remote *r;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
-	if (cfg->size != sizeof(*cfg) || cfg->fd < 0 ||
-	    cfg->timeout_ms > INT32_MAX)
+	if (err)
+		return err;
+	cfg = &own;
+	if (cfg->fd < 0 || cfg->timeout_ms > INT32_MAX)
 		return -EINVAL;
 	r = mem_zalloc(1, sizeof(*r));
 	if (!r)

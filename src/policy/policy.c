@@ -15,6 +15,7 @@
 #include <container.h>
 #include <errno.h>
 #include <mem.h>
+#include <sized.h>
 #include <viaduct/policy.h>
 
 struct vd_policy {
@@ -54,14 +55,19 @@ const char *vd_policy_verb_name(enum vd_policy_verb v)
 
 static bool is_cfg(const struct vd_policy_cfg *c)
 {
-	return c->size == sizeof(*c) && c->samples != 0 && c->min_len != 0 &&
-	       c->low < c->high && c->full <= 1000 && c->empty <= 1000;
+	return c->samples != 0 && c->min_len != 0 && c->low < c->high &&
+	       c->full <= 1000 && c->empty <= 1000;
 }
 
 int vd_policy_create(const struct vd_policy_cfg *cfg, struct vd_policy **out)
 {
+	struct vd_policy_cfg own;
 	struct vd_policy *p;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
 	if (!is_cfg(cfg))
 		return -EINVAL;
 	p = mem_zalloc(1, sizeof(*p));

@@ -10,6 +10,7 @@
 #include <checked.h>
 #include <errno.h>
 #include <mem.h>
+#include <sized.h>
 #include <viaduct/window.h>
 
 /*
@@ -23,8 +24,8 @@ static int check_cfg(const struct vd_space_cfg *c)
 {
 	uint64_t last;
 
-	if (!c || c->size != sizeof(*c) || c->npages == 0 ||
-	    c->npages > VD_SPACE_MAX_PAGES || c->page_shift < VD_IO_SHIFT_MIN ||
+	if (c->npages == 0 || c->npages > VD_SPACE_MAX_PAGES ||
+	    c->page_shift < VD_IO_SHIFT_MIN ||
 	    c->page_shift > VD_IO_SHIFT_MAX ||
 	    !is_aligned(c->base.v, c->page_shift))
 		return -EINVAL;
@@ -61,10 +62,15 @@ static int make_arrays(struct vd_space *s, uint64_t origin)
 
 int vd_space_create(const struct vd_space_cfg *cfg, struct vd_space **out)
 {
+	struct vd_space_cfg own;
 	struct vd_space *s;
 	uint64_t origin;
-	int err = check_cfg(cfg);
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
+	err = check_cfg(cfg);
 	if (err)
 		return err;
 	s = mem_zalloc(1, sizeof(*s));

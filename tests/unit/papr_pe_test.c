@@ -14,7 +14,7 @@ static void test_sane(void **state)
 		bad[i].buid++;
 		bad[i].liobn += 0x100;
 	}
-	bad[n++].size--;
+	bad[n++].size = 0;
 	bad[n++].adapter = NULL;
 	bad[n++].max_windows = 0;
 	bad[n++].max_windows = VD_PAPR_MAX_WINDOWS + 1;

@@ -9,9 +9,9 @@ static void test_sane(void **state)
 
 	(void)state;
 	assert_int_equal(vd_papr_create(NULL, &p), -EINVAL);
-	cfg.size--;
+	cfg.size = 0;
 	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
-	cfg.size++;
+	cfg.size = sizeof(cfg);
 	cfg.grant_liobn = UINT32_MAX;
 	assert_int_equal(vd_papr_create(&cfg, &p), -EINVAL);
 	cfg.grant_liobn = UINT32_MAX - VD_PAPR_GRANT_LIOBNS + 1;
@@ -68,7 +68,7 @@ static void test_partitions(void **state)
 	assert_int_equal(f->h.out[3] >> 56, 255);
 	part.id++;
 	assert_int_equal(vd_papr_add_partition(f->p, &part), -ENOSPC);
-	part.size--;
+	part.size = 0;
 	assert_int_equal(vd_papr_add_partition(f->p, &part), -EINVAL);
 }
 

@@ -19,9 +19,9 @@ static void test_sane(void **state)
 	v.partition = STRANGER;
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -ENOENT);
 	v.partition = SERVER;
-	v.size--;
+	v.size = 0;
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -EINVAL);
-	v.size++;
+	v.size = sizeof(v);
 	v.liobn = PE_LIOBN; /* a window's, on another adapter */
 	assert_int_equal(vd_papr_add_vio(f->p, &v), -EEXIST);
 	v.liobn = PE_LIOBN + 1; /* of a window that may yet be */

@@ -429,7 +429,7 @@ static void bad_cfgs(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(c); i++)
 		c[i] = cfg;
-	c[0].size--;
+	c[0].size = 0;
 	c[1].samples = 0;
 	c[2].low = c[2].high;
 	c[3].min_len = 0;
