@@ -121,9 +121,9 @@ static void to_radix(const char *name, struct lists *x)
 /* Pages of the window in a row in memory as well. */
 static void in_a_row(struct field *f)
 {
-	const struct vd_window_range r = { WORLD_OWNER,	  WORLD_W,
-					   { WORLD_BUS }, { 0 },
-					   f->n * PAGE,	  RW };
+	const struct vd_window_range r = { sizeof(r),  WORLD_OWNER,   WORLD_W,
+					   RW,	       { WORLD_BUS }, { 0 },
+					   f->n * PAGE };
 
 	world_empty(&f->w);
 	bench_must(vd_window_map(f->w.a, &r) == 0, "map");
@@ -157,12 +157,13 @@ static double run_maps(void *opaque)
 	double ns = 0;
 
 	for (size_t i = 0; i < MAP_TIMES; i++) {
-		struct vd_window_range r = { WORLD_OWNER,
+		struct vd_window_range r = { sizeof(r),
+					     WORLD_OWNER,
 					     WORLD_W,
+					     RW,
 					     { WORLD_BUS },
 					     { 0 },
-					     (uint64_t)1 << w->shift,
-					     RW };
+					     (uint64_t)1 << w->shift };
 		double a = bench_now_ns();
 		int err = 0;
 
@@ -202,9 +203,10 @@ struct range {
 static double run_range(void *opaque)
 {
 	const struct range *x = opaque;
-	const struct vd_window_range r = { WORLD_OWNER,	     WORLD_W,
-					   { WORLD_BUS },    { 0 },
-					   x->npages * PAGE, RW };
+	const struct vd_window_range r = { sizeof(r),	    WORLD_OWNER,
+					   WORLD_W,	    RW,
+					   { WORLD_BUS },   { 0 },
+					   x->npages * PAGE };
 	double ns = 0;
 
 	for (size_t i = 0; i < x->times; i++) {

@@ -43,7 +43,8 @@ static double put_lists(void *opaque)
 	int err = 0;
 
 	for (size_t i = 0; i < TIMES; i++) {
-		struct vd_put p = { .owner = WORLD_OWNER,
+		struct vd_put p = { .size = sizeof(p),
+				    .owner = WORLD_OWNER,
 				    .window = WORLD_W,
 				    .bus = world_bus(&x->w, place(x)),
 				    .n = x->n,

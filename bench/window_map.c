@@ -54,13 +54,14 @@ static void map_engine(struct field *f)
 	int err = 0;
 
 	for (size_t i = 0; i < nops; i++) {
-		const struct vd_window_range r = { WORLD_OWNER,
+		const struct vd_window_range r = { sizeof(r),
+						   WORLD_OWNER,
 						   WORLD_W,
+						   RW,
 						   world_bus(&f->w, pages[i]),
 						   { world_page(pages[i]) *
 						     PAGE },
-						   PAGE,
-						   RW };
+						   PAGE };
 
 		err |= vd_window_map(f->w.a, &r);
 	}
@@ -221,7 +222,8 @@ struct runs {
 static void map_run(const struct runs *x, uint64_t first)
 {
 	vd_entry e[RUN];
-	struct vd_put p = { .owner = WORLD_OWNER,
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = WORLD_OWNER,
 			    .window = WORLD_W,
 			    .bus = world_bus(&x->f->w, first),
 			    .n = RUN,

@@ -21,15 +21,17 @@
 
 static void split(struct world *w)
 {
-	const struct vd_split s = { WORLD_W, NEW, WORLD_OTHER, w->nentries / 2,
-				    VD_LIVE_TRANSFER };
+	const struct vd_split s = {
+		sizeof(s),   WORLD_W,	       NEW,
+		WORLD_OTHER, VD_LIVE_TRANSFER, w->nentries / 2
+	};
 
 	bench_must(vd_window_split(w->a, &s) == 0, "split");
 }
 
 static void merge(struct world *w)
 {
-	const struct vd_merge m = { WORLD_W, NEW, WORLD_OWNER,
+	const struct vd_merge m = { sizeof(m), WORLD_W, NEW, WORLD_OWNER,
 				    VD_LIVE_TRANSFER };
 
 	bench_must(vd_window_merge(w->a, &m) == 0, "merge");

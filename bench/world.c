@@ -74,6 +74,7 @@ static void hold_all(struct world *w)
 				     .owner = WORLD_OWNER,
 				     .len = w->ram_len >> w->shift };
 	const struct vd_window_range all = {
+		.size = sizeof(all),
 		.owner = WORLD_OWNER,
 		.window = WORLD_HELD,
 		.len = w->ram_len,
@@ -124,7 +125,8 @@ struct vd_reader *world_reader(struct world *w)
 
 void world_put(struct world *w, uint64_t i, vd_entry e)
 {
-	struct vd_put p = { .owner = WORLD_OWNER,
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = WORLD_OWNER,
 			    .window = WORLD_W,
 			    .bus = world_bus(w, i),
 			    .n = 1,

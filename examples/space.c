@@ -84,7 +84,8 @@ static int dma_map(struct layer *l, vd_gpa gpa, uint64_t npages, uint64_t mask,
 {
 	const struct vd_space_need need = { .npages = npages,
 					    .last = { mask } };
-	struct vd_window_range r = { .owner = OWNER,
+	struct vd_window_range r = { .size = sizeof(r),
+				     .owner = OWNER,
 				     .window = WINDOW,
 				     .gpa = gpa,
 				     .len = npages * PAGE,

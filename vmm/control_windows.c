@@ -276,7 +276,7 @@ static int run_split(void *ctx, const json_t *args, json_t **result,
 	json_int_t id, keep, owner, newid = free_id(c);
 	const char *live = "refuse";
 	struct vd_policy_record r;
-	struct vd_split s = { .live = VD_LIVE_REFUSE };
+	struct vd_split s = { .size = sizeof(s), .live = VD_LIVE_REFUSE };
 
 	if (control_args(args, e, "{s:I,s:I,s:I,s?I,s?s}", "window", &id,
 			 "keep", &keep, "owner", &owner, "id", &newid, "live",
@@ -303,7 +303,7 @@ static int run_merge(void *ctx, const json_t *args, json_t **result,
 	const char *live = "refuse";
 	struct vd_policy_record r;
 	struct vd_window_info w;
-	struct vd_merge m = { .live = VD_LIVE_REFUSE };
+	struct vd_merge m = { .size = sizeof(m), .live = VD_LIVE_REFUSE };
 
 	if (control_args(args, e, "{s:I,s:I,s?I,s?s}", "window", &keep, "with",
 			 &clear, "owner", &owner, "live", &live) ||
@@ -331,7 +331,7 @@ static int run_lend(void *ctx, const json_t *args, json_t **result,
 	const char *live = "refuse";
 	struct vd_policy_record r;
 	struct vd_window_info w;
-	struct vd_loan l = { .live = VD_LIVE_REFUSE };
+	struct vd_loan l = { .size = sizeof(l), .live = VD_LIVE_REFUSE };
 
 	if (control_args(args, e, "{s:I,s:I,s:I,s:I,s?I,s?s}", "window", &id,
 			 "first", &first, "entries", &len, "owner", &owner,

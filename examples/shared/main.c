@@ -185,16 +185,19 @@ static struct vd_policy_load load(struct program *p)
 
 static int split(struct program *p, uint64_t keep)
 {
-	struct vd_split s = {
-		.id = WINDOW, .newid = PART, .owner = TWO, .keep = keep
-	};
+	struct vd_split s = { .size = sizeof(s),
+			      .id = WINDOW,
+			      .newid = PART,
+			      .owner = TWO,
+			      .keep = keep };
 
 	return vd_window_split(shared_adapter(p->shared), &s);
 }
 
 static int merge(struct program *p)
 {
-	struct vd_merge m = { .keep = WINDOW,
+	struct vd_merge m = { .size = sizeof(m),
+			      .keep = WINDOW,
 			      .clear = PART,
 			      .owner = ONE,
 			      .live = VD_LIVE_REVOKE };

@@ -59,6 +59,7 @@ static bool work_once(struct provider *p, uint64_t n)
 static void map_all(struct provider *p, uint32_t window, uint32_t npages)
 {
 	struct vd_window_range r = {
+		.size = sizeof(r),
 		.owner = p->id,
 		.window = window,
 		.bus = { BUS + (uint64_t)p->page * NVME_PAGE },

@@ -170,6 +170,7 @@ int vd_window_nlive(struct vd_adapter *a, uint32_t id, uint64_t *nlive);
 
 /**
  * struct vd_split - how to split
+ * @size:  sizeof(struct vd_split)
  * @id:    window to split; it keeps its base and its first @keep entries
  * @keep:  more than 0, less than the window's length
  * @newid: handle of the new window, which gets the other entries and keeps
@@ -178,9 +179,10 @@ int vd_window_nlive(struct vd_adapter *a, uint32_t id, uint64_t *nlive);
  * @live:  what becomes of valid entries from @keep on
  */
 struct vd_split {
+	size_t size;
 	uint32_t id, newid, owner;
-	uint64_t keep;
 	enum vd_live live;
+	uint64_t keep;
 };
 
 /**
@@ -202,6 +204,7 @@ int vd_window_split(struct vd_adapter *a, const struct vd_split *s);
 
 /**
  * struct vd_merge - how to merge
+ * @size:  sizeof(struct vd_merge)
  * @keep:  window whose register and handle stay
  * @clear: window whose register is cleared; ends where @keep begins or begins
  *         where it ends, in the table and on the bus
@@ -209,6 +212,7 @@ int vd_window_split(struct vd_adapter *a, const struct vd_split *s);
  * @live:  what becomes of valid entries of a part whose owner changes
  */
 struct vd_merge {
+	size_t size;
 	uint32_t keep, clear, owner;
 	enum vd_live live;
 };
@@ -229,6 +233,7 @@ int vd_window_merge(struct vd_adapter *a, const struct vd_merge *m);
 
 /**
  * struct vd_loan - what to lend
+ * @size:   sizeof(struct vd_loan)
  * @id:     the lender's window, or a loan, to lend on
  * @newid:  handle of the loan
  * @owner:  who fills it from now on
@@ -238,10 +243,11 @@ int vd_window_merge(struct vd_adapter *a, const struct vd_merge *m);
  * @live:   what becomes of valid entries of the part
  */
 struct vd_loan {
+	size_t size;
 	uint32_t id, newid, owner;
 	unsigned int rights;
-	uint64_t first, len;
 	enum vd_live live;
+	uint64_t first, len;
 };
 
 /**
@@ -284,6 +290,7 @@ typedef struct {
 
 /**
  * struct vd_put - entries to write
+ * @size:   sizeof(struct vd_put)
  * @owner:  who asks
  * @window: handle
  * @bus:    bus address of the first, a multiple of the window's page
@@ -294,6 +301,7 @@ typedef struct {
  *          domain has pinned; 0 without a domain
  */
 struct vd_put {
+	size_t size;
 	uint32_t owner, window;
 	vd_iova bus;
 	size_t n;
@@ -332,14 +340,16 @@ int vd_window_fill(struct vd_adapter *a, struct vd_put *p);
 
 /**
  * struct vd_window_range - a run of guest memory and where it goes
+ * @size: sizeof(struct vd_window_range)
  * @gpa: first guest address, @len: bytes; multiples of the window's page
  */
 struct vd_window_range {
+	size_t size;
 	uint32_t owner, window;
+	unsigned int prot;
 	vd_iova bus;
 	vd_gpa gpa;
 	uint64_t len;
-	unsigned int prot;
 };
 
 /**

@@ -17,6 +17,7 @@
 #include "engine.h"
 
 #include <checked.h>
+#include <sized.h>
 #include <errno.h>
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
@@ -475,7 +476,7 @@ static int put(struct vd_adapter *a, struct vd_put *p, struct job *j)
 	return err;
 }
 
-int vd_window_put(struct vd_adapter *a, struct vd_put *p)
+static int put_list(struct vd_adapter *a, struct vd_put *p)
 {
 	/* An entry is its word. */
 	struct job j = { .src = { .entry = (const uint64_t *)p->entry } };
@@ -485,13 +486,39 @@ int vd_window_put(struct vd_adapter *a, struct vd_put *p)
 	return put(a, p, &j);
 }
 
-int vd_window_fill(struct vd_adapter *a, struct vd_put *p)
+static int put_one(struct vd_adapter *a, struct vd_put *p)
 {
 	struct job j = { .src = { .first = p->entry->v } };
 
 	if (p->n > VD_PUT_MAX && p->entry->v != 0)
 		return -EINVAL;
 	return put(a, p, &j);
+}
+
+/* For a caller who is older or newer than the library. */
+static int put_sized(struct vd_adapter *a, struct vd_put *p,
+		     int (*run)(struct vd_adapter *a, struct vd_put *p))
+{
+	struct vd_put own;
+	int err = sized_read(&own, sizeof(own), p);
+
+	if (!err)
+		err = run(a, &own);
+	if (!err)
+		p->pinned = own.pinned;
+	return err;
+}
+
+/* Most callers are of the library's age: theirs is used where it is. */
+int vd_window_put(struct vd_adapter *a, struct vd_put *p)
+{
+	return p->size == sizeof(*p) ? put_list(a, p) :
+				       put_sized(a, p, put_list);
+}
+
+int vd_window_fill(struct vd_adapter *a, struct vd_put *p)
+{
+	return p->size == sizeof(*p) ? put_one(a, p) : put_sized(a, p, put_one);
 }
 
 /* A run of pages, each @step pages after the one before. */
@@ -534,7 +561,12 @@ static int change_run(struct vd_adapter *a, const struct vd_window_range *r,
 int vd_window_map(struct vd_adapter *a, const struct vd_window_range *r)
 {
 	struct job j = { .flags = VD_PUT_FRESH };
+	struct vd_window_range own;
+	int err = sized_read(&own, sizeof(own), r);
 
+	if (err)
+		return err;
+	r = &own;
 	if (r->prot == 0 || (r->prot & ~(VD_READ | VD_WRITE)) != 0)
 		return -EINVAL;
 	return change_run(a, r, 1, &j);
@@ -543,7 +575,11 @@ int vd_window_map(struct vd_adapter *a, const struct vd_window_range *r)
 int vd_window_unmap(struct vd_adapter *a, uint32_t owner, uint32_t window,
 		    vd_iova bus, uint64_t len)
 {
-	const struct vd_window_range r = { owner, window, bus, { 0 }, len, 0 };
+	const struct vd_window_range r = { .size = sizeof(r),
+					   .owner = owner,
+					   .window = window,
+					   .bus = bus,
+					   .len = len };
 	struct job j = { .flags = 0 };
 
 	return change_run(a, &r, 0, &j);

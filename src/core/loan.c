@@ -4,6 +4,7 @@
  */
 #include "engine.h"
 
+#include <sized.h>
 #include <errno.h>
 
 static bool is_within(const struct window *w, const struct vd_loan *l)
@@ -101,10 +102,13 @@ static int lend(struct vd_adapter *a, const struct vd_loan *l)
 
 int vd_window_lend(struct vd_adapter *a, const struct vd_loan *l)
 {
-	int err;
+	struct vd_loan own;
+	int err = sized_read(&own, sizeof(own), l);
 
+	if (err)
+		return err;
 	lock_take(&a->change);
-	err = lend(a, l);
+	err = lend(a, &own);
 	lock_drop(&a->change);
 	return err;
 }

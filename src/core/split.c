@@ -5,6 +5,7 @@
  */
 #include "engine.h"
 
+#include <sized.h>
 #include <errno.h>
 
 static void tell(struct vd_adapter *a, uint32_t id) MUST_HOLD(a->change)
@@ -109,10 +110,13 @@ static int split(struct vd_adapter *a, const struct vd_split *s)
 
 int vd_window_split(struct vd_adapter *a, const struct vd_split *s)
 {
-	int err;
+	struct vd_split own;
+	int err = sized_read(&own, sizeof(own), s);
 
+	if (err)
+		return err;
 	lock_take(&a->change);
-	err = split(a, s);
+	err = split(a, &own);
 	if (err)
 		count_refusal(a);
 	lock_drop(&a->change);
@@ -245,10 +249,13 @@ static int merge(struct vd_adapter *a, const struct vd_merge *m)
 
 int vd_window_merge(struct vd_adapter *a, const struct vd_merge *m)
 {
-	int err;
+	struct vd_merge own;
+	int err = sized_read(&own, sizeof(own), m);
 
+	if (err)
+		return err;
 	lock_take(&a->change);
-	err = merge(a, m);
+	err = merge(a, &own);
 	if (err)
 		count_refusal(a);
 	lock_drop(&a->change);

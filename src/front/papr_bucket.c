@@ -58,6 +58,7 @@ static int pin(struct vd_papr *p)
 {
 	const vd_entry entry = { VD_WRITE };
 	struct vd_put put = {
+		.size = sizeof(put),
 		.owner = OWNER,
 		.window = LIOBN,
 		.n = 1,

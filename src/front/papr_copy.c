@@ -176,6 +176,7 @@ static int64_t end_copy(const struct papr_copy *c, vd_entry leave)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
+		.size = sizeof(put),
 		.owner = c->owner,
 		.window = c->window,
 		.bus = { c->bus },

@@ -159,6 +159,7 @@ static int64_t accept(struct vd_papr *p, struct papr_grant *g)
 	MUST_HOLD(p->lock)
 {
 	struct vd_loan loan = {
+		.size = sizeof(loan),
 		.id = g->from->liobn,
 		.newid = liobn_of(p, g),
 		.rights = VD_READ | VD_WRITE,

@@ -197,6 +197,7 @@ static int clear(const struct papr_pe *pe, const struct vd_window_info *w)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
+		.size = sizeof(put),
 		.owner = w->owner,
 		.window = w->id,
 		.bus = w->bus,

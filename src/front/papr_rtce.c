@@ -122,6 +122,7 @@ static int put_copies(struct papr_call *c, const struct redirect *r,
 		papr_partition(c->p, r->vio->cfg.partition);
 	uint64_t base = papr_copy_base(c->p, client);
 	struct vd_put put = {
+		.size = sizeof(put),
 		.owner = r->pane->owner,
 		.window = r->pane->liobn,
 		.bus = { r->bus },
@@ -212,6 +213,7 @@ static int clear_target(struct vd_papr *p, const struct redirect *r)
 {
 	const vd_entry none = { 0 };
 	struct vd_put put = {
+		.size = sizeof(put),
 		.owner = r->pane->owner,
 		.window = r->pane->liobn,
 		.bus = { r->bus },

@@ -45,6 +45,7 @@ int64_t papr_store_check(struct vd_papr *p, const struct papr_store *s)
 int64_t papr_store_put(struct papr_store *s)
 {
 	struct vd_put put = {
+		.size = sizeof(put),
 		.owner = s->pane->owner,
 		.window = s->pane->liobn,
 		.bus = s->bus,

@@ -406,7 +406,8 @@ static enum vd_live live(struct world *w)
 
 static void split(struct world *w)
 {
-	const struct vd_split s = { .id = window(w),
+	const struct vd_split s = { .size = sizeof(s),
+				    .id = window(w),
 				    .newid = window(w),
 				    .owner = owner(w),
 				    .keep = take(w, 1) % (ENTRIES + 2),
@@ -417,9 +418,11 @@ static void split(struct world *w)
 
 static void merge(struct world *w)
 {
-	const struct vd_merge m = {
-		.keep = window(w), .clear = window(w), .owner = owner(w), .live = live(w)
-	};
+	const struct vd_merge m = { .size = sizeof(m),
+				    .keep = window(w),
+				    .clear = window(w),
+				    .owner = owner(w),
+				    .live = live(w) };
 
 	vd_window_merge(w->a, &m);
 }

@@ -80,7 +80,8 @@ static void fill(struct world *w)
 	e.v = n % w->have[domain_of(i.owner)] * PAGE | i.rights;
 	if (n % 4 == 0)
 		e.v = FAR | n % w->have[!domain_of(i.owner)] * PAGE | i.rights;
-	struct vd_put p = { .owner = i.owner,
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = i.owner,
 			    .window = i.id,
 			    .bus = { i.bus.v + n * 7 % i.len * PAGE },
 			    .n = 1,
@@ -124,7 +125,8 @@ static void make_window(struct vd_adapter *a)
 	struct vd_window_cfg w = {
 		.size = sizeof(w), .id = 10, .owner = 1, .bus = { BUS }, .len = LEN
 	};
-	struct vd_window_range r = { .owner = 1,
+	struct vd_window_range r = { .size = sizeof(r),
+				     .owner = 1,
 				     .window = 10,
 				     .bus = { BUS + 8 * PAGE },
 				     .len = 4 * PAGE,

@@ -516,7 +516,8 @@ static void do_split(struct world *w)
 {
 	unsigned int id = pick(2);
 	struct part *from = &w->part[id], *to = &w->part[!id], n = *from;
-	struct vd_split s = { .id = windows[id],
+	struct vd_split s = { .size = sizeof(s),
+			      .id = windows[id],
 			      .newid = windows[!id],
 			      .owner = pick(2) ? PE_OWNER : OTHER,
 			      .keep = pick(ENTRIES + 1),
@@ -544,7 +545,8 @@ static void do_merge(struct world *w)
 {
 	unsigned int id = pick(2);
 	struct part *keep = &w->part[id], *clear = &w->part[!id];
-	struct vd_merge m = { .keep = windows[id],
+	struct vd_merge m = { .size = sizeof(m),
+			      .keep = windows[id],
 			      .clear = windows[!id],
 			      .owner = pick(4) ? PE_OWNER : OTHER,
 			      .live = pick(3) };
@@ -572,9 +574,12 @@ static void do_other(struct world *w)
 	unsigned int at = pick(ENTRIES), page = pick(PAGES);
 	vd_entry entry = { tce((int)page, 1 + pick(3)) };
 	unsigned int id = is_in(&w->part[GUEST], at) ? GUEST : ADMIN;
-	struct vd_put put = {
-		.owner = OTHER, .window = windows[id], .bus = { at * PAGE }, .n = 1, .entry = &entry
-	};
+	struct vd_put put = { .size = sizeof(put),
+			      .owner = OTHER,
+			      .window = windows[id],
+			      .bus = { at * PAGE },
+			      .n = 1,
+			      .entry = &entry };
 	uint32_t pages = named(w, 1);
 	bool fits = pages & 1u << page || (uint64_t)__builtin_popcount(pages) < w->budget[1];
 	int err = vd_window_put(w->a, &put);

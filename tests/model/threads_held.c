@@ -107,7 +107,8 @@ static void make_world(void)
 
 static int put(unsigned int thread, const vd_entry *e, struct vd_put *p)
 {
-	*p = (struct vd_put){ .owner = 1,
+	*p = (struct vd_put){ .size = sizeof(struct vd_put),
+			      .owner = 1,
 			      .window = 1,
 			      .bus = { (uint64_t)thread * 16 * PAGE },
 			      .n = OWN,

@@ -65,9 +65,12 @@ static void grow(uint64_t page)
 static void put(uint32_t owner, uint32_t window, uint64_t page)
 {
 	const vd_entry e = { gpa_of(page) | RW };
-	struct vd_put p = {
-		.owner = owner, .window = window, .bus = { BUS + STAYS * PAGE }, .n = 1, .entry = &e
-	};
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = owner,
+			    .window = window,
+			    .bus = { BUS + STAYS * PAGE },
+			    .n = 1,
+			    .entry = &e };
 
 	must(vd_window_put(w.a, &p) == 0, "put");
 }
@@ -141,8 +144,8 @@ static void *read_all(void *arg)
 
 static void hand_over(bool to_other)
 {
-	const struct vd_split s = { W1, W2, 1, HALF, VD_LIVE_TRANSFER };
-	const struct vd_merge m = { W1, W2, 0, VD_LIVE_TRANSFER };
+	const struct vd_split s = { sizeof(s), W1, W2, 1, VD_LIVE_TRANSFER, HALF };
+	const struct vd_merge m = { sizeof(m), W1, W2, 0, VD_LIVE_TRANSFER };
 
 	must((to_other ? vd_window_split(w.a, &s) : vd_window_merge(w.a, &m)) == 0, "transfer");
 }

@@ -95,7 +95,8 @@ static void make_memory(uint32_t owner)
 static int put(uint32_t owner, uint32_t window, uint64_t i, uint64_t entry)
 {
 	const vd_entry e = { entry };
-	struct vd_put p = { .owner = owner,
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = owner,
 			    .window = window,
 			    .bus = { BUS + i * PAGE },
 			    .n = 1,
@@ -237,14 +238,14 @@ static void map_until(struct set *s, unsigned int *seed, int (*change)(void))
 
 static int split(void)
 {
-	const struct vd_split s = { W1, W2, 1, SPLIT, VD_LIVE_REVOKE };
+	const struct vd_split s = { sizeof(s), W1, W2, 1, VD_LIVE_REVOKE, SPLIT };
 
 	return vd_window_split(w.a, &s);
 }
 
 static int merge(void)
 {
-	const struct vd_merge m = { W1, W2, 0, VD_LIVE_REVOKE };
+	const struct vd_merge m = { sizeof(m), W1, W2, 0, VD_LIVE_REVOKE };
 
 	return vd_window_merge(w.a, &m);
 }

@@ -509,7 +509,8 @@ static enum vd_live some_live(void)
 
 static void try_split(void)
 {
-	struct vd_split s = { some_id(), some_id(), (uint32_t)rnd(NOWNERS + 1), 0, some_live() };
+	struct vd_split s = { sizeof(s),   some_id(), some_id(), (uint32_t)rnd(NOWNERS + 1),
+			      some_live(), 0 };
 	const struct rwindow *w = find(s.id);
 
 	s.keep = rnd(8) ? rnd((w ? w->len : 5) + 1) : rnd(R.n);
@@ -518,7 +519,8 @@ static void try_split(void)
 
 static void try_merge(void)
 {
-	const struct vd_merge m = { some_id(), some_id(), (uint32_t)rnd(NOWNERS + 1), some_live() };
+	const struct vd_merge m = { sizeof(m), some_id(), some_id(), (uint32_t)rnd(NOWNERS + 1),
+				    some_live() };
 
 	must((vd_window_merge(W.a, &m) == 0) == rival_merge(&m));
 }
@@ -526,8 +528,8 @@ static void try_merge(void)
 static void try_lend(void)
 {
 	struct vd_loan l = {
-		some_id(), some_id(),  (uint32_t)rnd(NOWNERS + 1), (unsigned)rnd(8) % 5, rnd(R.n),
-		0,	   some_live()
+		sizeof(l),   some_id(), some_id(), (uint32_t)rnd(NOWNERS + 1), (unsigned)rnd(8) % 5,
+		some_live(), rnd(R.n),	0
 	};
 	const struct rwindow *w = find(l.id);
 
@@ -567,7 +569,9 @@ static void fill_list(vd_entry *e, size_t n, uint32_t owner)
 static void try_put(void)
 {
 	vd_entry e[24];
-	struct vd_put p = { .window = some_id(), .entry = e, .flags = rnd(4) == 0 };
+	struct vd_put p = {
+		.size = sizeof(p), .window = some_id(), .entry = e, .flags = rnd(4) == 0
+	};
 	const struct rwindow *w = find(p.window);
 	uint64_t at = w ? w->first : rnd(R.n);
 
@@ -582,12 +586,16 @@ static void try_put(void)
 /* A run of guest memory, often to the very end of it and now and then beyond. */
 static void try_map(void)
 {
-	struct vd_window_range r = { .window = some_id(), .prot = 1 + (unsigned int)rnd(3) };
+	struct vd_window_range r = { .size = sizeof(r),
+				     .window = some_id(),
+				     .prot = 1 + (unsigned int)rnd(3) };
 	const struct rwindow *w = find(r.window);
 	uint64_t n = 1 + rnd(15), have = w ? R.have[own_memory(w->owner)] : PAGES;
 	uint64_t from = rnd(2) ? rnd(have) : have - n;
 	vd_entry e[25];
-	struct vd_put p = { .window = r.window, .entry = e, .flags = VD_PUT_FRESH, .n = n };
+	struct vd_put p = {
+		.size = sizeof(p), .window = r.window, .entry = e, .flags = VD_PUT_FRESH, .n = n
+	};
 
 	r.owner = p.owner = w && rnd(10) ? w->owner : (uint32_t)rnd(NOWNERS);
 	p.bus.v = BUS + (w ? w->first + rnd(w->len) : rnd(R.n)) * page;
@@ -602,7 +610,9 @@ static void try_map(void)
 static void try_unmap(void)
 {
 	vd_entry none[24] = { { 0 } };
-	struct vd_put p = { .window = some_id(), .entry = none, .n = 1 + rnd(24) };
+	struct vd_put p = {
+		.size = sizeof(p), .window = some_id(), .entry = none, .n = 1 + rnd(24)
+	};
 	const struct rwindow *w = find(p.window);
 
 	p.owner = w && rnd(10) ? w->owner : (uint32_t)rnd(NOWNERS);

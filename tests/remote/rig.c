@@ -94,7 +94,8 @@ struct rig *rig(void **state)
 struct vd_window_range range(uint32_t owner, uint32_t window, unsigned int page, unsigned int n,
 			     unsigned int prot)
 {
-	return (struct vd_window_range){ .owner = owner,
+	return (struct vd_window_range){ .size = sizeof(struct vd_window_range),
+					 .owner = owner,
 					 .window = window,
 					 .bus = { BUS + page * PAGE },
 					 .gpa = { page * PAGE },

@@ -16,14 +16,17 @@
 
 static int split(struct rig *g)
 {
-	struct vd_split s = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split s = {
+		.size = sizeof(s), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 
 	return vd_window_split(g->a, &s);
 }
 
 static int lend(struct rig *g)
 {
-	struct vd_loan l = { .id = PART,
+	struct vd_loan l = { .size = sizeof(l),
+			     .id = PART,
 			     .newid = LOAN,
 			     .owner = CLIENT,
 			     .rights = VD_READ | VD_WRITE,
@@ -45,7 +48,11 @@ static int deny(struct rig *g)
 
 static int merge(struct rig *g)
 {
-	struct vd_merge m = { .keep = WINDOW, .clear = PART, .owner = ONE, .live = VD_LIVE_REVOKE };
+	struct vd_merge m = { .size = sizeof(m),
+			      .keep = WINDOW,
+			      .clear = PART,
+			      .owner = ONE,
+			      .live = VD_LIVE_REVOKE };
 
 	return vd_window_merge(g->a, &m);
 }

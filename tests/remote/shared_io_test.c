@@ -14,7 +14,8 @@
 /* The client's pages are reached by the provider's device, and only while lent. */
 static void lend_and_take_back(struct rig *g)
 {
-	struct vd_loan loan = { .id = PART,
+	struct vd_loan loan = { .size = sizeof(loan),
+				.id = PART,
 				.newid = LOAN,
 				.owner = CLIENT,
 				.rights = VD_READ | VD_WRITE,
@@ -42,7 +43,9 @@ static void lend_and_take_back(struct rig *g)
 /* T2.9: the client's part, by itself. */
 static void t2_9_client(void **state)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 	struct rig *g = rig(state);
 
 	assert_int_equal(vd_window_split(g->a, &split), 0);
@@ -53,10 +56,14 @@ static void t2_9_client(void **state)
 
 static void split_lend_merge(struct rig *g, struct worker *one, struct worker *two)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
-	struct vd_merge merge = {
-		.keep = WINDOW, .clear = PART, .owner = ONE, .live = VD_LIVE_REVOKE
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
 	};
+	struct vd_merge merge = { .size = sizeof(merge),
+				  .keep = WINDOW,
+				  .clear = PART,
+				  .owner = ONE,
+				  .live = VD_LIVE_REVOKE };
 	struct vd_window_info w;
 
 	wait_more(&one->verified, 16 * PAGE);

@@ -43,7 +43,9 @@ static void data_goes_round(void **state)
  */
 static void aimed_outside(void **state)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 	struct rig *g = rig(state);
 	struct shared_result r;
 
@@ -81,7 +83,9 @@ static void aimed_outside(void **state)
 /* T2.2, T2.6: what moves is gone for its old owner when the split returns. */
 static void t2_2_a_split_is_at_once(void **state)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 	struct rig *g = rig(state);
 	struct shared_result r;
 
@@ -103,7 +107,9 @@ static void t2_2_a_split_is_at_once(void **state)
 /* Out of memory that is not granted nothing comes: the disk has no secret. */
 static void nothing_leaks(void **state)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 	struct transfer t = { ONE, NVME_WRITE, 1 << 20, HALF + 1, 1, 0 };
 	struct rig *g = rig(state);
 	struct shared_result r;
@@ -295,7 +301,9 @@ static void both_directions(void **state)
  */
 static void other_slices(void **state)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 	struct rig *g = rig(state);
 	struct nvme_sqe e[2] = {
 		{ .opcode = NVME_READ, .cdw12 = 7 },
@@ -333,7 +341,9 @@ static void other_slices(void **state)
  */
 static void too_many_runs(void **state)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 	struct rig *g = rig(state);
 	struct shared_result r;
 	struct transfer t = { ONE, NVME_READ, 0, 2, 1, 0 };
@@ -356,7 +366,9 @@ static void too_many_runs(void **state)
 /* Both sides are told what they have, and can ask again. */
 static void t2_10_told(void **state)
 {
-	struct vd_split split = { .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF };
+	struct vd_split split = {
+		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
+	};
 	struct vd_window_info w;
 	struct rig *g = rig(state);
 	bool one = false, two = false;

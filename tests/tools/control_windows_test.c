@@ -135,7 +135,8 @@ static void do_it(const char *command, const char *args)
 
 static void put(uint32_t owner, uint32_t window, uint64_t page)
 {
-	struct vd_window_range r = { .owner = owner,
+	struct vd_window_range r = { .size = sizeof(r),
+				     .owner = owner,
 				     .window = window,
 				     .bus = { (1 << 28) + page * PAGE },
 				     .gpa = { page * PAGE },

@@ -29,8 +29,8 @@ static void without_callbacks(void **state)
 	const struct vd_owner_cfg o = { .size = sizeof(o), .id = 1, .provider = VD_NO_OWNER };
 	const struct vd_table_cfg t = { .size = sizeof(t), .page_shift = 12, .nentries = 8 };
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 5, .owner = 1, .len = 8 };
-	const struct vd_split s = { 5, 6, 1, 4, VD_LIVE_REFUSE };
-	const struct vd_merge m = { 5, 6, 1, VD_LIVE_REFUSE };
+	const struct vd_split s = { sizeof(s), 5, 6, 1, VD_LIVE_REFUSE, 4 };
+	const struct vd_merge m = { sizeof(m), 5, 6, 1, VD_LIVE_REFUSE };
 	struct vd_adapter *a;
 
 	(void)state;

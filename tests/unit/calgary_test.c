@@ -60,11 +60,14 @@ static void test_codes(void **state)
 /* A split is seen: the register keeps its table and says a shorter length. */
 static void test_split(void **state)
 {
-	const struct vd_split s = {
-		.id = 9, .newid = 10, .owner = PE_OWNER, .keep = ALL / 2, .live = VD_LIVE_REFUSE
-	};
+	const struct vd_split s = { .size = sizeof(s),
+				    .id = 9,
+				    .newid = 10,
+				    .owner = PE_OWNER,
+				    .keep = ALL / 2,
+				    .live = VD_LIVE_REFUSE };
 	const struct vd_merge m = {
-		.keep = 9, .clear = 10, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
+		.size = sizeof(m), .keep = 9, .clear = 10, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
 	};
 	struct pf *f = *state;
 	struct vd_window_info w;

@@ -133,9 +133,12 @@ void ex_window(struct ex *x)
 
 int ex_put(struct ex *x, uint32_t owner, uint32_t window, uint64_t i, vd_entry e)
 {
-	struct vd_put p = {
-		.owner = owner, .window = window, .bus = ex_bus(i), .n = 1, .entry = &e
-	};
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = owner,
+			    .window = window,
+			    .bus = ex_bus(i),
+			    .n = 1,
+			    .entry = &e };
 
 	return vd_window_put(x->a, &p);
 }

@@ -18,9 +18,12 @@ static void list_or_nothing(void **state)
 	struct ex *x = *state;
 	uint64_t before[EX_LEN], after[EX_LEN];
 	vd_entry e[16];
-	struct vd_put p = {
-		.owner = EX_P1, .window = EX_W, .bus = ex_bus(100), .n = 16, .entry = e
-	};
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = EX_P1,
+			    .window = EX_W,
+			    .bus = ex_bus(100),
+			    .n = 16,
+			    .entry = e };
 
 	for (uint64_t i = 0; i < 16; i++)
 		e[i] = ex_entry(i, RW);
@@ -52,9 +55,12 @@ static void refuses(void **state)
 {
 	struct ex *x = *state;
 	const vd_entry e = ex_entry(1, RW), none = { 0 };
-	const struct vd_put good = {
-		.owner = EX_P1, .window = EX_W, .bus = ex_bus(0), .n = 1, .entry = &e
-	};
+	const struct vd_put good = { .size = sizeof(good),
+				     .owner = EX_P1,
+				     .window = EX_W,
+				     .bus = ex_bus(0),
+				     .n = 1,
+				     .entry = &e };
 	struct vd_put p = good;
 	vd_entry out;
 
@@ -96,7 +102,8 @@ static void fresh_refuses_what_is_there(void **state)
 {
 	struct ex *x = *state;
 	const vd_entry e = ex_entry(1, VD_READ);
-	struct vd_put p = { .owner = EX_P1,
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = EX_P1,
 			    .window = EX_W,
 			    .bus = ex_bus(0),
 			    .n = 8,
@@ -126,7 +133,8 @@ static void one_by_one(void **state)
 {
 	struct ex *x = *state;
 	const vd_entry none = { 0 };
-	struct vd_put p = { .owner = EX_P1,
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = EX_P1,
 			    .window = EX_W,
 			    .bus = ex_bus(3),
 			    .n = 1,
@@ -174,7 +182,8 @@ static void replaces(void **state)
 static void runs(void **state)
 {
 	struct ex *x = *state;
-	struct vd_window_range r = { EX_P1, EX_W, ex_bus(500), { EX_GPA }, EX_PAGES * PAGE, RW };
+	struct vd_window_range r = { sizeof(r),	  EX_P1,      EX_W,	      RW,
+				     ex_bus(500), { EX_GPA }, EX_PAGES * PAGE };
 	vd_entry e[EX_PAGES];
 
 	assert_int_equal(vd_window_map(x->a, &r), 0);
@@ -217,9 +226,9 @@ static void half_a_page(void **state)
 		.size = sizeof(table), .page_shift = 16, .nentries = 16, .at = 2 * EX_TABLE
 	};
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 50, .owner = 5, .len = 16 };
-	struct vd_window_range r = { 5, 50, { 0 }, { EX_GPA }, 32 * PAGE, RW };
+	struct vd_window_range r = { sizeof(r), 5, 50, RW, { 0 }, { EX_GPA }, 32 * PAGE };
 	vd_entry e[2] = { { EX_GPA | RW }, { (EX_GPA + 16 * PAGE) | RW } };
-	struct vd_put p = { .owner = 5, .window = 50, .n = 2, .entry = e };
+	struct vd_put p = { .size = sizeof(p), .owner = 5, .window = 50, .n = 2, .entry = e };
 	uint64_t nlive;
 
 	assert_int_equal(vd_owner_add(x->a, &owner), 0);
@@ -253,12 +262,17 @@ static void forgot(struct ex *x, uint64_t first, uint64_t n, size_t pinned)
 static void devices_forget(void **state)
 {
 	struct ex *x = *state;
-	const struct vd_split s = { EX_W, 8, EX_P2, 512, VD_LIVE_REVOKE };
-	struct vd_window_range r = { EX_P1, EX_W, ex_bus(100), { EX_GPA }, 8 * PAGE, RW };
-	vd_entry e[3] = { ex_entry(20, RW), ex_entry(21, RW), ex_entry(EX_PAGES, RW) };
-	struct vd_put p = {
-		.owner = EX_P1, .window = EX_W, .bus = ex_bus(100), .n = 3, .entry = e
+	const struct vd_split s = { sizeof(s), EX_W, 8, EX_P2, VD_LIVE_REVOKE, 512 };
+	struct vd_window_range r = {
+		sizeof(r), EX_P1, EX_W, RW, ex_bus(100), { EX_GPA }, 8 * PAGE
 	};
+	vd_entry e[3] = { ex_entry(20, RW), ex_entry(21, RW), ex_entry(EX_PAGES, RW) };
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = EX_P1,
+			    .window = EX_W,
+			    .bus = ex_bus(100),
+			    .n = 3,
+			    .entry = e };
 
 	assert_int_equal(vd_window_map(x->a, &r), 0);
 	assert_int_equal(ex_put(x, EX_P1, EX_W, 200, (vd_entry){ 0 }), 0);
@@ -286,7 +300,7 @@ static void without_memory(void **state)
 					   .page_shift = 12,
 					   .nentries = (uint64_t)1 << 40 };
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 70, .owner = EX_P1 };
-	struct vd_window_range r = { EX_P1, 70, { 0 }, { EX_GPA }, EX_PAGES * PAGE, RW };
+	struct vd_window_range r = { sizeof(r), EX_P1, 70, RW, { 0 }, { EX_GPA }, EX_PAGES * PAGE };
 	struct vd_table_stats s, s0;
 	size_t live;
 	int err;
@@ -331,7 +345,7 @@ static void keeps_no_empty_leaf(void **state)
 					   .nentries = (uint64_t)1 << 20 };
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 70, .owner = EX_P1 };
 	const vd_entry e[2] = { ex_entry(1, RW), { 0 } }, none[2] = { { 0 } };
-	struct vd_put p = { .owner = EX_P1, .window = 70, .n = 2, .entry = e };
+	struct vd_put p = { .size = sizeof(p), .owner = EX_P1, .window = 70, .n = 2, .entry = e };
 	struct vd_table_stats s0, one, s;
 
 	w.bus.v = (uint64_t)1 << 60;
@@ -365,7 +379,7 @@ static void keeps_no_empty_leaf(void **state)
 static void held_once_for_many_windows(void **state)
 {
 	struct ex *x = *state;
-	struct vd_split s = { EX_W, 8, EX_P1, 512, VD_LIVE_REFUSE };
+	struct vd_split s = { sizeof(s), EX_W, 8, EX_P1, VD_LIVE_REFUSE, 512 };
 
 	assert_int_equal(vd_window_split(x->a, &s), 0);
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 0, 5), 0);

@@ -6,7 +6,7 @@
 
 static int lend(struct ex *x, uint32_t id, uint32_t newid, uint64_t first, uint64_t len)
 {
-	const struct vd_loan l = { id, newid, EX_C, RW, first, len, VD_LIVE_REFUSE };
+	const struct vd_loan l = { sizeof(l), id, newid, EX_C, RW, VD_LIVE_REFUSE, first, len };
 
 	return vd_window_lend(x->a, &l);
 }
@@ -14,7 +14,7 @@ static int lend(struct ex *x, uint32_t id, uint32_t newid, uint64_t first, uint6
 static void refuses(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan l = { EX_W, L1, EX_C, 0, 0, 4, VD_LIVE_REFUSE };
+	struct vd_loan l = { sizeof(l), EX_W, L1, EX_C, 0, VD_LIVE_REFUSE, 0, 4 };
 
 	assert_int_equal(lend(x, 99, L1, 0, 4), -ENOENT);
 	assert_int_equal(vd_window_lend(x->a, &l), -EINVAL); /* no rights */
@@ -33,7 +33,7 @@ static void refuses(void **state)
 	assert_int_equal(lend(x, EX_W, L2, 0, 9), -EEXIST);
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 20, 1), 0);
 	assert_int_equal(lend(x, EX_W, L2, 16, 8), -EBUSY);
-	l = (struct vd_loan){ EX_W, L2, EX_C, RW, 16, 8, VD_LIVE_TRANSFER };
+	l = (struct vd_loan){ sizeof(struct vd_loan), EX_W, L2, EX_C, RW, VD_LIVE_TRANSFER, 16, 8 };
 	assert_int_equal(vd_window_lend(x->a, &l), -EXDEV);
 	x->drain_says = -1;
 	l.live = VD_LIVE_REVOKE;
@@ -46,7 +46,7 @@ static void refuses(void **state)
 static void fewer_rights(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan l = { EX_W, L1, EX_P1, VD_READ, 8, 8, VD_LIVE_REFUSE };
+	struct vd_loan l = { sizeof(l), EX_W, L1, EX_P1, VD_READ, VD_LIVE_REFUSE, 8, 8 };
 	unsigned char *hva;
 
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 9, 1), 0);
@@ -75,7 +75,12 @@ static void lender_writes_around_it(void **state)
 {
 	struct ex *x = *state;
 	vd_entry e[8];
-	struct vd_put p = { .owner = EX_P1, .window = EX_W, .bus = ex_bus(4), .n = 8, .entry = e };
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = EX_P1,
+			    .window = EX_W,
+			    .bus = ex_bus(4),
+			    .n = 8,
+			    .entry = e };
 
 	for (uint64_t i = 0; i < 8; i++)
 		e[i] = ex_entry(i, RW);
@@ -93,7 +98,7 @@ static void lender_writes_around_it(void **state)
 static void rights(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan l = { EX_W, L1, EX_C, VD_READ, 8, 8, VD_LIVE_REFUSE };
+	struct vd_loan l = { sizeof(l), EX_W, L1, EX_C, VD_READ, VD_LIVE_REFUSE, 8, 8 };
 	unsigned char *hva;
 
 	assert_int_equal(vd_window_lend(x->a, &l), 0);
@@ -103,7 +108,7 @@ static void rights(void **state)
 	assert_int_equal(ex_access(x->r1, ex_bus(8).v, VD_WRITE, &hva), -EACCES);
 	assert_int_equal(ex_fault(x).reason, VD_FAULT_EXTENT); /* the drain's own look */
 	assert_int_equal(ex_fault(x).reason, VD_FAULT_DIRECTION);
-	l = (struct vd_loan){ L1, L2, EX_P2, RW, 0, 1, VD_LIVE_REVOKE };
+	l = (struct vd_loan){ sizeof(struct vd_loan), L1, L2, EX_P2, RW, VD_LIVE_REVOKE, 0, 1 };
 	assert_int_equal(vd_window_lend(x->a, &l), -EINVAL); /* more than it has */
 }
 
@@ -111,7 +116,7 @@ static void rights(void **state)
 static void lent_on(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan l = { L1, L2, EX_P2, RW, 2, 2, VD_LIVE_REFUSE };
+	struct vd_loan l = { sizeof(l), L1, L2, EX_P2, RW, VD_LIVE_REFUSE, 2, 2 };
 	unsigned char *hva;
 
 	assert_int_equal(lend(x, EX_W, L1, 8, 8), 0);
@@ -137,8 +142,8 @@ static void lent_on(void **state)
 static void splits_keep_off(void **state)
 {
 	struct ex *x = *state;
-	struct vd_split s = { EX_W, 60, EX_P2, 12, VD_LIVE_REFUSE };
-	struct vd_merge m = { EX_W, 60, EX_P1, VD_LIVE_REFUSE };
+	struct vd_split s = { sizeof(s), EX_W, 60, EX_P2, VD_LIVE_REFUSE, 12 };
+	struct vd_merge m = { sizeof(m), EX_W, 60, EX_P1, VD_LIVE_REFUSE };
 
 	assert_int_equal(lend(x, EX_W, L1, 8, 8), 0);
 	assert_int_equal(vd_window_split(x->a, &s), -EBUSY); /* through it */

@@ -115,9 +115,12 @@ static void is_not_handed_over(void **state)
 	const struct vd_owner_cfg twin = {
 		.size = sizeof(twin), .id = 50, .provider = VD_NO_OWNER, .domain = x->p1.d
 	};
-	struct vd_split s = {
-		.id = EX_W, .newid = 8, .owner = 50, .keep = 1, .live = VD_LIVE_TRANSFER
-	};
+	struct vd_split s = { .size = sizeof(s),
+			      .id = EX_W,
+			      .newid = 8,
+			      .owner = 50,
+			      .keep = 1,
+			      .live = VD_LIVE_TRANSFER };
 
 	assert_int_equal(vd_owner_add(x->a, &twin), 0);
 	assert_int_equal(vd_owner_reach(x->a, EX_P1, x->c.d, FAR), 0);

@@ -265,7 +265,7 @@ static void test_platform_ends(void **state)
 static void test_split_takes_them_along(void **state)
 {
 	struct pf *f = *state;
-	const struct vd_merge m = { PE_LIOBN, SECOND, PE_OWNER, VD_LIVE_REFUSE };
+	const struct vd_merge m = { sizeof(m), PE_LIOBN, SECOND, PE_OWNER, VD_LIVE_REFUSE };
 
 	pf_split(f, PE_LIOBN, AT + 1, SECOND, PE_OWNER);
 	assert_int_equal(client_puts(f, 3, 0), 0);

@@ -128,9 +128,11 @@ static void test_one_claim_of_two_tables(void **state)
 /* A window whose copy came with a part that was merged away: the same place. */
 static void test_one_claim_of_two_windows(void **state)
 {
-	const struct vd_merge m = {
-		.keep = PE_LIOBN, .clear = SECOND, .owner = PE_OWNER, .live = VD_LIVE_TRANSFER
-	};
+	const struct vd_merge m = { .size = sizeof(m),
+				    .keep = PE_LIOBN,
+				    .clear = SECOND,
+				    .owner = PE_OWNER,
+				    .live = VD_LIVE_TRANSFER };
 	struct pf *f = *state;
 
 	assert_int_equal(redirect(f, 0, 700, 1), 0);

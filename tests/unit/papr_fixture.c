@@ -155,9 +155,12 @@ void pf_add_pair(struct pf *f, uint32_t client, uint64_t npages)
 
 void pf_split(struct pf *f, uint32_t id, uint64_t keep, uint32_t newid, uint32_t owner)
 {
-	const struct vd_split s = {
-		.id = id, .newid = newid, .owner = owner, .keep = keep, .live = VD_LIVE_REVOKE
-	};
+	const struct vd_split s = { .size = sizeof(s),
+				    .id = id,
+				    .newid = newid,
+				    .owner = owner,
+				    .keep = keep,
+				    .live = VD_LIVE_REVOKE };
 
 	assert_int_equal(vd_window_split(f->a, &s), 0);
 }

@@ -412,9 +412,11 @@ static void split(struct pf *f, uint32_t newid, uint64_t keep)
 /* What is lent are the bus addresses that were granted, wherever the window begins. */
 static void test_base_moves(void **state)
 {
-	const struct vd_merge m = {
-		.keep = SECOND, .clear = PE_LIOBN, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
-	};
+	const struct vd_merge m = { .size = sizeof(m),
+				    .keep = SECOND,
+				    .clear = PE_LIOBN,
+				    .owner = PE_OWNER,
+				    .live = VD_LIVE_REFUSE };
 	struct pf *f = *state;
 	struct vd_window_info w;
 	uint64_t cookie, pane;
@@ -439,9 +441,11 @@ static void test_range_is_gone(void **state)
 {
 	struct pf *f = *state;
 	const uint64_t cookie = grant(f, 0);
-	const struct vd_merge m = {
-		.keep = PE_LIOBN, .clear = SECOND, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
-	};
+	const struct vd_merge m = { .size = sizeof(m),
+				    .keep = PE_LIOBN,
+				    .clear = SECOND,
+				    .owner = PE_OWNER,
+				    .live = VD_LIVE_REFUSE };
 
 	split(f, m.clear, FIRST + LEN - 1);
 	assert_int_equal(pf_call(f, CLIENT, VD_H_ACCEPT_LOGICAL, cookie), VD_H_PARAMETER);

@@ -268,7 +268,9 @@ static void test_merged_away(void **state)
 {
 	struct pf *f = *state;
 	const uint64_t list[] = { pf_tce(1, RW) };
-	const struct vd_merge m = { .keep = PE_LIOBN, .clear = SECOND, .owner = 2 };
+	const struct vd_merge m = {
+		.size = sizeof(m), .keep = PE_LIOBN, .clear = SECOND, .owner = 2
+	};
 	uint64_t cookie;
 
 	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN, 0,

@@ -215,9 +215,11 @@ static void test_out_of_memory(void **state)
 
 static void merge(struct pf *f, uint32_t keep, uint32_t clear, uint32_t owner)
 {
-	const struct vd_merge m = {
-		.keep = keep, .clear = clear, .owner = owner, .live = VD_LIVE_REVOKE
-	};
+	const struct vd_merge m = { .size = sizeof(m),
+				    .keep = keep,
+				    .clear = clear,
+				    .owner = owner,
+				    .live = VD_LIVE_REVOKE };
 
 	assert_int_equal(vd_window_merge(f->a, &m), 0);
 }
@@ -249,7 +251,9 @@ static void test_given_away(void **state)
 {
 	struct pf *f = *state;
 	const vd_entry entry = { pf_tce(3, RW) };
-	struct vd_put put = { .owner = OTHER, .window = PE_LIOBN, .n = 1, .entry = &entry };
+	struct vd_put put = {
+		.size = sizeof(put), .owner = OTHER, .window = PE_LIOBN, .n = 1, .entry = &entry
+	};
 
 	add_owner(f, OTHER);
 	assert_int_equal(create(f, 20), 0);
@@ -269,9 +273,12 @@ static void test_given_away(void **state)
 static void test_lent_by_that_name(void **state)
 {
 	struct pf *f = *state;
-	const struct vd_loan l = {
-		.id = PART, .newid = PE_LIOBN + 1, .owner = PE_OWNER, .rights = RW, .len = 1
-	};
+	const struct vd_loan l = { .size = sizeof(l),
+				   .id = PART,
+				   .newid = PE_LIOBN + 1,
+				   .owner = PE_OWNER,
+				   .rights = RW,
+				   .len = 1 };
 
 	add_owner(f, OTHER);
 	assert_int_equal(create(f, 20), 0);
@@ -334,9 +341,12 @@ static void put(struct pf *f, uint32_t liobn, uint64_t bus)
 static void shorten(struct pf *f)
 {
 	const vd_entry entry = { pf_tce(3, RW) };
-	struct vd_put p = {
-		.owner = OTHER, .window = PART, .bus = { 600 * PAGE }, .n = 1, .entry = &entry
-	};
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = OTHER,
+			    .window = PART,
+			    .bus = { 600 * PAGE },
+			    .n = 1,
+			    .entry = &entry };
 
 	add_owner(f, OTHER);
 	pf_split(f, PE_LIOBN, 600, PART, OTHER);
@@ -513,9 +523,13 @@ static void test_cannot_come_back(void **state)
 static void test_lent_by_an_administrator(void **state)
 {
 	struct pf *f = *state;
-	const struct vd_loan l = {
-		.id = PE_LIOBN, .newid = PART, .owner = OTHER, .rights = RW, .first = 9, .len = 1
-	};
+	const struct vd_loan l = { .size = sizeof(l),
+				   .id = PE_LIOBN,
+				   .newid = PART,
+				   .owner = OTHER,
+				   .rights = RW,
+				   .first = 9,
+				   .len = 1 };
 
 	add_owner(f, OTHER);
 	assert_int_equal(create(f, 20), 0);

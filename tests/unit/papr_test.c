@@ -133,7 +133,8 @@ static void test_most_entitled(void **state)
 /* What there is to end: a PE with two windows, a loan, copies in an adopted window. */
 static void fill(struct pf *f)
 {
-	const struct vd_split s = { .id = PE_LIOBN,
+	const struct vd_split s = { .size = sizeof(s),
+				    .id = PE_LIOBN,
 				    .newid = 0x81000000,
 				    .owner = PE_OWNER,
 				    .keep = 600,

@@ -83,7 +83,7 @@ static void list_refuses(void **state)
 static void list_over_a_loan(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan loan = { EX_W, 50, EX_C, RW, 2, 1, VD_LIVE_REFUSE };
+	struct vd_loan loan = { sizeof(loan), EX_W, 50, EX_C, RW, VD_LIVE_REFUSE, 2, 1 };
 	struct vd_sg sg = { { EX_BUS }, 4 * PAGE };
 	struct vd_sglist l;
 
@@ -142,7 +142,7 @@ static int list_naively(struct vd_reader *r, struct vd_sglist *l)
 /* Most of it is fine; a list that is long meets something that is not. */
 static void fill_for_lists(struct ex *x, uint64_t *seed)
 {
-	struct vd_loan loan = { EX_W, 50, EX_C, RW, 100, 7, VD_LIVE_REFUSE };
+	struct vd_loan loan = { sizeof(loan), EX_W, 50, EX_C, RW, VD_LIVE_REFUSE, 100, 7 };
 	uint64_t page = 0;
 
 	assert_int_equal(vd_window_lend(x->a, &loan), 0);
@@ -221,8 +221,8 @@ static void many_spans(void **state)
 	const struct vd_owner_cfg o = {
 		.size = sizeof(o), .id = 60, .provider = EX_P1, .memory = spans, .nmemory = 3
 	};
-	struct vd_split s = { EX_W, 61, 60, 512, VD_LIVE_REFUSE };
-	struct vd_window_range r = { 60, 61, ex_bus(512), { 0 }, 6 * PAGE, RW };
+	struct vd_split s = { sizeof(s), EX_W, 61, 60, VD_LIVE_REFUSE, 512 };
+	struct vd_window_range r = { sizeof(r), 60, 61, RW, ex_bus(512), { 0 }, 6 * PAGE };
 	struct vd_sg sg = { ex_bus(512), 6 * PAGE };
 	struct vd_sglist l;
 

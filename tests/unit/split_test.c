@@ -4,14 +4,14 @@
 
 static int split(struct ex *x, uint32_t id, uint32_t newid, uint64_t keep, uint32_t owner)
 {
-	const struct vd_split s = { id, newid, owner, keep, VD_LIVE_REFUSE };
+	const struct vd_split s = { sizeof(s), id, newid, owner, VD_LIVE_REFUSE, keep };
 
 	return vd_window_split(x->a, &s);
 }
 
 static int merge(struct ex *x, uint32_t keep, uint32_t clear, uint32_t owner)
 {
-	const struct vd_merge m = { keep, clear, owner, VD_LIVE_REVOKE };
+	const struct vd_merge m = { sizeof(m), keep, clear, owner, VD_LIVE_REVOKE };
 
 	return vd_window_merge(x->a, &m);
 }
@@ -154,7 +154,7 @@ static void counts(void **state)
 
 static int lend(struct ex *x, uint32_t id, uint32_t newid, uint64_t first, uint64_t len)
 {
-	const struct vd_loan l = { id, newid, EX_C, RW, first, len, VD_LIVE_REFUSE };
+	const struct vd_loan l = { sizeof(l), id, newid, EX_C, RW, VD_LIVE_REFUSE, first, len };
 
 	return vd_window_lend(x->a, &l);
 }

@@ -9,16 +9,21 @@
 
 static int split(struct ex *x, uint64_t keep, uint32_t owner, enum vd_live live)
 {
-	const struct vd_split s = {
-		.id = EX_W, .newid = W2, .owner = owner, .keep = keep, .live = live
-	};
+	const struct vd_split s = { .size = sizeof(s),
+				    .id = EX_W,
+				    .newid = W2,
+				    .owner = owner,
+				    .keep = keep,
+				    .live = live };
 
 	return vd_window_split(x->a, &s);
 }
 
 static int merge(struct ex *x, uint32_t owner, enum vd_live live)
 {
-	const struct vd_merge m = { .keep = EX_W, .clear = W2, .owner = owner, .live = live };
+	const struct vd_merge m = {
+		.size = sizeof(m), .keep = EX_W, .clear = W2, .owner = owner, .live = live
+	};
 
 	return vd_window_merge(x->a, &m);
 }
@@ -96,7 +101,7 @@ static void t2_3(void **state)
 {
 	struct ex *x = *state;
 	struct vd_window_info w = ex_info(x, EX_W);
-	struct vd_split s = { EX_W, EX_W, EX_P2, K, VD_LIVE_REFUSE };
+	struct vd_split s = { sizeof(s), EX_W, EX_W, EX_P2, VD_LIVE_REFUSE, K };
 
 	assert_int_equal(split(x, 0, EX_P2, VD_LIVE_REFUSE), -EINVAL);
 	assert_int_equal(split(x, EX_LEN, EX_P2, VD_LIVE_REFUSE), -EINVAL);
@@ -109,11 +114,13 @@ static void t2_3(void **state)
 
 	/* No free register. */
 	for (uint32_t i = 0; i < 7; i++) {
-		s = (struct vd_split){ i ? 19 + i : EX_W, 20 + i, EX_P1, 1, VD_LIVE_REFUSE };
+		s = (struct vd_split){
+			sizeof(struct vd_split), i ? 19 + i : EX_W, 20 + i, EX_P1, VD_LIVE_REFUSE, 1
+		};
 		assert_int_equal(vd_window_split(x->a, &s), 0);
 	}
 	assert_int_equal(split(x, K, EX_P2, VD_LIVE_REFUSE), -EINVAL); /* one entry left */
-	s = (struct vd_split){ 26, 30, EX_P2, 1, VD_LIVE_REFUSE };
+	s = (struct vd_split){ sizeof(struct vd_split), 26, 30, EX_P2, VD_LIVE_REFUSE, 1 };
 	assert_int_equal(vd_window_split(x->a, &s), -ENOSPC);
 	ex_check(x);
 }
@@ -189,8 +196,8 @@ static void t2_5(void **state)
 static void t2_5_refusals(void **state)
 {
 	struct ex *x = *state;
-	struct vd_split s = { W2, 9, EX_P2, K, VD_LIVE_REFUSE };
-	struct vd_merge m = { EX_W, 9, EX_P1, VD_LIVE_REFUSE };
+	struct vd_split s = { sizeof(s), W2, 9, EX_P2, VD_LIVE_REFUSE, K };
+	struct vd_merge m = { sizeof(m), EX_W, 9, EX_P1, VD_LIVE_REFUSE };
 	struct vd_table_cfg table = {
 		.size = sizeof(table), .format = VD_FORMAT_TCE, .page_shift = 16, .nentries = 16
 	};
@@ -202,14 +209,15 @@ static void t2_5_refusals(void **state)
 	assert_int_equal(vd_table_create(x->a, &table, &cfg.table), 0);
 	cfg.bus.v = EX_BUS + EX_LEN * PAGE;
 	assert_int_equal(vd_window_create(x->a, &cfg), 0);
-	m = (struct vd_merge){ 9, 10, EX_P1, VD_LIVE_REFUSE }; /* neighbours on the bus only */
+	m = (struct vd_merge){ sizeof(struct vd_merge), 9, 10, EX_P1,
+			       VD_LIVE_REFUSE }; /* neighbours on the bus only */
 	assert_int_equal(vd_window_merge(x->a, &m), -EINVAL);
-	m = (struct vd_merge){ 9, 9, EX_P1, VD_LIVE_REFUSE };
+	m = (struct vd_merge){ sizeof(struct vd_merge), 9, 9, EX_P1, VD_LIVE_REFUSE };
 	assert_int_equal(vd_window_merge(x->a, &m), -EINVAL);
-	m = (struct vd_merge){ 9, 99, EX_P1, VD_LIVE_REFUSE };
+	m = (struct vd_merge){ sizeof(struct vd_merge), 9, 99, EX_P1, VD_LIVE_REFUSE };
 	assert_int_equal(vd_window_merge(x->a, &m), -ENOENT);
 	/* The register of the higher window may stay as well. */
-	m = (struct vd_merge){ W2, EX_W, EX_P2, VD_LIVE_REFUSE };
+	m = (struct vd_merge){ sizeof(struct vd_merge), W2, EX_W, EX_P2, VD_LIVE_REFUSE };
 	assert_int_equal(vd_window_merge(x->a, &m), 0);
 	assert_int_equal(ex_info(x, W2).bus.v, EX_BUS);
 	assert_int_equal(ex_info(x, W2).len, 2 * K);
@@ -300,7 +308,7 @@ static void t2_7(void **state)
 static void t2_9(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan l = { EX_W, W2, EX_C, RW, 16, 32, VD_LIVE_REFUSE };
+	struct vd_loan l = { sizeof(l), EX_W, W2, EX_C, RW, VD_LIVE_REFUSE, 16, 32 };
 	unsigned char *hva;
 
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 15, 1), 0);
@@ -349,7 +357,7 @@ static void was_told(const struct ex *x, size_t i, uint32_t owner, uint32_t id, 
 static void t2_10(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan l = { EX_W, 9, EX_C, VD_READ, 0, 4, VD_LIVE_REFUSE };
+	struct vd_loan l = { sizeof(l), EX_W, 9, EX_C, VD_READ, VD_LIVE_REFUSE, 0, 4 };
 	struct vd_window_info w;
 
 	assert_int_equal(split(x, K, EX_P2, VD_LIVE_REFUSE), 0);

@@ -100,7 +100,12 @@ static void put(struct world *w, uint64_t gpa, unsigned char *hva)
 {
 	vd_entry e = { gpa | RW };
 	uint64_t i = LEN / 2 + w->n;
-	struct vd_put p = { .owner = A, .window = W2, .bus = { i * PAGE }, .n = 1, .entry = &e };
+	struct vd_put p = { .size = sizeof(p),
+			    .owner = A,
+			    .window = W2,
+			    .bus = { i * PAGE },
+			    .n = 1,
+			    .entry = &e };
 
 	if (vd_window_put(w->a, &p) == -ENOENT) {
 		p.window = W;
@@ -152,7 +157,7 @@ static void grown(struct world *w)
 static void new_owner_knows_more(struct world *w)
 {
 	vd_entry e = { LATE | RW };
-	struct vd_put p = { .owner = B, .window = 99, .n = 1, .entry = &e };
+	struct vd_put p = { .size = sizeof(p), .owner = B, .window = 99, .n = 1, .entry = &e };
 	const struct vd_window_cfg cfg = { .size = sizeof(cfg),
 					   .id = 99,
 					   .owner = B,
@@ -319,7 +324,7 @@ static void one_of_the_others(struct world *w)
 /* B's window, of which A fills the second half. */
 static void lent_to_a(struct world *w)
 {
-	const struct vd_loan l = { W, W2, A, RW, LEN / 2, LEN / 2, VD_LIVE_REFUSE };
+	const struct vd_loan l = { sizeof(l), W, W2, A, RW, VD_LIVE_REFUSE, LEN / 2, LEN / 2 };
 
 	window(w, W, B, 0, LEN);
 	assert_int_equal(vd_window_lend(w->a, &l), 0);
@@ -327,28 +332,28 @@ static void lent_to_a(struct world *w)
 
 static int split(struct world *w)
 {
-	const struct vd_split s = { W, W2, B, LEN / 2, VD_LIVE_TRANSFER };
+	const struct vd_split s = { sizeof(s), W, W2, B, VD_LIVE_TRANSFER, LEN / 2 };
 
 	return vd_window_split(w->a, &s);
 }
 
 static int merge_keep(struct world *w)
 {
-	const struct vd_merge m = { W2, W, B, VD_LIVE_TRANSFER };
+	const struct vd_merge m = { sizeof(m), W2, W, B, VD_LIVE_TRANSFER };
 
 	return vd_window_merge(w->a, &m);
 }
 
 static int merge_clear(struct world *w)
 {
-	const struct vd_merge m = { W, W2, B, VD_LIVE_TRANSFER };
+	const struct vd_merge m = { sizeof(m), W, W2, B, VD_LIVE_TRANSFER };
 
 	return vd_window_merge(w->a, &m);
 }
 
 static int lend(struct world *w)
 {
-	const struct vd_loan l = { W, W2, B, RW, LEN / 2, LEN / 2, VD_LIVE_TRANSFER };
+	const struct vd_loan l = { sizeof(l), W, W2, B, RW, VD_LIVE_TRANSFER, LEN / 2, LEN / 2 };
 
 	return vd_window_lend(w->a, &l);
 }

@@ -84,7 +84,7 @@ static void shapes(void **state)
 		struct vd_window_cfg w = {
 			.size = sizeof(w), .id = 80, .owner = EX_P1, .len = last + 1
 		};
-		struct vd_window_range r = { EX_P1, 80, { 0 }, { EX_GPA }, 0, VD_READ };
+		struct vd_window_range r = { sizeof(r), EX_P1, 80, VD_READ, { 0 }, { EX_GPA }, 0 };
 		vd_iova bus[2];
 		void *hva[2];
 

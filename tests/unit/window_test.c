@@ -111,7 +111,7 @@ static void registers_run_out(void **state)
 static void destroy_and_what_it_refuses(void **state)
 {
 	struct ex *x = *state;
-	struct vd_loan l = { EX_W, 9, EX_C, RW, 0, 4, VD_LIVE_REFUSE };
+	struct vd_loan l = { sizeof(l), EX_W, 9, EX_C, RW, VD_LIVE_REFUSE, 0, 4 };
 	struct vd_window_info w;
 	unsigned char *hva;
 
