@@ -62,7 +62,8 @@ static int quiesce(void *opaque)
 static void set_up(void)
 {
 	static const struct vd_device_ops ops = { quiesce };
-	const struct vd_noiommu_cfg host_cfg = { .method = VD_PIN_IO_URING };
+	const struct vd_noiommu_cfg host_cfg = { .size = sizeof(host_cfg),
+						 .method = VD_PIN_IO_URING };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12 };
 	const struct vd_device_cfg dev = { sizeof(dev), DEV, 1, &ops, NULL };
@@ -421,7 +422,7 @@ static double growth(double (*run)(size_t n), const char *what)
 static void capacity(void)
 {
 	enum { ROUNDS = 5 };
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 	double r[ROUNDS];
 
 	table = malloc(LARGE * sizeof(*table));

@@ -95,7 +95,8 @@ static void unmake(struct machine *m)
 
 static void make_real(struct machine *m)
 {
-	const struct vd_noiommu_cfg cfg = { .method = VD_PIN_IO_URING };
+	const struct vd_noiommu_cfg cfg = { .size = sizeof(cfg),
+					    .method = VD_PIN_IO_URING };
 
 	m->ram = map_memory(RAM * PAGE);
 	madvise(m->ram, RAM * PAGE, MADV_NOHUGEPAGE);
@@ -366,7 +367,7 @@ static void scaling(struct machine *m)
 
 static double pinned_pages(struct machine *m)
 {
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 
 	vd_domain_stats(m->d, &st);
 	return (double)(st.pinned / PAGE);
@@ -406,7 +407,8 @@ static void overcommit(struct machine *m, unsigned int around)
 static void around(struct machine *m)
 {
 	for (unsigned int shift = 0; shift <= 5; shift++) {
-		struct vd_pins_stats s, t;
+		struct vd_pins_stats s = { .size = sizeof(s) },
+				     t = { .size = sizeof(t) };
 		unsigned long long bus;
 		char name[64];
 		double a, peak;

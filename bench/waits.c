@@ -127,7 +127,7 @@ static void *be_hostile(void *arg)
 
 static void ask(void)
 {
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 
 	vd_domain_stats(domain, &st);
 }

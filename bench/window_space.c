@@ -98,7 +98,7 @@ static void fill(struct live *x)
 /* Some runs go, until @percent of the pages are given out. */
 static void thin_out(struct live *x, unsigned int percent)
 {
-	struct vd_space_stats st;
+	struct vd_space_stats st = { .size = sizeof(st) };
 
 	do {
 		for (size_t i = 0; i < RING && x->n; i++)

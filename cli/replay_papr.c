@@ -98,7 +98,7 @@ static void replay_get(struct replay *r, const struct trace_line *l)
 /* The page size of a window, by its LIOBN. */
 static unsigned int page_shift(struct replay *r, uint64_t liobn)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 
 	if (!world_reader(&r->world, liobn, &info))
 		return VD_PAGE_SHIFT;
@@ -234,7 +234,7 @@ static void replay_table(struct replay *r, const struct trace_line *l)
 /* The rights that are recorded are there, and no others. */
 static void replay_xlate(struct replay *r, const struct trace_line *l)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	struct vd_reader *reader = world_reader(&r->world, l->liobn, &w);
 	struct vd_target t;
 	uint64_t prot = 0;

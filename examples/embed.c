@@ -40,7 +40,8 @@ static int stop_dma(void *opaque)
 
 static struct vd_host *make_host(int fake, void *ram)
 {
-	const struct vd_noiommu_cfg cfg = { .method = VD_PIN_IO_URING };
+	const struct vd_noiommu_cfg cfg = { .size = sizeof(cfg),
+					    .method = VD_PIN_IO_URING };
 	struct vd_host *host;
 
 	if (fake)
@@ -82,7 +83,7 @@ static struct vd_domain *make_domain(struct vd_host *host, void *ram)
  */
 static void one_transfer(struct vd_domain *d)
 {
-	struct vd_domain_stats stats;
+	struct vd_domain_stats stats = { .size = sizeof(stats) };
 	struct vd_seg buffer[3];
 	size_t done;
 	vd_gpa gpa;

@@ -193,7 +193,7 @@ static int64_t guest_calls(struct vmm *m, uint64_t token, uint64_t ioba,
 static void one_transfer(struct vmm *m)
 {
 	char text[16];
-	struct vd_fault fault;
+	struct vd_fault fault = { .size = sizeof(fault) };
 
 	memcpy(m->ram + 0x5ff8, "through ", 8);
 	memcpy(m->ram + 0x2000, "windows", 8);

@@ -82,7 +82,8 @@ static void make_space(struct layer *l)
 static int dma_map(struct layer *l, vd_gpa gpa, uint64_t npages, uint64_t mask,
 		   vd_iova *bus)
 {
-	const struct vd_space_need need = { .npages = npages,
+	const struct vd_space_need need = { .size = sizeof(need),
+					    .npages = npages,
 					    .last = { mask } };
 	struct vd_window_range r = { .size = sizeof(r),
 				     .owner = OWNER,
@@ -149,7 +150,7 @@ static void one_buffer(struct layer *l)
 int main(void)
 {
 	unsigned char *ram = aligned_alloc(PAGE, RAM_LEN);
-	struct vd_space_stats stats;
+	struct vd_space_stats stats = { .size = sizeof(stats) };
 	struct layer l;
 
 	if (!ram)

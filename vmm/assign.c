@@ -81,7 +81,7 @@ static void power_on(struct assign *a)
 /* Permitted, and admitted by the guest in this life. Called with a->lock. */
 static bool is_welcome(struct assign *a)
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 
 	return !vd_device_info(a->domain, assign_guest_id(a), &info) &&
 	       info.state == VD_DEVICE_PERMITTED &&

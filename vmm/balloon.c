@@ -44,7 +44,7 @@ static int give(void *opaque, void *hva, uint64_t len)
 /* Only RAM: the pool's chunks must stay in one piece. */
 static void discard(struct balloon *b, uint64_t gpa, uint64_t len)
 {
-	struct vd_discard how = { .give = give };
+	struct vd_discard how = { .size = sizeof(how), .give = give };
 
 	if (len % PAGE || !vm_ram(b->vm, gpa, len) ||
 	    vd_domain_discard(b->domain, (vd_gpa){ gpa }, len, &how))

@@ -107,7 +107,7 @@ int control_run_budget(void *ctx, const json_t *args, json_t **result,
 		       struct control_error *e)
 {
 	struct control_vm *v = ctx;
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	struct share_stats share;
 	json_t *bytes = NULL, *j;
 

@@ -14,7 +14,7 @@ static void set(json_t *to, const char *key, uint64_t v)
 
 json_t *control_pins_json(struct vd_domain *d)
 {
-	struct vd_pins_stats s;
+	struct vd_pins_stats s = { .size = sizeof(s) };
 	json_t *j;
 
 	vd_domain_pins_stats(d, &s);
@@ -34,7 +34,7 @@ json_t *control_pins_json(struct vd_domain *d)
 
 static json_t *host_name(struct vd_domain *d, uint32_t guest_id)
 {
-	struct vd_device_info i;
+	struct vd_device_info i = { .size = sizeof(i) };
 	char bdf[CONTROL_HOST_LEN];
 
 	if (vd_device_info(d, guest_id, &i))
@@ -108,7 +108,7 @@ int control_run_why_pinned(void *ctx, const json_t *args, json_t **result,
 			   struct control_error *e)
 {
 	struct control_vm *v = ctx;
-	struct vd_why why = { .pinned = false };
+	struct vd_why why = { .size = sizeof(why), .pinned = false };
 	json_t *address;
 	uint64_t gpa;
 

@@ -16,7 +16,6 @@
 #define TICK_MS	     1000
 #define LIST_DEFAULT 256
 #define LIST_MAX     1024 /* of one answer: about 100 kB */
-#define DEVICES_MAX  1024
 
 static int64_t now_ms(void)
 {
@@ -95,34 +94,14 @@ static json_t *device_json(struct control_vm *v, const struct vd_device_info *i)
 	return j;
 }
 
-struct devices {
-	struct vd_device_info *info;
-	size_t n;
-};
-
-/* Limited by the domain's max_devices, which the user chose. */
-static int list_devices(struct control_vm *v, struct devices *l,
-			struct control_error *e)
+static json_t *devices_json(struct control_vm *v)
 {
-	size_t room = vd_device_list(v->domain, NULL, 0);
-
-	if (room > DEVICES_MAX)
-		room = DEVICES_MAX;
-	l->info = calloc(room + 1, sizeof(*l->info));
-	if (!l->info)
-		return control_fail(e, CONTROL_FAILED, "out of memory");
-	l->n = vd_device_list(v->domain, l->info, room);
-	if (l->n > room)
-		l->n = room; /* one came meanwhile */
-	return 0;
-}
-
-static json_t *devices_json(struct control_vm *v, const struct devices *l)
-{
+	struct vd_device_info i = { .size = sizeof(i) };
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < l->n; i++)
-		json_array_append_new(list, device_json(v, &l->info[i]));
+	for (uint64_t next = 0; vd_device_next(v->domain, next, &i) == 0;
+	     next = (uint64_t)i.guest_id + 1)
+		json_array_append_new(list, device_json(v, &i));
 	return list;
 }
 
@@ -152,23 +131,16 @@ static bool is_meant(const struct vd_device_info *i, const json_t *name)
 static int find_device(struct control_vm *v, const json_t *name,
 		       struct vd_device_info *out, struct control_error *e)
 {
-	struct devices l;
-	int err = -1;
+	uint64_t next = 0;
 
 	if (!json_is_integer(name) && !json_is_string(name))
 		return control_fail(e, CONTROL_BAD_ARGUMENTS,
 				    "\"device\" is a string or a guest id");
-	if (list_devices(v, &l, e))
-		return -1;
-	for (size_t i = 0; err && i < l.n; i++) {
-		if (!is_meant(&l.info[i], name))
-			continue;
-		*out = l.info[i];
-		err = 0;
+	while (vd_device_next(v->domain, next, out) == 0) {
+		if (is_meant(out, name))
+			return 0;
+		next = (uint64_t)out->guest_id + 1;
 	}
-	free(l.info);
-	if (!err)
-		return 0;
 	if (json_is_integer(name))
 		return control_fail(e, CONTROL_NO_DEVICE,
 				    "there is no device with guest id "
@@ -230,7 +202,7 @@ static void add_usage(struct control_vm *v, json_t *to)
 
 static bool in_charge(struct control_vm *v)
 {
-	struct vd_hal_stats s = { .in_charge = false };
+	struct vd_hal_stats s = { .size = sizeof(s), .in_charge = false };
 
 	if (v->hal)
 		vd_hal_stats(v->hal, &s);
@@ -247,8 +219,8 @@ static int run_status(void *ctx, const json_t *args, json_t **result,
 		      struct control_error *e)
 {
 	struct control_vm *v = ctx;
-	struct vd_pins_stats pins;
-	struct vd_domain_stats s;
+	struct vd_pins_stats pins = { .size = sizeof(pins) };
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	json_t *j;
 
 	if (control_args(args, e, "{}"))
@@ -283,14 +255,9 @@ static int run_status(void *ctx, const json_t *args, json_t **result,
 static int run_devices(void *ctx, const json_t *args, json_t **result,
 		       struct control_error *e)
 {
-	struct devices l;
-	int err;
-
-	if (control_args(args, e, "{}") || list_devices(ctx, &l, e))
+	if (control_args(args, e, "{}"))
 		return -1;
-	err = give(devices_json(ctx, &l), result, e);
-	free(l.info);
-	return err;
+	return give(devices_json(ctx), result, e);
 }
 
 static const char *rights_name(unsigned int prot)
@@ -345,7 +312,7 @@ static int check_page(json_int_t from, json_int_t max, struct control_error *e)
 static int run_mappings(void *ctx, const json_t *args, json_t **result,
 			struct control_error *e)
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	struct control_vm *v = ctx;
 	json_int_t from = 0, max = LIST_DEFAULT;
 	json_t *name, *list, *j;
@@ -409,7 +376,7 @@ static json_t *answers_json(const struct vd_hal_stats *s)
 
 static json_t *hal_json(struct control_vm *v)
 {
-	struct vd_hal_stats s;
+	struct vd_hal_stats s = { .size = sizeof(s) };
 	json_t *j;
 
 	if (!v->hal)
@@ -433,11 +400,10 @@ static int run_counters(void *ctx, const json_t *args, json_t **result,
 			struct control_error *e)
 {
 	struct control_vm *v = ctx;
-	struct vd_domain_stats s;
-	struct devices l;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	json_t *j;
 
-	if (control_args(args, e, "{}") || list_devices(v, &l, e))
+	if (control_args(args, e, "{}"))
 		return -1;
 	vd_domain_stats(v->domain, &s);
 	j = json_object();
@@ -445,15 +411,14 @@ static int run_counters(void *ctx, const json_t *args, json_t **result,
 	json_object_set_new(j, "hal", hal_json(v));
 	json_object_set_new(j, "pins", control_pins_json(v->domain));
 	json_object_set_new(j, "exits", exits_json(v));
-	json_object_set_new(j, "devices", devices_json(v, &l));
-	free(l.info);
+	json_object_set_new(j, "devices", devices_json(v));
 	return give(j, result, e);
 }
 
 static json_t *fault_json(struct control_vm *v, const struct vd_fault *f)
 {
 	json_t *j = json_object();
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	char bdf[CONTROL_HOST_LEN] = "";
 
 	/* It may be gone by now. */
@@ -472,9 +437,9 @@ static int run_faults(void *ctx, const json_t *args, json_t **result,
 {
 	struct control_vm *v = ctx;
 	json_int_t max = LIST_DEFAULT;
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	json_t *list, *j;
-	struct vd_fault f;
+	struct vd_fault f = { .size = sizeof(f) };
 
 	if (control_args(args, e, "{s?I}", "max", &max) ||
 	    check_page(0, max, e))
@@ -520,7 +485,7 @@ static int change(struct control_vm *v, const json_t *args, json_t **result,
 		  struct control_error *e,
 		  int (*how)(void *opaque, uint32_t guest_id))
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	json_t *name;
 	int err;
 

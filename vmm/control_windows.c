@@ -70,7 +70,7 @@ static int give_windows(struct control_windows *c, const uint32_t *id, size_t n,
 			json_t **result, struct control_error *e)
 {
 	json_t *list = json_array();
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	for (size_t i = 0; i < n; i++)
 		if (!vd_window_query(c->adapter, id[i], &w))
@@ -146,7 +146,7 @@ static int explain(int err, struct control_error *e)
 static uint32_t free_id(const struct control_windows *c)
 {
 	uint32_t id = c->first_id ? c->first_id : 1;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	while (vd_window_query(c->adapter, id, &w) == 0)
 		id = id < UINT32_MAX - 1 ? id + 1 : 1;
@@ -167,10 +167,11 @@ static uint32_t pressure(struct control_windows *c,
 static struct vd_policy_record before(struct control_windows *c, uint32_t id,
 				      enum vd_policy_verb verb)
 {
-	struct vd_policy_record r = { .cause = VD_POLICY_ADMIN,
+	struct vd_policy_record r = { .size = sizeof(r),
+				      .cause = VD_POLICY_ADMIN,
 				      .verb = verb,
 				      .window = id };
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	if (!vd_window_query(c->adapter, id, &w)) {
 		r.pressure = pressure(c, &w);
@@ -192,7 +193,7 @@ static int run_list(void *ctx, const json_t *args, json_t **result,
 		    struct control_error *e)
 {
 	struct control_windows *c = ctx;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	uint32_t slot;
 	json_t *list;
 	int err;
@@ -239,13 +240,13 @@ static json_t *record_json(const struct vd_policy_record *r)
 
 static json_t *changes_json(struct control_windows *c, uint32_t id)
 {
-	struct vd_policy_record r[VD_POLICY_RECORDS];
-	size_t n = c->ops->records(c->opaque, r, VD_POLICY_RECORDS);
+	struct vd_policy_record r = { .size = sizeof(r) };
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++)
-		if (r[i].window == id || r[i].part == id)
-			json_array_append_new(list, record_json(&r[i]));
+	for (uint64_t seq = 0; c->ops->next(c->opaque, seq, &r) == 0;
+	     seq = r.seq + 1)
+		if (r.window == id || r.part == id)
+			json_array_append_new(list, record_json(&r));
 	return list;
 }
 
@@ -253,7 +254,7 @@ static int run_show(void *ctx, const json_t *args, json_t **result,
 		    struct control_error *e)
 {
 	struct control_windows *c = ctx;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	json_int_t id;
 	int err;
 
@@ -275,7 +276,7 @@ static int run_split(void *ctx, const json_t *args, json_t **result,
 	struct control_windows *c = ctx;
 	json_int_t id, keep, owner, newid = free_id(c);
 	const char *live = "refuse";
-	struct vd_policy_record r;
+	struct vd_policy_record r = { .size = sizeof(r) };
 	struct vd_split s = { .size = sizeof(s), .live = VD_LIVE_REFUSE };
 
 	if (control_args(args, e, "{s:I,s:I,s:I,s?I,s?s}", "window", &id,
@@ -301,8 +302,8 @@ static int run_merge(void *ctx, const json_t *args, json_t **result,
 	struct control_windows *c = ctx;
 	json_int_t keep, clear, owner = -1;
 	const char *live = "refuse";
-	struct vd_policy_record r;
-	struct vd_window_info w;
+	struct vd_policy_record r = { .size = sizeof(r) };
+	struct vd_window_info w = { .size = sizeof(w) };
 	struct vd_merge m = { .size = sizeof(m), .live = VD_LIVE_REFUSE };
 
 	if (control_args(args, e, "{s:I,s:I,s?I,s?s}", "window", &keep, "with",
@@ -329,8 +330,8 @@ static int run_lend(void *ctx, const json_t *args, json_t **result,
 	struct control_windows *c = ctx;
 	json_int_t id, first, len, owner, newid = free_id(c);
 	const char *live = "refuse";
-	struct vd_policy_record r;
-	struct vd_window_info w;
+	struct vd_policy_record r = { .size = sizeof(r) };
+	struct vd_window_info w = { .size = sizeof(w) };
 	struct vd_loan l = { .size = sizeof(l), .live = VD_LIVE_REFUSE };
 
 	if (control_args(args, e, "{s:I,s:I,s:I,s:I,s?I,s?s}", "window", &id,
@@ -361,8 +362,8 @@ static int run_take_back(void *ctx, const json_t *args, json_t **result,
 {
 	struct control_windows *c = ctx;
 	const char *word = "refuse";
-	struct vd_policy_record r;
-	struct vd_window_info w;
+	struct vd_policy_record r = { .size = sizeof(r) };
+	struct vd_window_info w = { .size = sizeof(w) };
 	enum vd_live live = VD_LIVE_REFUSE;
 	json_int_t id;
 	int err;
@@ -400,8 +401,8 @@ static int run_faults(void *ctx, const json_t *args, json_t **result,
 {
 	struct control_windows *c = ctx;
 	json_int_t max = FAULTS_DEFAULT;
-	struct vd_adapter_stats s;
-	struct vd_fault f;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
+	struct vd_fault f = { .size = sizeof(f) };
 	json_t *list;
 
 	if (control_args(args, e, "{s?I}", "max", &max))

@@ -23,9 +23,8 @@ struct control_windows_ops {
 	/* An admin's change was tried: vd_policy_record(). now_ms and rate are
 	 * not filled in. */
 	void (*tried)(void *opaque, const struct vd_policy_record *r);
-	/* As vd_policy_records(). */
-	size_t (*records)(void *opaque, struct vd_policy_record *out,
-			  size_t max);
+	/* As vd_policy_next(). */
+	int (*next)(void *opaque, uint64_t seq, struct vd_policy_record *out);
 };
 
 /*

@@ -58,6 +58,7 @@ bool dma_pins(const struct dma *d)
 static int create_host(struct dma *d, char *why, size_t len)
 {
 	const struct vd_noiommu_cfg cfg = {
+		.size = sizeof(cfg),
 		.method = d->cfg.pin,
 		.on_ring = d->has_keeper ? keeper_ring : NULL,
 		.opaque = &d->keeper,

@@ -96,18 +96,18 @@ static void tried(void *opaque, const struct vd_policy_record *r)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static size_t records(void *opaque, struct vd_policy_record *out, size_t max)
+static int next_record(void *opaque, uint64_t seq, struct vd_policy_record *out)
 {
 	struct program *p = opaque;
-	size_t n;
+	int err;
 
 	pthread_mutex_lock(&p->lock);
-	n = vd_policy_records(p->policy, out, max);
+	err = vd_policy_next(p->policy, seq, out);
 	pthread_mutex_unlock(&p->lock);
-	return n;
+	return err;
 }
 
-static const struct control_windows_ops ops = { tried, records };
+static const struct control_windows_ops ops = { tried, next_record };
 
 static int run_quit(void *ctx, const json_t *args, json_t **result,
 		    struct control_error *e)
@@ -167,10 +167,11 @@ static void changed(void *opaque, uint32_t owner,
 static struct vd_policy_load load(struct program *p)
 {
 	struct vd_adapter *a = shared_adapter(p->shared);
-	struct vd_policy_load l = { .now_ms = uptime(p),
+	struct vd_policy_load l = { .size = sizeof(l),
+				    .now_ms = uptime(p),
 				    .rate = p->rate[0],
 				    .part_rate = p->rate[1] };
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	if (!vd_window_query(a, WINDOW, &w))
 		l.len = w.len;
@@ -208,7 +209,8 @@ static int merge(struct program *p)
 static void carry_out(struct program *p, const struct vd_policy_decision *d,
 		      const struct vd_policy_load *l)
 {
-	struct vd_policy_record r = { .cause = d->cause,
+	struct vd_policy_record r = { .size = sizeof(r),
+				      .cause = d->cause,
 				      .verb = d->verb,
 				      .window = WINDOW,
 				      .part = PART };
@@ -239,8 +241,9 @@ static void sample(struct program *p)
 /* The driver's request, and the monitor. */
 static void decide(struct program *p)
 {
-	struct vd_policy_decision d = { .verb = VD_POLICY_NOTHING };
-	struct vd_policy_load l;
+	struct vd_policy_decision d = { .size = sizeof(d),
+					.verb = VD_POLICY_NOTHING };
+	struct vd_policy_load l = { .size = sizeof(l) };
 
 	pthread_mutex_lock(&p->lock);
 	sample(p);
@@ -352,7 +355,7 @@ static void work(struct program *p)
 static int report(const struct program *p)
 {
 	uint64_t wrong = p->one.wrong + p->two.wrong;
-	struct vd_adapter_stats a;
+	struct vd_adapter_stats a = { .size = sizeof(a) };
 	struct shared_stats s;
 
 	vd_adapter_stats(shared_adapter(p->shared), &a);

@@ -74,7 +74,7 @@ static void map_all(struct provider *p, uint32_t window, uint32_t npages)
 /* A new window: map as much of it as there is use for. */
 static void read_news(struct provider *p)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	bool news;
 
 	pthread_mutex_lock(&p->lock);

@@ -68,7 +68,7 @@ int regions_collect(struct vd_adapter *a, uint32_t provider, unsigned int prot,
 		    int (*fd_of)(void *ctx, uint32_t owner), void *ctx,
 		    struct regions *out)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	int err;
 
 	out->n = 0;

@@ -42,12 +42,14 @@ struct vd_window_info;
 
 /**
  * struct vd_drain - what has to come to rest, or to be forgotten
+ * @size:   as the library knows it
  * @owner:  the provider whose devices are meant
  * @device: one of its devices, or VD_EVERY_DEVICE
  * @bus:    first bus address
  * @last:   last bus address, inclusive
  */
 struct vd_drain {
+	size_t size;
 	uint32_t owner, device;
 	vd_iova bus, last;
 };
@@ -251,9 +253,11 @@ int vd_adapter_next_fault(struct vd_adapter *a, struct vd_fault *out);
 
 /**
  * struct vd_adapter_stats - a snapshot
+ * @size: sizeof(struct vd_adapter_stats)
  * @puts: entries written; the others speak for themselves
  */
 struct vd_adapter_stats {
+	size_t size;
 	uint64_t nwindows, nregs, ndevices, nowners;
 	uint64_t table_bytes, max_bytes; /* of all tables: now, at most */
 	uint64_t puts, splits, merges, loans, refused;

@@ -278,6 +278,7 @@ enum vd_device_state {
 const char *vd_device_state_name(enum vd_device_state s);
 
 struct vd_device_info {
+	size_t size;
 	uint32_t guest_id;
 	uint64_t host_id;
 	enum vd_device_state state;
@@ -290,15 +291,6 @@ struct vd_device_info {
 	uint64_t faults;  /* refused translations */
 	uint64_t denies;  /* permitted -> denied */
 };
-
-/**
- * vd_device_list() - the devices of a domain by ascending guest id
- * @out: room for @max; may be NULL if @max is 0
- *
- * Return: how many there are, which may be more than @max
- */
-size_t vd_device_list(struct vd_domain *d, struct vd_device_info *out,
-		      size_t max);
 
 /**
  * vd_device_info() - one device

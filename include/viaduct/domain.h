@@ -59,6 +59,7 @@ struct vd_domain_cfg {
  * (pins.h), whose mappings are in no count here.
  */
 struct vd_domain_stats {
+	size_t size;
 	uint64_t memory;
 	uint64_t budget; /* UINT64_MAX: no limit */
 	uint64_t pinned, pinned_peak;
@@ -70,7 +71,7 @@ struct vd_domain_stats {
 	uint64_t maps, unmaps; /* segments, since the start */
 	uint64_t refused_budget, refused_denied, refused_other;
 	uint64_t nfaults;      /* recorded, lost ones included */
-	uint32_t pins_cleared; /* times that the pin table was cleared */
+	uint64_t pins_cleared; /* times that the pin table was cleared */
 };
 
 /**
@@ -130,6 +131,7 @@ int vd_domain_copy_out(struct vd_domain *d, vd_gpa gpa, const void *from,
 
 /**
  * struct vd_discard - how to give up memory, and what came of it
+ * @size:   sizeof(struct vd_discard)
  * @give:   takes the memory at @hva out of the process, so that it reads as
  *          zeros from now on (MADV_DONTNEED). Called with the domain's lock
  *          held: it must not call into the library. 0 goes on.
@@ -138,6 +140,7 @@ int vd_domain_copy_out(struct vd_domain *d, vd_gpa gpa, const void *from,
  * @pinned: out: bytes that were refused because they have a pin
  */
 struct vd_discard {
+	size_t size;
 	int (*give)(void *opaque, void *hva, uint64_t len);
 	void *opaque;
 	uint64_t given, pinned;
@@ -228,10 +231,11 @@ enum vd_fault_reason {
 const char *vd_fault_reason_name(enum vd_fault_reason r);
 
 struct vd_fault {
+	size_t size;
 	uint32_t guest_id;
 	uint32_t prot; /* VD_READ or VD_WRITE: what was tried */
-	vd_iova iova;
 	enum vd_fault_reason reason;
+	vd_iova iova;
 };
 
 /**

@@ -72,12 +72,12 @@ struct vd_hal_cfg {
 	void *opaque;
 	unsigned int granule_shift;
 	uint32_t nslots;
-	vd_gpa pool;
-	uint64_t pool_len;
 	unsigned int chunk_shift;
 	uint32_t npins;
 	unsigned int bus_bits;
 	bool spill;
+	vd_gpa pool;
+	uint64_t pool_len;
 };
 
 /** vd_hal_create() - Return: 0, -EINVAL, -ENOMEM; @out not written on error */
@@ -123,6 +123,7 @@ void vd_hal_place_pool(struct vd_hal *hal, const uint32_t below[VD_HAL_PLACES]);
 void vd_hal_notify(struct vd_hal *hal, uint32_t events);
 
 struct vd_hal_stats {
+	size_t size;
 	bool in_charge;
 	bool admits; /* in charge, and VD_HAL_F_ADMIT was accepted */
 	uint64_t hellos;

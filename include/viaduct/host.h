@@ -77,6 +77,7 @@ enum vd_pin_method {
 
 /**
  * struct vd_noiommu_cfg - what a noiommu host needs
+ * @size:     sizeof(struct vd_noiommu_cfg)
  * @method:   how to pin
  * @max_pins: how many pins may live at once (io_uring rings are made as they
  *            are needed, 16,384 pins each); 0 means 1 << 20
@@ -91,6 +92,7 @@ enum vd_pin_method {
  * take two areas of the process's map: see -ENOSPC of vd_host_ops.pin.
  */
 struct vd_noiommu_cfg {
+	size_t size;
 	enum vd_pin_method method;
 	size_t max_pins;
 	int (*on_ring)(void *opaque, int fd);

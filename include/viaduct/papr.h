@@ -160,8 +160,8 @@ struct vd_papr_pe {
 	uint64_t base, len;
 	uint32_t max_windows, slot_shift;
 	uint32_t page_sizes;
-	uint64_t max_tces;
 	bool extensions;
+	uint64_t max_tces;
 };
 
 /**
@@ -203,9 +203,8 @@ int vd_papr_disown(struct vd_papr *p, uint32_t liobn);
 struct vd_papr_vio {
 	size_t size;
 	uint32_t partition, unit, partner;
-	uint32_t liobn;
+	uint32_t liobn, partner_liobn;
 	uint64_t len;
-	uint32_t partner_liobn;
 };
 
 /**
@@ -329,6 +328,7 @@ int vd_papr_fail(struct vd_papr *p, uint32_t partition, uint64_t now);
 uint64_t vd_papr_tick(struct vd_papr *p, uint64_t now);
 
 struct vd_papr_stats {
+	size_t size;
 	uint64_t calls, refused; /* hypervisor calls; status below 0 */
 	uint64_t rtas, rtas_refused;
 	uint64_t unknown;	/* no such call */

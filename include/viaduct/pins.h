@@ -136,6 +136,7 @@ int vd_domain_drop_pins(struct vd_domain *d);
 
 /**
  * struct vd_why - why a page is pinned
+ * @size:     sizeof(struct vd_why)
  * @pinned:   it is; with neither of the next two it is because another page of
  *            its granule is, or because of a mapping that ended while its
  *            device could not be stopped
@@ -155,6 +156,7 @@ int vd_domain_drop_pins(struct vd_domain *d);
  * @asked_ms: the same of the last request
  */
 struct vd_why {
+	size_t size;
 	bool pinned;
 	bool cached;
 	bool used;
@@ -177,6 +179,7 @@ int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out);
 
 /**
  * struct vd_pins_stats - the table, a snapshot
+ * @size:   sizeof(struct vd_pins_stats)
  * @cached: bytes pinned by it
  * @held:   bytes of these whose count is above 0: mapped, if the guest says
  *          the truth
@@ -186,6 +189,7 @@ int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out);
  *          budget or by vd_domain_reclaim(), and by force
  */
 struct vd_pins_stats {
+	size_t size;
 	uint64_t nwords;
 	uint64_t cached, held;
 	uint64_t requests, asked, pinned;

@@ -76,6 +76,7 @@ struct vd_policy_cfg {
 
 /**
  * struct vd_policy_load - a sample
+ * @size:       sizeof(struct vd_policy_load)
  * @now_ms:     time, never backwards
  * @len:        entries of the window
  * @live:       valid ones of them
@@ -86,6 +87,7 @@ struct vd_policy_cfg {
  * @part_rate:  requests a second of the part's owner, or of who would get it
  */
 struct vd_policy_load {
+	size_t size;
 	uint64_t now_ms;
 	uint64_t len, live, spare, rate;
 	uint64_t part_len, part_live, part_rate;
@@ -93,11 +95,13 @@ struct vd_policy_load {
 
 /**
  * struct vd_policy_decision - what to do now
+ * @size:  sizeof(struct vd_policy_decision)
  * @verb:  nothing, split or merge
  * @cause: who wanted it
  * @keep:  split: entries that the window keeps; the part is all behind them
  */
 struct vd_policy_decision {
+	size_t size;
 	enum vd_policy_verb verb;
 	enum vd_policy_cause cause;
 	uint64_t keep;
@@ -105,6 +109,7 @@ struct vd_policy_decision {
 
 /**
  * struct vd_policy_record - a change that was tried
+ * @size:     sizeof(struct vd_policy_record)
  * @seq:      1, 2, ...; filled in by the policy
  * @now_ms:   when
  * @cause:    who wanted it
@@ -117,13 +122,13 @@ struct vd_policy_decision {
  * @result:   0, or the error that the change ended with
  */
 struct vd_policy_record {
+	size_t size;
 	uint64_t seq, now_ms;
 	enum vd_policy_cause cause;
 	enum vd_policy_verb verb;
 	uint32_t window, part;
-	uint64_t len;
+	uint64_t len, rate;
 	uint32_t pressure;
-	uint64_t rate;
 	int result;
 };
 
@@ -170,17 +175,20 @@ int vd_policy_ask(struct vd_policy *p, const struct vd_policy_load *l,
  *
  * A change that succeeded begins a new hold time. Each that is made must be
  * recorded, or the next decision rests on the wrong past.
+ *
+ * Return: 0, -EINVAL (@r: its size)
  */
-void vd_policy_record(struct vd_policy *p, const struct vd_policy_record *r);
+int vd_policy_record(struct vd_policy *p, const struct vd_policy_record *r);
 
 /**
- * vd_policy_records() - the changes that are remembered, the oldest first
- * @out: room for @max
+ * vd_policy_next() - the oldest change that is remembered, from @seq on
  *
- * Return: how many were written
+ * To walk all of them: begin at 0, go on at out->seq + 1.
+ *
+ * Return: 0, -ENOENT (there is none)
  */
-size_t vd_policy_records(const struct vd_policy *p,
-			 struct vd_policy_record *out, size_t max);
+int vd_policy_next(const struct vd_policy *p, uint64_t seq,
+		   struct vd_policy_record *out);
 
 #ifdef __cplusplus
 }

@@ -50,9 +50,9 @@ struct vd_space_cache;
  */
 struct vd_space_cfg {
 	size_t size;
+	unsigned int page_shift;
 	vd_iova base;
 	uint64_t npages;
-	unsigned int page_shift;
 };
 
 /**
@@ -102,6 +102,7 @@ int vd_space_alloc(struct vd_space_cache *c, uint64_t npages, vd_iova *out);
 
 /**
  * struct vd_space_need - what a device needs
+ * @size:        sizeof(struct vd_space_need)
  * @npages:      not 0
  * @align_shift: the address is a multiple of 2^@align_shift bytes, at most 63.
  *               A run that is aligned to its length, rounded up to a power of
@@ -109,6 +110,7 @@ int vd_space_alloc(struct vd_space_cache *c, uint64_t npages, vd_iova *out);
  * @last:        the device reaches no higher: its mask
  */
 struct vd_space_need {
+	size_t size;
 	uint64_t npages;
 	unsigned int align_shift;
 	vd_iova last;
@@ -160,6 +162,7 @@ int vd_space_unreserve(struct vd_space *s, vd_iova iova, uint64_t npages);
 
 /**
  * struct vd_space_stats - at one moment, if no other thread allocates
+ * @size:       sizeof(struct vd_space_stats)
  * @npages:     of the space; the sum of the next four
  * @given:      in runs that are given out, rounded up as they were
  * @reserved:   in reserved runs
@@ -171,6 +174,7 @@ int vd_space_unreserve(struct vd_space *s, vd_iova iova, uint64_t npages);
  * @bad_frees:  frees that were refused
  */
 struct vd_space_stats {
+	size_t size;
 	uint64_t npages, given, reserved, cached, free, longest;
 	uint64_t take_backs, refused, bad_frees;
 };

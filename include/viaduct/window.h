@@ -73,9 +73,10 @@ int vd_table_create(struct vd_adapter *a, const struct vd_table_cfg *cfg,
 int vd_table_destroy(struct vd_adapter *a, struct vd_table *t);
 
 struct vd_table_stats {
-	uint64_t nentries, nlive;
-	uint64_t bytes;	     /* that it takes now */
+	size_t size;
 	unsigned int levels; /* 1: one array */
+	uint64_t nentries, nlive;
+	uint64_t bytes; /* that it takes now */
 };
 
 void vd_table_stats(struct vd_adapter *a, const struct vd_table *t,
@@ -136,6 +137,7 @@ int vd_window_destroy(struct vd_adapter *a, uint32_t id, enum vd_live live);
 
 /**
  * struct vd_window_info - what a register says, and about it
+ * @size:   sizeof(struct vd_window_info)
  * @slot:   which register
  * @table:  base of its first entry: the table's @at + 8 * @first
  * @len:    in entries, its loans included
@@ -146,6 +148,7 @@ int vd_window_destroy(struct vd_adapter *a, uint32_t id, enum vd_live live);
  * @lent:   entries that are lent to others
  */
 struct vd_window_info {
+	size_t size;
 	uint32_t id, owner, slot, lender, via;
 	enum vd_format format;
 	unsigned int page_shift, rights;

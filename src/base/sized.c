@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sized.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define HEAD sizeof(size_t)
 
-/* What the struct says of itself, or 0. It need not be aligned. */
+/* 0: what it says is no size. */
 static size_t size_of(const void *s)
 {
-	size_t size;
+	size_t size = sized_of(s);
 
-	memcpy(&size, s, HEAD);
 	return size >= HEAD && size <= SIZED_MOST ? size : 0;
 }
 
@@ -28,7 +29,7 @@ static bool is_zero(const unsigned char *p, size_t len)
 	return true;
 }
 
-int sized_read(void *to, size_t known, const void *from)
+int sized_read_other(void *to, size_t known, const void *from)
 {
 	const unsigned char *in = from;
 	unsigned char *out = to;
@@ -46,20 +47,14 @@ int sized_read(void *to, size_t known, const void *from)
 	return 0;
 }
 
-void sized_write(void *to, const void *from, size_t known)
+void sized_write_other(void *to, const void *from, size_t known)
 {
 	const unsigned char *in = from;
 	unsigned char *out = to;
 	size_t size = size_of(to);
 	size_t have = least(size, known);
 
-	if (!size)
-		return;
+	assert(size); /* the caller has not set it */
 	memcpy(out + HEAD, in + HEAD, have - HEAD);
 	memset(out + have, 0, size - have);
-}
-
-bool sized_has(const void *s, size_t end)
-{
-	return end <= size_of(s);
 }

@@ -18,26 +18,51 @@
 #ifndef BASE_SIZED_H
 #define BASE_SIZED_H
 
-#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* No struct comes near it: a size above is memory that was never set. */
 #define SIZED_MOST ((size_t)4096)
+
+/* What a struct says of itself. It need not be aligned. */
+static inline size_t sized_of(const void *s)
+{
+	size_t size;
+
+	memcpy(&size, s, sizeof(size));
+	return size;
+}
+
+/* Of another age than the library. */
+int sized_read_other(void *to, size_t known, const void *from);
+void sized_write_other(void *to, const void *from, size_t known);
 
 /*
  * Copy the caller's struct @from to @to, of @known bytes: 0, -EINVAL (@from is
  * NULL, or its size is none), -E2BIG (it says more than is known here). @to is
  * written on success only, and its size is @known then.
  */
-int sized_read(void *to, size_t known, const void *from);
+static inline int sized_read(void *to, size_t known, const void *from)
+{
+	if (!from || sized_of(from) != known)
+		return sized_read_other(to, known, from);
+	memcpy(to, from, known);
+	return 0;
+}
 
 /*
- * Fill the caller's struct @to from @from, of @known bytes. The size stays the
- * caller's; one that is none gets nothing.
+ * Fill the caller's struct @to from @from, of @known bytes, whatever size that
+ * one says. The size stays the caller's. One that is none is a bug of the caller's,
+ * like a pointer to nothing, and ends the process.
  */
-void sized_write(void *to, const void *from, size_t known);
-
-/* Has the caller's struct @s room for a member that ends at byte @end? */
-bool sized_has(const void *s, size_t end);
+static inline void sized_write(void *to, const void *from, size_t known)
+{
+	if (sized_of(to) != known)
+		sized_write_other(to, from, known);
+	else
+		memcpy((char *)to + sizeof(size_t),
+		       (const char *)from + sizeof(size_t),
+		       known - sizeof(size_t));
+}
 
 #endif

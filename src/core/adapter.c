@@ -114,9 +114,11 @@ static struct window *innermost(struct vd_adapter *a, const struct owner *o)
 static void end_owner(struct vd_adapter *a, struct owner *o)
 	MUST_HOLD(a->change)
 {
-	const struct vd_drain all = {
-		o->id, VD_EVERY_DEVICE, { 0 }, { UINT64_MAX }
-	};
+	const struct vd_drain all = { .size = sizeof(all),
+				      o->id,
+				      VD_EVERY_DEVICE,
+				      { 0 },
+				      { UINT64_MAX } };
 	struct window *w;
 
 	for (uint32_t i = 0; i < a->nregs; i++)
@@ -236,9 +238,11 @@ static void set_denied(struct vd_adapter *a, uint32_t device, bool denied,
 static int bring_to_rest(struct vd_adapter *a, struct adevice *dev)
 	MUST_HOLD(a->change)
 {
-	const struct vd_drain all = {
-		dev->owner->id, dev->id, { 0 }, { UINT64_MAX }
-	};
+	const struct vd_drain all = { .size = sizeof(all),
+				      dev->owner->id,
+				      dev->id,
+				      { 0 },
+				      { UINT64_MAX } };
 
 	epoch_wait(&a->epoch);
 	return adapter_drain(a, &all);
@@ -307,25 +311,31 @@ int vd_adapter_detach(struct vd_adapter *a, uint32_t device)
 
 int vd_adapter_next_fault(struct vd_adapter *a, struct vd_fault *out)
 {
+	struct vd_fault f = { .size = sizeof(f) };
 	int err;
 
 	lock_take(&a->fault_lock);
-	err = faults_take(&a->faults, out);
+	err = faults_take(&a->faults, &f);
 	lock_drop(&a->fault_lock);
+	if (!err)
+		sized_write(out, &f, sizeof(f));
 	return err;
 }
 
 void vd_adapter_stats(struct vd_adapter *a, struct vd_adapter_stats *out)
 {
+	struct vd_adapter_stats s = { .size = sizeof(s) };
+
 	lock_take(&a->lock);
-	*out = a->count;
-	out->nregs = a->nregs;
-	out->ndevices = a->ndevices;
-	out->nowners = a->nowners;
-	out->table_bytes = a->budget.bytes;
-	out->max_bytes = a->budget.max;
+	s = a->count;
+	s.nregs = a->nregs;
+	s.ndevices = a->ndevices;
+	s.nowners = a->nowners;
+	s.table_bytes = a->budget.bytes;
+	s.max_bytes = a->budget.max;
 	lock_drop(&a->lock);
 	lock_take(&a->fault_lock);
-	out->nfaults = a->faults.put;
+	s.nfaults = a->faults.put;
 	lock_drop(&a->fault_lock);
+	sized_write(out, &s, sizeof(s));
 }

@@ -321,24 +321,13 @@ void device_destroy_all(struct vd_domain *d)
 
 static void fill_info(struct vd_device_info *out, const struct device *dev)
 {
-	*out = dev->count;
-	out->guest_id = dev->guest_id;
-	out->host_id = dev->host_id;
-	out->state = dev->state;
-	out->incarnation = dev->incarnation;
-}
+	struct vd_device_info i = dev->count;
 
-size_t vd_device_list(struct vd_domain *d, struct vd_device_info *out,
-		      size_t max)
-{
-	size_t n;
-
-	lock_take(&d->lock);
-	n = d->ndevices;
-	for (size_t i = 0; i < n && i < max; i++)
-		fill_info(&out[i], d->device[i]);
-	lock_drop(&d->lock);
-	return n;
+	i.guest_id = dev->guest_id;
+	i.host_id = dev->host_id;
+	i.state = dev->state;
+	i.incarnation = dev->incarnation;
+	sized_write(out, &i, sizeof(i));
 }
 
 int vd_device_info(struct vd_domain *d, uint32_t guest_id,

@@ -17,6 +17,7 @@
 #include "evict.h"
 
 #include <checked.h>
+#include <sized.h>
 #include <errno.h>
 
 /* Taking 512 pages from a process costs about as much as pinning one. */
@@ -80,13 +81,12 @@ static int discard_slice(struct vd_domain *d, struct vd_discard *how,
 	return err;
 }
 
-int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
-		      struct vd_discard *how)
+static int discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
+		   struct vd_discard *how)
 {
 	uint64_t first = gpa.v, last;
 	int err;
 
-	how->given = how->pinned = 0;
 	if (len == 0 || !is_aligned(first | len, VD_PAGE_SHIFT))
 		return -EINVAL;
 	err = vd_domain_check_memory(d, gpa, len);
@@ -101,4 +101,18 @@ int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
 			return err;
 		first = end + 1;
 	}
+}
+
+int vd_domain_discard(struct vd_domain *d, vd_gpa gpa, uint64_t len,
+		      struct vd_discard *how)
+{
+	struct vd_discard own = { .size = sizeof(own) };
+	int err = sized_read(&own, sizeof(own), how);
+
+	if (err)
+		return err;
+	own.given = own.pinned = 0;
+	err = discard(d, gpa, len, &own);
+	sized_write(how, &own, sizeof(own));
+	return err;
 }

@@ -315,6 +315,7 @@ static void record_fault(struct vd_domain *d, struct device *dev, vd_iova iova,
 			 unsigned int prot, int err) MUST_HOLD(d->lock)
 {
 	struct vd_fault fault = {
+		.size = sizeof(fault),
 		.guest_id = dev->guest_id,
 		.prot = prot,
 		.iova = iova,

@@ -243,28 +243,33 @@ void vd_domain_return_share(struct vd_domain *d, uint64_t slack)
 void vd_domain_stats(struct vd_domain *d, struct vd_domain_stats *out)
 {
 	const struct pages *p = &d->pages;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 
 	lock_take(&d->lock);
-	*out = d->count;
-	out->memory = d->memory.len;
-	out->budget = p->budget == PAGES_NO_LIMIT ? UINT64_MAX :
-						    pages_bytes(p, p->budget);
-	out->pinned = pages_bytes(p, p->npinned);
-	out->lent = pages_bytes(p, p->lent);
-	out->pinned_peak = pages_bytes(p, p->peak);
-	out->cached = d->pins.ncached << VD_PAGE_SHIFT;
-	out->ndevices = d->ndevices;
-	out->pins_cleared = d->pins.cleared;
-	out->nfaults = d->faults.put;
+	s = d->count;
+	s.memory = d->memory.len;
+	s.budget = p->budget == PAGES_NO_LIMIT ? UINT64_MAX :
+						 pages_bytes(p, p->budget);
+	s.pinned = pages_bytes(p, p->npinned);
+	s.lent = pages_bytes(p, p->lent);
+	s.pinned_peak = pages_bytes(p, p->peak);
+	s.cached = d->pins.ncached << VD_PAGE_SHIFT;
+	s.ndevices = d->ndevices;
+	s.pins_cleared = d->pins.cleared;
+	s.nfaults = d->faults.put;
 	lock_drop(&d->lock);
+	sized_write(out, &s, sizeof(s));
 }
 
 int vd_domain_next_fault(struct vd_domain *d, struct vd_fault *out)
 {
+	struct vd_fault f = { .size = sizeof(f) };
 	int err;
 
 	lock_take(&d->lock);
-	err = faults_take(&d->faults, out);
+	err = faults_take(&d->faults, &f);
 	lock_drop(&d->lock);
+	if (!err)
+		sized_write(out, &f, sizeof(f));
 	return err;
 }

@@ -57,7 +57,7 @@ static void commit_loan(struct vd_adapter *a, const struct vd_loan *l,
 static void tell_both(struct vd_adapter *a, uint32_t lender,
 		      const struct vd_window_info *loan) MUST_HOLD(a->change)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 
 	lock_take(&a->lock);
 	window_info(a, window_find(a, lender), &info);
@@ -69,7 +69,7 @@ static void tell_both(struct vd_adapter *a, uint32_t lender,
 static int lend(struct vd_adapter *a, const struct vd_loan *l)
 	MUST_HOLD(a->change)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 	enum vd_live live = l->live;
 	struct part p;
 	bool moves;
@@ -124,7 +124,7 @@ static int check_loan_end(struct vd_adapter *a, const struct part *p)
 static int take_back(struct vd_adapter *a, uint32_t id, enum vd_live live)
 	MUST_HOLD(a->change)
 {
-	struct vd_window_info gone;
+	struct vd_window_info gone = { .size = sizeof(gone) };
 	struct part p;
 	struct owner *via;
 	bool moves;

@@ -10,7 +10,7 @@
 
 static void tell(struct vd_adapter *a, uint32_t id) MUST_HOLD(a->change)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 
 	lock_take(&a->lock);
 	window_info(a, window_find(a, id), &info);
@@ -218,7 +218,7 @@ static void commit_merge(struct vd_adapter *a, const struct pair *x,
 static int merge(struct vd_adapter *a, const struct vd_merge *m)
 	MUST_HOLD(a->change)
 {
-	struct vd_window_info gone;
+	struct vd_window_info gone = { .size = sizeof(gone) };
 	struct owner *via[3];
 	struct pair x;
 	int err;

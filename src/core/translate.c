@@ -121,7 +121,8 @@ static enum vd_fault_reason reason(int err)
 
 static int fault(struct vd_reader *r, uint64_t bus, unsigned int prot, int err)
 {
-	const struct vd_fault f = { .guest_id = r->device->id,
+	const struct vd_fault f = { .size = sizeof(f),
+				    .guest_id = r->device->id,
 				    .prot = prot,
 				    .iova = { bus },
 				    .reason = reason(err) };

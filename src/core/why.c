@@ -6,6 +6,7 @@
 #include "core.h"
 
 #include <container.h>
+#include <sized.h>
 #include <errno.h>
 #include <viaduct/abi/hal.h>
 #include <viaduct/pins.h>
@@ -111,7 +112,7 @@ static void fill_cached(struct vd_domain *d, uint64_t page, struct vd_why *out)
 int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out)
 {
 	uint64_t first = gpa.v & ~(VD_PAGE_SIZE - 1);
-	struct vd_why why = { .mappings = 0 };
+	struct vd_why why = { .size = sizeof(why), .mappings = 0 };
 	const struct stretch *s;
 	int err = -EFAULT;
 
@@ -125,7 +126,7 @@ int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out)
 	}
 	lock_drop(&d->lock);
 	if (!err)
-		*out = why;
+		sized_write(out, &why, sizeof(why));
 	return err;
 }
 
@@ -144,6 +145,7 @@ void vd_domain_pins_stats(struct vd_domain *d, struct vd_pins_stats *out)
 {
 	const struct pintable *t = &d->pins;
 	uint64_t page = 0, held = 0, nwords;
+	struct vd_pins_stats s = { .size = sizeof(s) };
 
 	do {
 		lock_take(&d->lock);
@@ -155,7 +157,8 @@ void vd_domain_pins_stats(struct vd_domain *d, struct vd_pins_stats *out)
 	lock_take(&d->lock);
 	if (held > t->ncached)
 		held = t->ncached; /* some have gone since they were counted */
-	*out = (struct vd_pins_stats){
+	s = (struct vd_pins_stats){
+		.size = sizeof(struct vd_pins_stats),
 		.nwords = t->nwords,
 		.cached = t->ncached << VD_PAGE_SHIFT,
 		.held = held << VD_PAGE_SHIFT,
@@ -167,4 +170,5 @@ void vd_domain_pins_stats(struct vd_domain *d, struct vd_pins_stats *out)
 		.dropped = t->dropped,
 	};
 	lock_drop(&d->lock);
+	sized_write(out, &s, sizeof(s));
 }

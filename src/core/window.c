@@ -55,12 +55,16 @@ int vd_table_destroy(struct vd_adapter *a, struct vd_table *t)
 void vd_table_stats(struct vd_adapter *a, const struct vd_table *t,
 		    struct vd_table_stats *out)
 {
+	struct vd_table_stats s = { .size = sizeof(s) };
+
 	lock_take(&a->lock);
-	*out = (struct vd_table_stats){ .nentries = t->nentries,
-					.nlive = t->nlive,
-					.bytes = t->bytes,
-					.levels = t->levels + 1 };
+	s = (struct vd_table_stats){ .size = sizeof(struct vd_table_stats),
+				     .levels = t->levels + 1,
+				     .nentries = t->nentries,
+				     .nlive = t->nlive,
+				     .bytes = t->bytes };
 	lock_drop(&a->lock);
+	sized_write(out, &s, sizeof(s));
 }
 
 struct window *window_find(struct vd_adapter *a, uint32_t id)
@@ -91,6 +95,7 @@ struct vd_drain window_range(const struct window *w, uint64_t first, uint64_t n)
 	const uint64_t page = (uint64_t)1 << w->table->shift;
 
 	return (struct vd_drain){
+		.size = sizeof(struct vd_drain),
 		.owner = w->via->id,
 		.device = VD_EVERY_DEVICE,
 		.bus = { window_bus(w, first) },
@@ -229,7 +234,7 @@ static int make_window(struct vd_adapter *a, const struct vd_window_cfg *cfg,
 
 int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 	struct vd_window_cfg own;
 	struct owner *via;
 	int err = sized_read(&own, sizeof(own), cfg);
@@ -270,7 +275,7 @@ static int check_destroy(struct vd_adapter *a, const struct part *p,
 
 int vd_window_destroy(struct vd_adapter *a, uint32_t id, enum vd_live live)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 	struct part p;
 	struct owner *via;
 	int err;
@@ -303,6 +308,7 @@ void window_info(struct vd_adapter *a, const struct window *w,
 	const struct vd_table *t = w->table;
 
 	*out = (struct vd_window_info){
+		.size = sizeof(*out),
 		.id = w->id,
 		.owner = w->owner->id,
 		.slot = (uint32_t)(w - a->window),
@@ -333,28 +339,35 @@ int vd_window_query(struct vd_adapter *a, uint32_t id,
 		    struct vd_window_info *out)
 {
 	const struct window *w;
+	struct vd_window_info info = { .size = sizeof(info) };
 
 	lock_take(&a->lock);
 	w = window_find(a, id);
 	if (w)
-		window_info(a, w, out);
+		window_info(a, w, &info);
 	lock_drop(&a->lock);
-	return w ? 0 : -ENOENT;
+	if (!w)
+		return -ENOENT;
+	sized_write(out, &info, sizeof(info));
+	return 0;
 }
 
 int vd_window_show(struct vd_adapter *a, uint32_t slot,
 		   struct vd_window_info *out)
 {
+	struct vd_window_info info = { .size = sizeof(info) };
 	int err = -ENOENT;
 
 	if (slot >= a->nregs)
 		return -EINVAL;
 	lock_take(&a->lock);
 	if (a->window[slot].table) {
-		window_info(a, &a->window[slot], out);
+		window_info(a, &a->window[slot], &info);
 		err = 0;
 	}
 	lock_drop(&a->lock);
+	if (!err)
+		sized_write(out, &info, sizeof(info));
 	return err;
 }
 

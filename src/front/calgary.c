@@ -29,7 +29,7 @@ static bool is_at_its_size(uint64_t table, uint64_t len)
 
 int vd_calgary_tar(struct vd_adapter *a, uint32_t slot, uint64_t *out)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	uint64_t code;
 	int err = vd_window_show(a, slot, &w);
 

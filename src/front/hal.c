@@ -138,7 +138,7 @@ static int revoke_one(struct vd_hal *h, uint32_t guest_id)
  */
 static int revoke_all(struct vd_hal *h)
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	uint64_t next = 0;
 	int err = 0;
 
@@ -423,10 +423,10 @@ static bool read_constant(const struct vd_hal *h, uint64_t off, uint32_t *value)
 
 static uint32_t pins_age(struct vd_hal *h)
 {
-	struct vd_domain_stats stats;
+	struct vd_domain_stats stats = { .size = sizeof(stats) };
 
 	vd_domain_stats(h->cfg.domain, &stats);
-	return stats.pins_cleared;
+	return (uint32_t)stats.pins_cleared; /* the guest compares only */
 }
 
 void vd_hal_place_pool(struct vd_hal *h, const uint32_t below[VD_HAL_PLACES])
@@ -518,7 +518,10 @@ void vd_hal_notify(struct vd_hal *h, uint32_t events)
 
 void vd_hal_stats(struct vd_hal *h, struct vd_hal_stats *out)
 {
+	struct vd_hal_stats s = { .size = sizeof(s) };
+
 	lock_take(&h->lock);
-	*out = h->count;
+	s = h->count;
 	lock_drop(&h->lock);
+	sized_write(out, &s, sizeof(s));
 }

@@ -63,7 +63,7 @@ typedef int map_fn(struct vd_domain *d, struct vd_life who, struct vd_seg *segs,
 
 static int map_by(struct request *r, map_fn *map)
 {
-	struct vd_seg *seg = r->slot->scratch.seg;
+	struct vd_seg *seg = r->slot->seg;
 	struct vd_hal_seg *wire = r->slot->copy.seg;
 	int err;
 
@@ -94,7 +94,7 @@ static int run_pin(struct request *r)
 /* How many of the first segments are well formed. */
 static uint32_t decode_unmap(struct request *r)
 {
-	struct vd_seg *seg = r->slot->scratch.seg;
+	struct vd_seg *seg = r->slot->seg;
 	const struct vd_hal_seg *wire = r->slot->copy.seg;
 	uint32_t i;
 
@@ -115,33 +115,29 @@ static int run_unmap(struct request *r)
 
 	if (r->mask != 0 || n == 0)
 		return -EINVAL;
-	err = vd_device_unmap_as(r->domain, r->who, r->slot->scratch.seg, n,
-				 &done);
+	err = vd_device_unmap_as(r->domain, r->who, r->slot->seg, n, &done);
 	r->done = (uint32_t)done;
 	return !err && n < r->count ? -EINVAL : err;
 }
 
 static int run_devices(struct request *r)
 {
-	struct vd_device_info *info = r->slot->scratch.info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	struct vd_hal_seg *wire = r->slot->copy.seg;
-	size_t n;
+	uint64_t next = 0;
 
 	if (r->who.guest_id != 0 || r->mask != 0)
 		return -EINVAL;
-	n = vd_device_list(r->domain, info, r->count);
-	if (n > r->count)
-		n = r->count;
-	for (size_t i = 0; i < n; i++) {
-		bool permitted = info[i].state == VD_DEVICE_PERMITTED;
-
-		wire[i] = (struct vd_hal_seg){
-			.addr = htole64(info[i].guest_id),
-			.len = htole32(info[i].incarnation),
-			.prot = htole32(permitted),
+	for (r->done = 0; r->done < r->count; r->done++) {
+		if (vd_device_next(r->domain, next, &info) != 0)
+			break;
+		next = (uint64_t)info.guest_id + 1;
+		wire[r->done] = (struct vd_hal_seg){
+			.addr = htole64(info.guest_id),
+			.len = htole32(info.incarnation),
+			.prot = htole32(info.state == VD_DEVICE_PERMITTED),
 		};
 	}
-	r->done = (uint32_t)n;
 	return 0;
 }
 

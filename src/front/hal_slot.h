@@ -18,10 +18,7 @@ struct hal_slot {
 	uint32_t features;	 /* VD_HAL_F_* that the guest accepted */
 	vd_gpa gpa;		 /* of the page */
 	struct vd_hal_slot copy; /* what we look at instead of the page */
-	union {
-		struct vd_seg seg[VD_HAL_NSEGS];
-		struct vd_device_info info[VD_HAL_NSEGS];
-	} scratch;
+	struct vd_seg seg[VD_HAL_NSEGS];
 };
 
 /* What a request did, for the counters. */

@@ -125,7 +125,7 @@ static int add_partition(struct vd_papr *p, const struct vd_papr_partition *cfg)
 	MUST_HOLD(p->lock)
 {
 	struct papr_partition *who = p->partition;
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 
 	if (papr_partition(p, cfg->id))
 		return -EEXIST;
@@ -213,13 +213,16 @@ int vd_papr_hcall(struct vd_papr *p, uint32_t partition,
 
 void vd_papr_stats(struct vd_papr *p, struct vd_papr_stats *out)
 {
+	struct vd_papr_stats s = { .size = sizeof(s) };
+
 	lock_take(&p->lock);
-	*out = p->count;
-	out->panes = out->grants = 0;
+	s = p->count;
+	s.panes = s.grants = 0;
 	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++)
-		out->panes += p->pane[i].used;
+		s.panes += p->pane[i].used;
 	for (size_t i = 0; i < PAPR_MAX_GRANTS; i++)
-		out->grants += p->grant[i].state == GRANT_ACCEPTED;
-	out->panes += out->grants;
+		s.grants += p->grant[i].state == GRANT_ACCEPTED;
+	s.panes += s.grants;
 	lock_drop(&p->lock);
+	sized_write(out, &s, sizeof(s));
 }

@@ -51,7 +51,7 @@ static int read_copy(const struct papr_copy *c, vd_entry *out)
 static bool locate(struct papr_copy *c, vd_entry want)
 {
 	struct papr_copy try = *c;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	vd_entry there;
 
 	if (read_copy(c, &there) == 0)

@@ -75,7 +75,7 @@ static int clear_panes(struct vd_papr *p, uint32_t partition) MUST_HOLD(p->lock)
 	for (size_t i = 0; i < VD_PAPR_MAX_PANES; i++) {
 		const struct papr_pane *pane = &p->pane[i];
 		struct vd_put put = { .size = sizeof(put), .entry = &none };
-		struct vd_window_info w;
+		struct vd_window_info w = { .size = sizeof(w) };
 
 		if (!pane->used || pane->partition != partition ||
 		    (!pane->vio && !pane->adopted))

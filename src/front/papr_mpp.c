@@ -17,7 +17,7 @@ static uint64_t min(uint64_t a, uint64_t b)
 /* Its memory may come after the partition, so it is asked for each time. */
 static uint64_t most_of(const struct papr_partition *who)
 {
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 
 	if (who->cfg.max_entitled)
 		return who->cfg.max_entitled;
@@ -64,7 +64,7 @@ static uint64_t unallocated(const struct papr_partition *who, uint64_t entitled)
 int64_t papr_get_mpp(struct papr_call *c)
 {
 	const struct papr_partition *who = c->who;
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	uint64_t entitled, *out = c->h->out;
 
 	vd_domain_stats(who->cfg.domain, &s);

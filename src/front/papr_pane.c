@@ -108,7 +108,7 @@ bool papr_may_lend(struct vd_papr *p, struct vd_adapter *adapter,
 {
 	uint32_t sharers = count_sharers(p, adapter);
 	uint32_t kept = count_kept(p, adapter), all = kept;
-	struct vd_adapter_stats s;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
 
 	vd_adapter_stats(adapter, &s);
 	for (size_t i = 0; i < VD_PAPR_MAX_PES; i++) {
@@ -166,6 +166,7 @@ int64_t papr_pane_find(struct papr_call *c, uint64_t liobn,
  */
 void papr_pane_info(const struct papr_pane *pane, struct vd_window_info *out)
 {
+	out->size = sizeof(*out);
 	if (vd_window_query(pane->adapter, pane->liobn, out) != 0 ||
 	    out->owner != pane->owner) {
 		memset(out, 0, sizeof(*out));
@@ -206,7 +207,7 @@ int papr_client_id(struct vd_papr *p, const struct papr_pane *pane,
 	struct papr_partition *who = papr_partition(p, partition);
 	struct vd_owner_cfg cfg = { .size = sizeof(cfg) };
 	struct papr_client *k;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	int err;
 
 	papr_pane_info(pane, &w);
@@ -240,7 +241,7 @@ static int adopt(struct vd_papr *p, uint32_t partition,
 		 struct vd_adapter *adapter, uint32_t liobn) MUST_HOLD(p->lock)
 {
 	struct papr_pane *pane;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	if (!papr_partition(p, partition) ||
 	    vd_window_query(adapter, liobn, &w) != 0)

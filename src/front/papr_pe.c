@@ -34,7 +34,7 @@ static bool is_sane(const struct vd_papr_pe *cfg)
 /* What a table may take, so that there is as much for each register. */
 uint64_t papr_table_bytes(struct vd_adapter *adapter)
 {
-	struct vd_adapter_stats s;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
 
 	vd_adapter_stats(adapter, &s);
 	return s.max_bytes / s.nregs;
@@ -51,7 +51,7 @@ vd_iova papr_pe_bus(const struct papr_pe *pe, uint32_t slot)
 static int make_register(struct papr_pe *pe, uint32_t slot,
 			 struct vd_table *table)
 {
-	struct vd_table_stats t;
+	struct vd_table_stats t = { .size = sizeof(t) };
 	struct vd_window_cfg w = {
 		.size = sizeof(w),
 		.id = pe->cfg.liobn + slot,
@@ -118,6 +118,7 @@ int papr_pe_open(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 static bool has_register(const struct papr_pe *pe, uint32_t slot,
 			 struct vd_window_info *w)
 {
+	w->size = sizeof(*w);
 	return vd_window_query(pe->cfg.adapter, pe->cfg.liobn + slot, w) == 0 &&
 	       w->owner == pe->cfg.owner && w->lender == w->id;
 }
@@ -154,7 +155,7 @@ int papr_pe_close(struct vd_papr *p, struct papr_pe *pe, uint32_t slot,
 		  enum vd_live live)
 {
 	struct papr_window *w = &pe->window[slot];
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 	bool is_there = has_register(pe, slot, &info);
 	int err = 0;
 
@@ -216,7 +217,7 @@ static int clear(const struct papr_pe *pe, const struct vd_window_info *w)
 int papr_pe_restore(struct vd_papr *p, struct papr_pe *pe)
 {
 	struct papr_pane *pane = pe->window[0].pane;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	int err = 0;
 
 	if (!pane)
@@ -237,7 +238,7 @@ int papr_pe_restore(struct vd_papr *p, struct papr_pe *pe)
 static bool is_lent(struct vd_papr *p, const struct papr_pe *pe)
 	MUST_HOLD(p->lock)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	for (uint32_t i = 0; i < pe->cfg.max_windows; i++) {
 		const struct papr_pane *pane = pe->window[i].pane;

@@ -250,7 +250,7 @@ int64_t papr_liobn_attributes(struct papr_call *c)
 {
 	uint64_t reset = c->h->arg[1], set = c->h->arg[2];
 	uint64_t can = c->p->cfg.bucket ? VD_LIOBN_BIT_BUCKET : 0;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	struct papr_pane *pane;
 	int64_t status = papr_pane_find(c, c->h->arg[0], &pane);
 

@@ -83,7 +83,7 @@ static int64_t store_one(struct vd_papr *p, struct papr_store *s)
 static int64_t store(struct papr_call *c, struct papr_store *s)
 	MUST_HOLD(c->p->lock)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	int64_t status;
 
 	papr_pane_info(s->pane, &w);
@@ -142,7 +142,8 @@ static int64_t say_foreign(vd_entry entry, uint64_t *tce)
  */
 static int64_t get_foreign(struct papr_pane *pane, vd_iova bus, uint64_t *tce)
 {
-	struct vd_window_info w, own;
+	struct vd_window_info w = { .size = sizeof(w) },
+			      own = { .size = sizeof(own) };
 	vd_entry entry;
 
 	papr_pane_info(pane, &own);
@@ -162,7 +163,7 @@ static int64_t get_foreign(struct papr_pane *pane, vd_iova bus, uint64_t *tce)
 int64_t papr_get_tce(struct papr_call *c)
 {
 	struct papr_pane *pane;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	vd_entry entry;
 	vd_iova bus;
 	int64_t status = papr_pane_find(c, c->h->arg[0], &pane);

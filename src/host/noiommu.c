@@ -11,6 +11,7 @@
 #include <container.h>
 #include <lock.h>
 #include <mem.h>
+#include <sized.h>
 #include <errno.h>
 
 struct noiommu {
@@ -113,9 +114,13 @@ int vd_host_noiommu_create(const struct vd_noiommu_cfg *cfg,
 		.unpin = noiommu_unpin,
 		.destroy = noiommu_destroy,
 	};
+	struct vd_noiommu_cfg own = { .size = sizeof(own) };
 	struct noiommu *h;
-	int err;
+	int err = sized_read(&own, sizeof(own), cfg);
 
+	if (err)
+		return err;
+	cfg = &own;
 	if (cfg->method != VD_PIN_IO_URING && cfg->method != VD_PIN_MLOCK)
 		return -EINVAL;
 	h = mem_zalloc(1, sizeof(*h));

@@ -169,8 +169,14 @@ static void count_sample(struct vd_policy *p, const struct vd_policy_load *l)
 int vd_policy_watch(struct vd_policy *p, const struct vd_policy_load *l,
 		    struct vd_policy_decision *out)
 {
-	struct vd_policy_decision d = { .cause = VD_POLICY_MONITOR };
+	struct vd_policy_decision d = { .size = sizeof(d),
+					.cause = VD_POLICY_MONITOR };
+	struct vd_policy_load own = { .size = sizeof(own) };
+	int err = sized_read(&own, sizeof(own), l);
 
+	if (err)
+		return err;
+	l = &own;
 	if (!is_load(p, l))
 		return -EINVAL;
 	count_sample(p, l);
@@ -179,7 +185,7 @@ int vd_policy_watch(struct vd_policy *p, const struct vd_policy_load *l,
 		if (d.verb == VD_POLICY_SPLIT)
 			d.keep = l->len - min_u64(fair_part(p, l), room(p, l));
 	}
-	*out = d;
+	sized_write(out, &d, sizeof(d));
 	return 0;
 }
 
@@ -213,9 +219,14 @@ static int ask_return(const struct vd_policy *p, const struct vd_policy_load *l,
 int vd_policy_ask(struct vd_policy *p, const struct vd_policy_load *l,
 		  uint64_t want, struct vd_policy_decision *out)
 {
-	struct vd_policy_decision d = { .cause = VD_POLICY_DRIVER };
-	int err;
+	struct vd_policy_decision d = { .size = sizeof(d),
+					.cause = VD_POLICY_DRIVER };
+	struct vd_policy_load own = { .size = sizeof(own) };
+	int err = sized_read(&own, sizeof(own), l);
 
+	if (err)
+		return err;
+	l = &own;
 	if (!is_load(p, l))
 		return -EINVAL;
 	p->seen_ms = l->now_ms;
@@ -223,17 +234,12 @@ int vd_policy_ask(struct vd_policy *p, const struct vd_policy_load *l,
 	if (!err && is_held(p, l->now_ms))
 		err = -EBUSY;
 	if (!err)
-		*out = d;
+		sized_write(out, &d, sizeof(d));
 	return err;
 }
 
-void vd_policy_record(struct vd_policy *p, const struct vd_policy_record *r)
+static void learn(struct vd_policy *p, const struct vd_policy_record *r)
 {
-	struct vd_policy_record *to;
-
-	to = &p->record[p->nrecords % VD_POLICY_RECORDS];
-	*to = *r;
-	to->seq = ++p->nrecords;
 	p->agreed = 0;
 	if (r->result != 0)
 		return;
@@ -247,14 +253,30 @@ void vd_policy_record(struct vd_policy *p, const struct vd_policy_record *r)
 		p->by_admin = false;
 }
 
-size_t vd_policy_records(const struct vd_policy *p,
-			 struct vd_policy_record *out, size_t max)
+int vd_policy_record(struct vd_policy *p, const struct vd_policy_record *r)
+{
+	struct vd_policy_record own = { .size = sizeof(own) };
+	int err = sized_read(&own, sizeof(own), r);
+
+	if (err)
+		return err;
+	own.seq = p->nrecords + 1;
+	p->record[p->nrecords++ % VD_POLICY_RECORDS] = own;
+	learn(p, &own);
+	return 0;
+}
+
+int vd_policy_next(const struct vd_policy *p, uint64_t seq,
+		   struct vd_policy_record *out)
 {
 	uint64_t n = min_u64(p->nrecords, VD_POLICY_RECORDS);
-	uint64_t first = p->nrecords - n;
+	uint64_t oldest = p->nrecords - n + 1;
 
-	n = min_u64(n, max);
-	for (uint64_t i = 0; i < n; i++)
-		out[i] = p->record[(first + i) % VD_POLICY_RECORDS];
-	return (size_t)n;
+	if (seq < oldest)
+		seq = oldest;
+	if (seq > p->nrecords)
+		return -ENOENT;
+	sized_write(out, &p->record[(seq - 1) % VD_POLICY_RECORDS],
+		    sizeof(*out));
+	return 0;
 }

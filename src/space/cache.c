@@ -14,6 +14,7 @@
 #include <checked.h>
 #include <errno.h>
 #include <mem.h>
+#include <sized.h>
 #include <string.h>
 
 int vd_space_cache_create(struct vd_space *s, struct vd_space_cache **out)
@@ -213,10 +214,15 @@ int vd_space_alloc_within(struct vd_space_cache *c,
 			  const struct vd_space_need *need, vd_iova *out)
 {
 	const struct vd_space *s = c->space;
-	struct freemap_want w = { need->npages, 0, end_below(s, need->last) };
+	struct vd_space_need own = { .size = sizeof(own) };
+	struct freemap_want w;
 	uint64_t page;
-	int err;
+	int err = sized_read(&own, sizeof(own), need);
 
+	if (err)
+		return err;
+	need = &own;
+	w = (struct freemap_want){ need->npages, 0, end_below(s, need->last) };
 	if (need->npages == 0 || need->align_shift > 63)
 		return -EINVAL;
 	if (need->align_shift > s->page_shift)

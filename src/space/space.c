@@ -247,15 +247,19 @@ static uint64_t count_bad_frees(struct vd_space *s) MUST_HOLD(s->lock)
 
 void vd_space_stats(struct vd_space *s, struct vd_space_stats *out)
 {
+	struct vd_space_stats n = { .size = sizeof(n) };
+
 	lock_take(&s->lock);
-	*out = (struct vd_space_stats){ .npages = s->end - s->first,
-					.reserved = s->nreserved,
-					.cached = space_cached(s),
-					.free = s->nfree,
-					.longest = freemap_longest(&s->map),
-					.take_backs = s->take_backs,
-					.refused = s->refused,
-					.bad_frees = count_bad_frees(s) };
-	out->given = out->npages - out->reserved - out->cached - out->free;
+	n = (struct vd_space_stats){ .size = sizeof(struct vd_space_stats),
+				     .npages = s->end - s->first,
+				     .reserved = s->nreserved,
+				     .cached = space_cached(s),
+				     .free = s->nfree,
+				     .longest = freemap_longest(&s->map),
+				     .take_backs = s->take_backs,
+				     .refused = s->refused,
+				     .bad_frees = count_bad_frees(s) };
+	n.given = n.npages - n.reserved - n.cached - n.free;
 	lock_drop(&s->lock);
+	sized_write(out, &n, sizeof(n));
 }

@@ -196,7 +196,7 @@ static int give(void *opaque, void *hva, uint64_t len)
 
 static void discard(struct world *w)
 {
-	struct vd_discard how = { .give = give, .opaque = w };
+	struct vd_discard how = { .size = sizeof(how), .give = give, .opaque = w };
 	uint64_t page = take(w, 1) % PAGES, n = 1 + take(w, 1) % (PAGES - page);
 
 	must(vd_domain_discard(w->d, (vd_gpa){ GPA + page * PAGE }, n * PAGE, &how) == 0);
@@ -405,7 +405,7 @@ static void look_up(struct world *w)
 {
 	vd_iova iova = { VD_FAKE_BASE + take(w, 3) % (PAGES * PAGE) };
 	uint32_t dev = 1 + (uint32_t)take(w, 1) % DEVICES;
-	struct vd_fault fault;
+	struct vd_fault fault = { .size = sizeof(fault) };
 	vd_gpa gpa;
 	vd_iova back;
 
@@ -435,11 +435,11 @@ static void act(struct world *w)
 
 static bool is_any_stuck(struct world *w)
 {
-	struct vd_device_info info[DEVICES];
-	size_t n = vd_device_list(w->d, info, DEVICES);
+	struct vd_device_info i = { .size = sizeof(i) };
 
-	for (size_t i = 0; i < n; i++) {
-		if (info[i].state == VD_DEVICE_STUCK)
+	for (uint64_t next = 0; vd_device_next(w->d, next, &i) == 0;
+	     next = (uint64_t)i.guest_id + 1) {
+		if (i.state == VD_DEVICE_STUCK)
 			return true;
 	}
 	return false;
@@ -451,7 +451,7 @@ static void check_records(struct world *w)
 	uint64_t cached = 0;
 
 	for (size_t i = 0; i < PAGES; i++) {
-		struct vd_why why = { .cached = false };
+		struct vd_why why = { .size = sizeof(why), .cached = false };
 		int err = vd_domain_why_pinned(w->d, (vd_gpa){ GPA + i * PAGE }, &why);
 		uint64_t pins = vd_fake_pins(w->host, i);
 
@@ -475,9 +475,9 @@ static void check_budget(struct world *w, const struct vd_domain_stats *st)
 
 static void check(struct world *w)
 {
-	struct vd_domain_stats st;
-	struct vd_hal_stats hal;
-	struct vd_pins_stats pins;
+	struct vd_domain_stats st = { .size = sizeof(st) };
+	struct vd_hal_stats hal = { .size = sizeof(hal) };
+	struct vd_pins_stats pins = { .size = sizeof(pins) };
 
 	vd_domain_stats(w->d, &st);
 	vd_hal_stats(w->hal, &hal);

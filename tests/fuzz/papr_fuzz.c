@@ -295,7 +295,7 @@ static void put_list(struct world *w)
 /* A default window that may be a part of what it was, but is there, and empty. */
 static void check_reset(struct world *w)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 	uint64_t nlive;
 
 	must(vd_window_query(w->a, PE_LIOBN, &info) == 0);
@@ -306,7 +306,7 @@ static void check_reset(struct world *w)
 /* What the other provider has is no guest's to end. */
 static unsigned int count_others(struct world *w)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 	unsigned int n = 0;
 
 	for (uint32_t slot = 0; slot < VD_ADAPTER_MAX_REGS; slot++)
@@ -506,7 +506,7 @@ static void check_devices(struct world *w)
 static void check(struct world *w)
 {
 	for (uint32_t i = 0; i <= BUCKET; i++) {
-		struct vd_domain_stats st;
+		struct vd_domain_stats st = { .size = sizeof(st) };
 
 		vd_domain_stats(w->d[i], &st);
 		must(st.pinned == vd_fake_pinned(w->host[i]) * PAGE);

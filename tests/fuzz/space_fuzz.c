@@ -45,7 +45,8 @@ static void mark(struct client *c, uint64_t page, uint64_t n, bool taken)
 
 static void alloc(struct client *c, const uint8_t *arg)
 {
-	struct vd_space_need need = { arg[1], arg[2] % 64, bus((uint64_t)arg[3] * 2) };
+	struct vd_space_need need = { sizeof(need), arg[1], arg[2] % 64,
+				      bus((uint64_t)arg[3] * 2) };
 	vd_iova at = { 0 };
 	int err;
 

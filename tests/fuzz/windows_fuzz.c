@@ -72,7 +72,7 @@ static int drain(void *opaque, const struct vd_drain *what)
 static void fill(struct world *w)
 {
 	unsigned int n = ++w->calls;
-	struct vd_window_info i;
+	struct vd_window_info i = { .size = sizeof(i) };
 	vd_entry e;
 
 	if (vd_window_show(w->a, n % NREGS, &i) != 0)
@@ -95,9 +95,9 @@ static void tried(void *opaque, const struct vd_policy_record *r)
 	vd_policy_record(opaque, r);
 }
 
-static size_t records(void *opaque, struct vd_policy_record *out, size_t max)
+static int next_record(void *opaque, uint64_t seq, struct vd_policy_record *out)
 {
-	return vd_policy_records(opaque, out, max);
+	return vd_policy_next(opaque, seq, out);
 }
 
 static void add_domain(struct world *w, uint32_t i)
@@ -139,7 +139,7 @@ static void make_window(struct vd_adapter *a)
 
 static void check_loan(struct vd_adapter *a, const struct vd_window_info *w)
 {
-	struct vd_window_info lender;
+	struct vd_window_info lender = { .size = sizeof(lender) };
 
 	must(vd_window_query(a, w->lender, &lender) == 0);
 	must(w->first >= lender.first && w->first + w->len <= lender.first + lender.len);
@@ -167,7 +167,7 @@ static void check_devices(struct world *w)
 static void check(struct vd_adapter *a)
 {
 	uint8_t covered[LEN] = { 0 };
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	for (uint32_t slot = 0; slot < NREGS; slot++) {
 		if (vd_window_show(a, slot, &w))
@@ -242,7 +242,7 @@ static void unmake(struct world *w)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct control_windows_ops wops = { tried, records };
+	static const struct control_windows_ops wops = { tried, next_record };
 	struct vd_policy_cfg p = { .size = sizeof(p), .samples = 1, .high = 1, .min_len = 1 };
 	struct control_windows c = { .ops = &wops, .first_id = 11 };
 	struct world w = { .calls = 0 };

@@ -249,7 +249,7 @@ static int do_discard(struct world *w)
 {
 	uint64_t first = rnd(w, RIVAL_PAGES), n = 1 + rnd(w, RIVAL_PAGES - first);
 	uint64_t range = (1ull << n) - 1, pins = rival_pins(&w->r), given = 0;
-	struct vd_discard how = { .give = note_given, .opaque = &given };
+	struct vd_discard how = { .size = sizeof(how), .give = note_given, .opaque = &given };
 
 	range <<= first;
 	check(w, vd_domain_discard(w->d, (vd_gpa){ first * PAGE }, n * PAGE, &how) == 0);
@@ -297,7 +297,7 @@ static int do_state(struct world *w)
 static void check_invariants(struct world *w)
 {
 	uint64_t pins = rival_pins(&w->r);
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 	size_t n = 0;
 
 	vd_domain_stats(w->d, &st);

@@ -324,7 +324,7 @@ static int give(void *opaque, void *hva, uint64_t len)
 
 static void do_discard(struct cpu *c)
 {
-	struct vd_discard how = { .give = give, .opaque = c->w };
+	struct vd_discard how = { .size = sizeof(how), .give = give, .opaque = c->w };
 	uint32_t page = any(c, PAGES), n = 1 + any(c, 64);
 
 	if (n > PAGES - page)
@@ -343,7 +343,7 @@ static int quiesce(void *opaque)
 /* As front/hal ends a charge; the guest is off and begins anew. */
 static void do_off(struct world *w)
 {
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 
 	pthread_rwlock_wrlock(&w->charge);
 	for (size_t i = 0; i < PAGES; i++)
@@ -366,7 +366,7 @@ static void do_off(struct world *w)
 static void host_step(struct cpu *c)
 {
 	struct vd_domain *d = c->w->d;
-	struct vd_why why;
+	struct vd_why why = { .size = sizeof(why) };
 
 	switch (any(c, 12)) {
 	case 0:
@@ -401,7 +401,7 @@ static void host_step(struct cpu *c)
 
 static void check_totals(struct world *w)
 {
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 
 	vd_domain_stats(w->d, &st);
 	must(st.pinned <= BUDGET * PAGE, "more pinned than the budget");
@@ -413,7 +413,7 @@ static void check_all(struct cpu *c)
 {
 	static uint64_t counts[PAGES], strict[PAGES];
 	struct world *w = c->w;
-	struct vd_pins_stats ps;
+	struct vd_pins_stats ps = { .size = sizeof(ps) };
 	uint64_t cached = 0, held = 0;
 
 	memset(counts, 0, sizeof(counts));
@@ -535,7 +535,7 @@ static void make(struct world *w)
 static void report(struct world *w, const struct cpu *cpu)
 {
 	struct cpu sum = { .hits = 0 };
-	struct vd_pins_stats ps;
+	struct vd_pins_stats ps = { .size = sizeof(ps) };
 
 	for (unsigned int i = 0; i < w->nthreads; i++) {
 		sum.hits += cpu[i].hits;

@@ -113,7 +113,7 @@ static void disown(uint64_t first)
 
 static struct vd_space_stats check(void)
 {
-	struct vd_space_stats st;
+	struct vd_space_stats st = { .size = sizeof(st) };
 
 	vd_space_stats(w.s, &st);
 	must(st.npages == w.npages, "npages");
@@ -171,7 +171,7 @@ static uint64_t some_len(void)
 
 static void alloc(void)
 {
-	struct vd_space_need need = { some_len(), 0, { UINT64_MAX } };
+	struct vd_space_need need = { sizeof(need), some_len(), 0, { UINT64_MAX } };
 	struct vd_space_cache *c = w.c[next(CACHES)];
 	vd_iova at = { 0 };
 	int err;

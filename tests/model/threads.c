@@ -121,9 +121,9 @@ static void *look_all_the_time(void *arg)
 {
 	struct world *w = arg;
 	struct vd_mapping m[16];
-	struct vd_device_info info[4];
-	struct vd_domain_stats st;
-	struct vd_fault fault;
+	struct vd_device_info info = { .size = sizeof(info) };
+	struct vd_domain_stats st = { .size = sizeof(st) };
+	struct vd_fault fault = { .size = sizeof(fault) };
 	vd_gpa gpa;
 	vd_iova iova;
 	size_t n;
@@ -131,7 +131,7 @@ static void *look_all_the_time(void *arg)
 	while (!w->stop) {
 		vd_domain_stats(w->d, &st);
 		must(st.pinned <= PAGES * PAGE, "more pinned than there is");
-		vd_device_list(w->d, info, 4);
+		(void)vd_device_next(w->d, 0, &info);
 		if (vd_device_mappings(w->d, UNSTABLE, 0, m, 16, &n) == 0 && n)
 			vd_device_translate(w->d, UNSTABLE, m[n - 1].iova, VD_READ, &gpa);
 		vd_device_reverse(w->d, STABLE, (vd_gpa){ PAGE }, &iova);
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 	struct world w = { .rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000 };
 	struct mapper m[MAPPERS];
 	pthread_t thread[MAPPERS + 2];
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 	unsigned long maps = 0, refused = 0;
 
 	make(&w);

@@ -157,7 +157,7 @@ static void hello(struct world *w)
 /* What the operator is denying just now owes its pins, but not for long. */
 static void check_off(struct world *w)
 {
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 
 	for (int i = 0; i < 100000; i++) {
 		vd_domain_stats(w->d, &st);
@@ -187,8 +187,8 @@ static void *come_and_go(void *arg)
 static void *operate(void *arg)
 {
 	struct world *w = arg;
-	struct vd_domain_stats domain;
-	struct vd_hal_stats st;
+	struct vd_domain_stats domain = { .size = sizeof(domain) };
+	struct vd_hal_stats st = { .size = sizeof(st) };
 	unsigned int n = 0;
 
 	while (!w->stop) {

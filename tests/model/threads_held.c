@@ -145,7 +145,7 @@ static void *work(void *arg)
 
 int main(int argc, char **argv)
 {
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	pthread_t t[THREADS];
 
 	w.rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;

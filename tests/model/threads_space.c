@@ -103,7 +103,8 @@ static uint64_t some_len(struct thread *t)
 
 static void take(struct thread *t, struct run *r)
 {
-	const struct vd_space_need need = { some_len(t),
+	const struct vd_space_need need = { sizeof(need),
+					    some_len(t),
 					    next(&t->seed) % 8 ? 0 : 12 + next(&t->seed) % 7,
 					    { UINT64_MAX } };
 	vd_iova at;
@@ -143,7 +144,7 @@ static void swap_box(struct thread *t, struct run *r)
 static void look(struct thread *t)
 {
 	const vd_iova at = { BASE + next(&t->seed) % PAGES * PAGE };
-	struct vd_space_stats st;
+	struct vd_space_stats st = { .size = sizeof(st) };
 	int err;
 
 	vd_space_stats(w.s, &st);
@@ -244,7 +245,7 @@ static void open_boxes(void)
 
 static void all_comes_together(void)
 {
-	struct vd_space_stats st;
+	struct vd_space_stats st = { .size = sizeof(st) };
 
 	vd_space_stats(w.s, &st);
 	must(st.given == 0 && st.reserved == 0, "something was lost");

@@ -425,7 +425,7 @@ static void check_registers(void)
 {
 	for (uint32_t slot = 0; slot < NREGS; slot++) {
 		const struct rwindow *w = &R.w[slot];
-		struct vd_window_info i;
+		struct vd_window_info i = { .size = sizeof(i) };
 		int err = vd_window_show(W.a, slot, &i);
 
 		must(err == (w->id == NONE ? -ENOENT : 0));
@@ -489,7 +489,7 @@ static void check_pins(void)
 
 static void check_all(void)
 {
-	struct vd_fault f;
+	struct vd_fault f = { .size = sizeof(f) };
 
 	for (uint64_t i = 0; i < R.n; i++)
 		check_translation(i);
@@ -669,7 +669,7 @@ static void end_world(void)
 
 static void run(unsigned long n, uint64_t entries)
 {
-	struct vd_adapter_stats s;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
 
 	make_world(entries);
 	while (W.done < n)

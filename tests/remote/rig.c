@@ -193,7 +193,7 @@ unsigned char *page_of(struct rig *g, uint32_t owner, unsigned int page)
 
 void forget_faults(struct rig *g)
 {
-	struct vd_fault f;
+	struct vd_fault f = { .size = sizeof(f) };
 
 	while (vd_adapter_next_fault(g->a, &f) == 0)
 		;
@@ -216,7 +216,7 @@ void audit(struct rig *g)
 void expect_fault(struct rig *g, uint32_t device, unsigned int page, unsigned int prot,
 		  enum vd_fault_reason reason)
 {
-	struct vd_fault f = { .guest_id = 0 };
+	struct vd_fault f = { .size = sizeof(f), .guest_id = 0 };
 
 	assert_int_equal(vd_adapter_next_fault(g->a, &f), 0);
 	assert_int_equal(f.guest_id, device);

@@ -108,7 +108,7 @@ static void stop_device(struct rig *g)
 static void change_waits(struct rig *g, int (*make)(struct rig *g), uint32_t window)
 {
 	struct change c = { .g = g, .make = make };
-	struct vd_window_info was, is;
+	struct vd_window_info was = { .size = sizeof(was) }, is = { .size = sizeof(is) };
 	struct shared_stats before, now;
 	pthread_t thread;
 

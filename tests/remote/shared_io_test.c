@@ -64,7 +64,7 @@ static void split_lend_merge(struct rig *g, struct worker *one, struct worker *t
 				  .clear = PART,
 				  .owner = ONE,
 				  .live = VD_LIVE_REVOKE };
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	wait_more(&one->verified, 16 * PAGE);
 	wait_more(&two->refused, 2);
@@ -92,7 +92,7 @@ static void split_lend_merge(struct rig *g, struct worker *one, struct worker *t
 
 static void report(struct rig *g, const struct worker *one, const struct worker *two, double s)
 {
-	struct vd_adapter_stats a;
+	struct vd_adapter_stats a = { .size = sizeof(a) };
 	struct shared_stats h;
 
 	vd_adapter_stats(g->a, &a);

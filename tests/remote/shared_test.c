@@ -369,7 +369,7 @@ static void t2_10_told(void **state)
 	struct vd_split split = {
 		.size = sizeof(split), .id = WINDOW, .newid = PART, .owner = TWO, .keep = HALF
 	};
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	struct rig *g = rig(state);
 	bool one = false, two = false;
 

@@ -35,10 +35,10 @@ static void tried(void *opaque, const struct vd_policy_record *r)
 	vd_policy_record(f.policy, r);
 }
 
-static size_t records(void *opaque, struct vd_policy_record *out, size_t max)
+static int next_record(void *opaque, uint64_t seq, struct vd_policy_record *out)
 {
 	(void)opaque;
-	return vd_policy_records(f.policy, out, max);
+	return vd_policy_next(f.policy, seq, out);
 }
 
 static void add_owner(uint32_t id, uint32_t provider)
@@ -54,7 +54,7 @@ static void add_owner(uint32_t id, uint32_t provider)
 static int setup(void **state)
 {
 	static const struct vd_adapter_ops ops = { .drain = drain };
-	static const struct control_windows_ops wops = { tried, records };
+	static const struct control_windows_ops wops = { tried, next_record };
 	struct vd_adapter_cfg a = { .size = sizeof(a), .nregs = NREGS, .ops = &ops };
 	struct vd_table_cfg t = { .size = sizeof(t), .page_shift = 12, .nentries = LEN };
 	struct vd_window_cfg w = {

@@ -83,16 +83,20 @@ const char *vd_device_state_name(enum vd_device_state s)
 	return name[s];
 }
 
-size_t vd_device_list(struct vd_domain *d, struct vd_device_info *out, size_t max)
+/* Its devices stand in the order of their ids. */
+int vd_device_next(struct vd_domain *d, uint64_t guest_id, struct vd_device_info *out)
 {
-	size_t n;
+	int err = -ENOENT;
 
 	pthread_mutex_lock(&d->lock);
-	n = d->ndevs;
-	for (size_t i = 0; i < n && i < max; i++)
-		out[i] = d->dev[i];
+	for (size_t i = 0; err && i < d->ndevs; i++) {
+		if (d->dev[i].guest_id < guest_id)
+			continue;
+		*out = d->dev[i];
+		err = 0;
+	}
 	pthread_mutex_unlock(&d->lock);
-	return n;
+	return err;
 }
 
 static struct vd_device_info *find(struct vd_domain *d, uint32_t guest_id)
@@ -148,6 +152,7 @@ int vd_domain_why_pinned(struct vd_domain *d, vd_gpa gpa, struct vd_why *out)
 	if (gpa.v / VD_PAGE_SIZE != 1)
 		return -ENOENT;
 	*out = (struct vd_why){
+		.size = sizeof(struct vd_why),
 		.pinned = true,
 		.mappings = 2,
 		.by = { 8 },
@@ -165,6 +170,7 @@ void vd_domain_pins_stats(struct vd_domain *d, struct vd_pins_stats *out)
 {
 	(void)d;
 	*out = (struct vd_pins_stats){
+		.size = sizeof(struct vd_pins_stats),
 		.nwords = 1 << 18,
 		.cached = 12288,
 		.held = 4096,

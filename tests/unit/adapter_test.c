@@ -111,7 +111,7 @@ static void devices(void **state)
 static void deny_and_permit(void **state)
 {
 	struct ex *x = *state;
-	struct vd_fault f;
+	struct vd_fault f = { .size = sizeof(f) };
 	unsigned char *hva;
 
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 0, 1), 0);
@@ -191,7 +191,7 @@ static void destroy_keeps_pins_of_the_restless(void **state)
 static void counts(void **state)
 {
 	struct ex *x = *state;
-	struct vd_adapter_stats s;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
 
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 0, 1), 0);
 	assert_int_equal(ex_map(x, EX_P2, EX_W, 0, 1), -EPERM);

@@ -33,7 +33,7 @@ static void close_rig(struct rig *r)
 
 static struct vd_space_stats stats(const struct rig *r)
 {
-	struct vd_space_stats st;
+	struct vd_space_stats st = { .size = sizeof(st) };
 
 	vd_space_stats(r->s, &st);
 	assert_int_equal(st.given + st.reserved + st.cached + st.free, st.npages);

@@ -34,7 +34,7 @@ static int window(struct pf *f, struct vd_table *t, uint64_t first, uint64_t len
 /* The TAR of window 9. */
 static int tar(struct pf *f, uint64_t *out)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(vd_window_query(f->a, 9, &w), 0);
 	return vd_calgary_tar(f->a, w.slot, out);
@@ -70,7 +70,7 @@ static void test_split(void **state)
 		.size = sizeof(m), .keep = 9, .clear = 10, .owner = PE_OWNER, .live = VD_LIVE_REFUSE
 	};
 	struct pf *f = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	uint64_t before, v;
 
 	assert_int_equal(window(f, make_table(f, VD_FORMAT_TCE, 12), 0, ALL), 0);

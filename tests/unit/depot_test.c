@@ -15,7 +15,7 @@ static struct vd_space *make(uint64_t npages)
 
 static uint64_t nfree(struct vd_space *s)
 {
-	struct vd_space_stats st;
+	struct vd_space_stats st = { .size = sizeof(st) };
 
 	vd_space_stats(s, &st);
 	assert_int_equal(st.given + st.cached + st.free, st.npages);

@@ -25,7 +25,7 @@ static int discard(struct fx *f, struct giver *g, uint64_t page, uint64_t npages
 		   struct vd_discard *how)
 {
 	*g = (struct giver){ .f = f, .fail_at = g->fail_at };
-	*how = (struct vd_discard){ .give = give, .opaque = g };
+	*how = (struct vd_discard){ .size = sizeof(struct vd_discard), .give = give, .opaque = g };
 	return vd_domain_discard(f->d, fx_gpa(page), npages * PAGE, how);
 }
 
@@ -40,7 +40,7 @@ static bool is_page(const struct fx *f, uint64_t page, unsigned char byte)
 static void refuses_what_is_pinned(void **state)
 {
 	struct fx *f = *state;
-	struct vd_discard how;
+	struct vd_discard how = { .size = sizeof(how) };
 	struct giver g = { 0 };
 	vd_iova at;
 
@@ -65,7 +65,7 @@ static void refuses_what_is_pinned(void **state)
 static void refuses_pins_of_a_stuck_device(void **state)
 {
 	struct fx *f = *state;
-	struct vd_discard how;
+	struct vd_discard how = { .size = sizeof(how) };
 	struct giver g = { 0 };
 
 	fx_map(f, 0, 1);
@@ -86,7 +86,7 @@ static void up_to_the_top(void **state)
 	unsigned char *mem = aligned_alloc(PAGE, 2 * PAGE);
 	struct fx *f = *state;
 	struct giver g = { .f = f };
-	struct vd_discard how = { .give = give, .opaque = &g };
+	struct vd_discard how = { .size = sizeof(how), .give = give, .opaque = &g };
 
 	assert_non_null(mem);
 	assert_int_equal(vd_domain_add_memory(f->d, (vd_gpa){ top }, mem, 2 * PAGE), 0);
@@ -111,7 +111,7 @@ static void errors(void **state)
 		{ FX_GPA, FX_PAGES * PAGE, 0 },
 	};
 	struct fx *f = *state;
-	struct vd_discard how = { .give = give };
+	struct vd_discard how = { .size = sizeof(how), .give = give };
 	struct giver g;
 
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
@@ -130,7 +130,7 @@ static void stops_where_giving_fails(void **state)
 {
 	struct fx *f = *state;
 	struct giver g = { .fail_at = 2 };
-	struct vd_discard how;
+	struct vd_discard how = { .size = sizeof(how) };
 
 	fx_map(f, 1, 1);
 	fx_map(f, 3, 1);
@@ -189,7 +189,7 @@ static vd_iova big_map(struct big *b, uint64_t gpa)
 static void long_range(void **state)
 {
 	struct giver g = { 0 };
-	struct vd_discard how = { .give = give, .opaque = &g };
+	struct vd_discard how = { .size = sizeof(how), .give = give, .opaque = &g };
 	struct big b;
 	vd_iova at;
 
@@ -213,7 +213,7 @@ static void long_range(void **state)
 static void huge_granules(void **state)
 {
 	struct giver g = { 0 };
-	struct vd_discard how = { .give = give, .opaque = &g };
+	struct vd_discard how = { .size = sizeof(how), .give = give, .opaque = &g };
 	struct big b;
 	vd_iova at;
 
@@ -251,7 +251,7 @@ static int give_unmapped(void *opaque, void *hva, uint64_t len)
 static void *discards(void *arg)
 {
 	struct race *r = arg;
-	struct vd_discard how = { .give = give_unmapped, .opaque = r };
+	struct vd_discard how = { .size = sizeof(how), .give = give_unmapped, .opaque = r };
 
 	while (!atomic_load(&r->stop))
 		if (vd_domain_discard(r->f->d, fx_gpa(7), PAGE, &how))

@@ -163,7 +163,7 @@ int ex_access(struct vd_reader *r, uint64_t bus, unsigned int prot, unsigned cha
 
 struct vd_window_info ex_info(struct ex *x, uint32_t window)
 {
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 
 	assert_int_equal(vd_window_query(x->a, window, &info), 0);
 	return info;
@@ -171,7 +171,7 @@ struct vd_window_info ex_info(struct ex *x, uint32_t window)
 
 void ex_entries(struct ex *x, uint64_t *out)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	vd_entry e[EX_LEN];
 
 	memset(out, 0, EX_LEN * sizeof(*out));
@@ -185,7 +185,7 @@ void ex_entries(struct ex *x, uint64_t *out)
 
 struct vd_fault ex_fault(struct ex *x)
 {
-	struct vd_fault f;
+	struct vd_fault f = { .size = sizeof(f) };
 
 	assert_int_equal(vd_adapter_next_fault(x->a, &f), 0);
 	return f;
@@ -193,7 +193,7 @@ struct vd_fault ex_fault(struct ex *x)
 
 size_t ex_pinned(const struct ex_mem *m)
 {
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	size_t n = vd_fake_pinned(m->host);
 
 	vd_domain_stats(m->d, &s);
@@ -203,7 +203,7 @@ size_t ex_pinned(const struct ex_mem *m)
 
 void ex_check(struct ex *x)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	unsigned char taken[EX_LEN] = { 0 };
 
 	for (uint32_t slot = 0; vd_window_show(x->a, slot, &w) != -EINVAL; slot++) {

@@ -301,7 +301,7 @@ static void without_memory(void **state)
 					   .nentries = (uint64_t)1 << 40 };
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 70, .owner = EX_P1 };
 	struct vd_window_range r = { sizeof(r), EX_P1, 70, RW, { 0 }, { EX_GPA }, EX_PAGES * PAGE };
-	struct vd_table_stats s, s0;
+	struct vd_table_stats s = { .size = sizeof(s) }, s0 = { .size = sizeof(s0) };
 	size_t live;
 	int err;
 
@@ -346,7 +346,8 @@ static void keeps_no_empty_leaf(void **state)
 	struct vd_window_cfg w = { .size = sizeof(w), .id = 70, .owner = EX_P1 };
 	const vd_entry e[2] = { ex_entry(1, RW), { 0 } }, none[2] = { { 0 } };
 	struct vd_put p = { .size = sizeof(p), .owner = EX_P1, .window = 70, .n = 2, .entry = e };
-	struct vd_table_stats s0, one, s;
+	struct vd_table_stats s0 = { .size = sizeof(s0) }, one = { .size = sizeof(one) },
+			      s = { .size = sizeof(s) };
 
 	w.bus.v = (uint64_t)1 << 60;
 	w.len = tcfg.nentries;

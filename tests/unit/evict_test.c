@@ -184,7 +184,7 @@ static void discard_and_the_cache(void **state)
 {
 	struct px *p = *state;
 	uint64_t given = 0, bus;
-	struct vd_discard how = { .give = never, .opaque = &given };
+	struct vd_discard how = { .size = sizeof(how), .give = never, .opaque = &given };
 
 	px_touch(p, 1);
 	assert_int_equal(px_map(p, 2, &bus), 0);
@@ -205,7 +205,7 @@ static void huge_granules(void **state)
 	unsigned char *mem = aligned_alloc(1 << 21, 1 << 22);
 	struct vd_host *host;
 	struct vd_domain *d;
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 	struct vd_seg seg[2] = { { .gpa = { 0 }, .len = 4096, .prot = 1 },
 				 { .gpa = { 8192 }, .len = 4096, .prot = 1 } };
 

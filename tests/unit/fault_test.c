@@ -5,7 +5,7 @@
 static void oldest_first(void **state)
 {
 	struct faults f = { .put = 0 };
-	struct vd_fault in = { .guest_id = 1 }, out;
+	struct vd_fault in = { .size = sizeof(in), .guest_id = 1 }, out;
 
 	(void)state;
 	assert_int_equal(faults_take(&f, &out), -ENOENT);
@@ -21,7 +21,7 @@ static void oldest_first(void **state)
 static void full_loses_the_oldest(void **state)
 {
 	struct faults f = { .put = 0 };
-	struct vd_fault in = { .guest_id = 1 }, out;
+	struct vd_fault in = { .size = sizeof(in), .guest_id = 1 }, out;
 
 	(void)state;
 	for (in.iova.v = 0; in.iova.v < FAULT_RING + 10; in.iova.v++)

@@ -79,7 +79,7 @@ int fx_unmap(struct fx *f, vd_iova iova, uint64_t npages)
 
 struct vd_domain_stats fx_stats(struct fx *f)
 {
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 
 	vd_domain_stats(f->d, &s);
 	return s;
@@ -87,7 +87,7 @@ struct vd_domain_stats fx_stats(struct fx *f)
 
 struct vd_device_info fx_info(struct fx *f, uint32_t guest_id)
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 
 	assert_int_equal(vd_device_info(f->d, guest_id, &info), 0);
 	return info;

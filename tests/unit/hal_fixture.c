@@ -132,7 +132,7 @@ struct vd_hal_slot *hal_request(struct hal_fx *h, uint32_t op, uint32_t count)
 
 struct vd_hal_stats hal_count(struct hal_fx *h)
 {
-	struct vd_hal_stats s;
+	struct vd_hal_stats s = { .size = sizeof(s) };
 
 	vd_hal_stats(h->hal, &s);
 	return s;

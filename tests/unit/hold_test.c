@@ -66,8 +66,8 @@ static void look_ups(void **state)
 	struct hold_fx *h = *state;
 	struct vd_domain *d = h->fx.d;
 	struct vd_mapping out[PIECE + 1];
-	struct vd_pins_stats st;
-	struct vd_why why;
+	struct vd_pins_stats st = { .size = sizeof(st) };
+	struct vd_why why = { .size = sizeof(why) };
 	vd_gpa gpa;
 	size_t n;
 

@@ -12,6 +12,8 @@ struct snapshot {
 static void take(struct fx *f, struct snapshot *s)
 {
 	memset(s, 0, sizeof(*s));
+	s->stats.size = sizeof(s->stats);
+	s->info.size = sizeof(s->info);
 	vd_domain_stats(f->d, &s->stats);
 	vd_device_info(f->d, FX_DEV, &s->info);
 	/* What a refusal counts. */
@@ -229,7 +231,7 @@ static void big_granules_are_counted_whole(void **state)
 	const uint64_t big = 1u << 21;
 	struct vd_device_cfg dev = { sizeof(dev), 1, 1, &fx_ops, NULL };
 	unsigned char *mem = aligned_alloc(big, 4 * big);
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 	struct vd_host *host;
 	struct vd_domain *d;
 	struct fx f = { .nquiesced = 0 };

@@ -37,7 +37,9 @@ static int count_ring(void *opaque, int fd)
 static void make(struct real *r, size_t npages, bool shared, enum vd_pin_method method)
 {
 	static const struct vd_device_ops ops = { quiesce };
-	const struct vd_noiommu_cfg host = { .method = method, .on_ring = count_ring, .opaque = r };
+	const struct vd_noiommu_cfg host = {
+		.size = sizeof(host), .method = method, .on_ring = count_ring, .opaque = r
+	};
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 12 };
 	const struct vd_device_cfg dev = { sizeof(dev), DEV, 1, &ops, NULL };
 	int err;
@@ -264,7 +266,8 @@ static void pins_of_a_stuck_device_outlive_the_host(void **state)
 	unmake(&r);
 	child = fork();
 	if (child == 0) {
-		const struct vd_noiommu_cfg cfg = { .method = VD_PIN_IO_URING };
+		const struct vd_noiommu_cfg cfg = { .size = sizeof(cfg),
+						    .method = VD_PIN_IO_URING };
 		const struct vd_domain_cfg domain = { .size = sizeof(domain), .granule_shift = 12 };
 
 		r.mem = real_mem(8, false);
@@ -301,7 +304,7 @@ static void by_mlock(void **state)
 
 static void create_says_why_not(void **state)
 {
-	struct vd_noiommu_cfg cfg = { .method = (enum vd_pin_method)7 };
+	struct vd_noiommu_cfg cfg = { .size = sizeof(cfg), .method = (enum vd_pin_method)7 };
 	struct rlimit was, none;
 	struct vd_host *h = NULL;
 
@@ -332,7 +335,7 @@ static void create_says_why_not(void **state)
 /* A child without rights sees no addresses. */
 static void create_needs_rights(void **state)
 {
-	struct vd_noiommu_cfg cfg = { .method = VD_PIN_MLOCK };
+	struct vd_noiommu_cfg cfg = { .size = sizeof(cfg), .method = VD_PIN_MLOCK };
 	struct vd_host *h = NULL;
 
 	(void)state;

@@ -72,7 +72,7 @@ static void test_writes_are_dropped(void **state)
 static void test_reads_are_faults(void **state)
 {
 	struct pf *f = *state;
-	struct vd_fault fault;
+	struct vd_fault fault = { .size = sizeof(fault) };
 	struct vd_target t;
 
 	assert_int_equal(client_puts(f, 3, pf_tce(40, RW)), 0);

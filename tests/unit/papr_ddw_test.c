@@ -144,7 +144,8 @@ static void test_live_is_not_removed(void **state)
 static void test_default_comes_back(void **state)
 {
 	struct pf *f = *state;
-	struct vd_window_info before, after;
+	struct vd_window_info before = { .size = sizeof(before) },
+			      after = { .size = sizeof(after) };
 	uint32_t out[8];
 
 	assert_int_equal(vd_window_query(f->a, PE_LIOBN, &before), 0);
@@ -179,7 +180,7 @@ static void test_default_comes_back(void **state)
 static void test_reset(void **state)
 {
 	struct pf *f = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(drop(f, PE_LIOBN), 0);
 	assert_int_equal(create(f, 16, 24, NULL), 0);
@@ -235,12 +236,13 @@ static void odd_begin(struct odd *o)
 static void odd_add(struct odd *o)
 {
 	assert_int_equal(vd_papr_add_pe(o->f.p, &o->pe), 0);
+	o->empty.size = sizeof(o->empty);
 	vd_adapter_stats(o->f.a, &o->empty);
 }
 
 static void assert_as_before(struct odd *o)
 {
-	struct vd_adapter_stats now;
+	struct vd_adapter_stats now = { .size = sizeof(now) };
 
 	vd_adapter_stats(o->f.a, &now);
 	assert_int_equal(now.nwindows, o->empty.nwindows);
@@ -259,7 +261,7 @@ static void test_page_sizes(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
 		struct odd o;
-		struct vd_window_info w;
+		struct vd_window_info w = { .size = sizeof(w) };
 
 		odd_begin(&o);
 		o.pe.page_sizes = sizes[i].bit;
@@ -394,7 +396,7 @@ static void test_room(void **state)
 static void test_length(void **state)
 {
 	struct pf *f = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	for (uint32_t shift = 12; shift <= 24; shift++) {
 		assert_int_equal(create(f, 12, shift, NULL), 0);
@@ -427,6 +429,7 @@ static void test_create_fails(void **state)
 	assert_int_equal(drop(&o.f, PE_LIOBN + 1), 0);
 	assert_as_before(&o);
 	assert_int_equal(drop(&o.f, PE_LIOBN), 0);
+	o.empty.size = sizeof(o.empty);
 	vd_adapter_stats(o.f.a, &o.empty);
 	assert_int_equal(create(&o.f, 16, 20, NULL), VD_RTAS_PARAMETER);
 	assert_as_before(&o);
@@ -437,7 +440,7 @@ static void test_create_fails(void **state)
 static void test_refused_brings_nothing_back(void **state)
 {
 	struct pf *f = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(drop(f, PE_LIOBN), 0);
 	assert_int_equal(create(f, 12, 20, NULL), 0);
@@ -454,7 +457,7 @@ static void test_refused_brings_nothing_back(void **state)
 static void test_second_is_lent(void **state)
 {
 	struct pf *f = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(create(f, 12, 20, NULL), 0);
 	assert_int_equal(pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(3, RW)), 0);
@@ -501,7 +504,7 @@ static void test_two_pes(void **state)
 static void test_counts(void **state)
 {
 	struct pf *f = *state;
-	struct vd_papr_stats s;
+	struct vd_papr_stats s = { .size = sizeof(s) };
 
 	available(f);
 	assert_int_equal(drop(f, PE_LIOBN + 1), VD_RTAS_PARAMETER);

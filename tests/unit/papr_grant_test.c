@@ -377,7 +377,7 @@ static void test_edges(void **state)
 {
 	struct pf *f = *state;
 	const uint32_t high[] = { 0x800, (uint32_t)(PE_BUID >> 32), (uint32_t)PE_BUID, 16, 24 };
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(pf_call(f, SERVER, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE, PE_LIOBN,
 				 (PE_ENTRIES - 1) * PAGE, PAGE, SERVER_UNIT),
@@ -418,7 +418,7 @@ static void test_base_moves(void **state)
 				    .owner = PE_OWNER,
 				    .live = VD_LIVE_REFUSE };
 	struct pf *f = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	uint64_t cookie, pane;
 
 	split(f, m.keep, 600);
@@ -477,7 +477,7 @@ static void test_loan_is_gone(void **state)
 static void test_counts(void **state)
 {
 	struct pf *f = *state;
-	struct vd_papr_stats s;
+	struct vd_papr_stats s = { .size = sizeof(s) };
 	uint64_t cookie = grant(f, 0);
 
 	vd_papr_stats(f->p, &s);

@@ -175,7 +175,7 @@ static void test_panes_of_guests_are_kept(void **state)
 	struct vd_papr_vio vio = pf_vio(CLIENT);
 	struct vd_papr_pe pe = pf_pe(f);
 	const uint32_t create[] = { 0x800, (uint32_t)(PE_BUID >> 32), (uint32_t)PE_BUID, 12, 20 };
-	struct vd_papr_stats s;
+	struct vd_papr_stats s = { .size = sizeof(s) };
 	bool full = false;
 
 	for (uint32_t i = 0; i < 4; i++)
@@ -220,7 +220,7 @@ static void test_clients(void **state)
 	assert_int_equal(vd_papr_adopt(f->p, CLIENT, f->a, SECOND), 0);
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t from = i ? CLIENT : SERVER, to = i ? SERVER : CLIENT;
-		struct vd_window_info w;
+		struct vd_window_info w = { .size = sizeof(w) };
 
 		assert_int_equal(pf_call(f, from, VD_H_GRANT_LOGICAL, VD_GRANT_DMA_PANE,
 					 i ? SECOND : PE_LIOBN, i * 700 * PAGE, PAGE,
@@ -305,7 +305,8 @@ static void test_nobody_reaches_it(void **state)
 	const struct vd_owner_cfg o = { .size = sizeof(o),
 					.provider = VD_NO_OWNER,
 					.domain = f->d[SERVER] };
-	struct vd_adapter_stats before, after;
+	struct vd_adapter_stats before = { .size = sizeof(before) },
+				after = { .size = sizeof(after) };
 	uint32_t id;
 	int err;
 

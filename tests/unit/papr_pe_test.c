@@ -45,7 +45,7 @@ static void test_extremes(void **state)
 {
 	struct pf *f = *state;
 	struct vd_papr_pe pe = pf_pe(f);
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	pe.buid++;
 	pe.max_windows = VD_PAPR_MAX_WINDOWS;
@@ -122,7 +122,8 @@ static void test_no_window_no_table(void **state)
 {
 	struct pf *f = *state;
 	struct vd_papr_pe pe = pf_pe(f);
-	struct vd_adapter_stats before, after;
+	struct vd_adapter_stats before = { .size = sizeof(before) },
+				after = { .size = sizeof(after) };
 
 	pe.config_addr = 0x900;
 	pe.liobn += 0x100;
@@ -185,7 +186,8 @@ static void test_taken(void **state)
 static void test_out_of_memory(void **state)
 {
 	struct pf f;
-	struct vd_adapter_stats before, after;
+	struct vd_adapter_stats before = { .size = sizeof(before) },
+				after = { .size = sizeof(after) };
 	unsigned int n = 0;
 	int err;
 
@@ -238,7 +240,7 @@ static int32_t drop(struct pf *f, uint32_t liobn)
 /* The window @id is that of @owner, with @len entries from @first on. */
 static void assert_window(struct pf *f, uint32_t id, uint32_t owner, uint64_t first, uint64_t len)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(vd_window_query(f->a, id, &w), 0);
 	assert_int_equal(w.owner, owner);
@@ -291,7 +293,7 @@ static void test_lent_by_that_name(void **state)
 
 static uint64_t table_bytes(struct pf *f)
 {
-	struct vd_adapter_stats s;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
 
 	vd_adapter_stats(f->a, &s);
 	return s.table_bytes;
@@ -417,7 +419,7 @@ static void test_a_part_comes_back(void **state)
 static void test_the_last_part(void **state)
 {
 	struct pf *f = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	pf_split(f, PE_LIOBN, 600, PART, PE_OWNER);
 	merge(f, PART, PE_LIOBN, PE_OWNER);

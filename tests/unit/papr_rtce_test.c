@@ -42,7 +42,7 @@ static int64_t allow(struct pf *f)
 static void test_redirect(void **state)
 {
 	struct pf *f = *state;
-	struct vd_papr_stats s;
+	struct vd_papr_stats s = { .size = sizeof(s) };
 
 	assert_int_equal(redirect(f, 2, AT, 3), 0);
 	for (uint64_t i = 0; i < 3; i++) {

@@ -77,7 +77,7 @@ static void test_unknown(void **state)
 {
 	struct pf *f = *state;
 	struct vd_papr_hcall h = { .token = 0 };
-	struct vd_papr_stats s;
+	struct vd_papr_stats s = { .size = sizeof(s) };
 	unsigned int known = 0;
 
 	for (h.token = 0; h.token < 0x1000; h.token++) {
@@ -104,7 +104,7 @@ static void test_unknown(void **state)
 static void test_counts(void **state)
 {
 	struct pf *f = *state;
-	struct vd_papr_stats s;
+	struct vd_papr_stats s = { .size = sizeof(s) };
 
 	pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, pf_tce(1, RW));
 	pf_call(f, SERVER, VD_H_PUT_TCE, PE_LIOBN, 0, 3);
@@ -166,7 +166,8 @@ static void fill(struct pf *f)
 static void test_destroy(void **state)
 {
 	struct pf *f = *state;
-	struct vd_adapter_stats before, after;
+	struct vd_adapter_stats before = { .size = sizeof(before) },
+				after = { .size = sizeof(after) };
 	size_t live;
 
 	pf_unmake(f);
@@ -210,7 +211,7 @@ static void test_destroy_leaves_nothing(void **state)
 {
 	struct pf *f = *state;
 	const uint32_t create[] = { 0x800, (uint32_t)(PE_BUID >> 32), (uint32_t)PE_BUID, 12, 20 };
-	struct vd_adapter_stats s;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
 
 	assert_int_equal(pf_ddw(f, VD_DDW_CREATE, create, NULL), 0);
 	vd_papr_destroy(f->p);

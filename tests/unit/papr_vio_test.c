@@ -97,7 +97,8 @@ static void test_out_of_memory(void **state)
 	struct pf *f = *state;
 	struct vd_adapter *a = vd_papr_vio_adapter(f->p);
 	struct vd_papr_vio v = pf_vio(SERVER);
-	struct vd_adapter_stats before, after;
+	struct vd_adapter_stats before = { .size = sizeof(before) },
+				after = { .size = sizeof(after) };
 	size_t live = mem_live();
 	unsigned int n = 0;
 	int err;

@@ -119,7 +119,7 @@ static void cache(struct world *w, uint64_t page, uint64_t n)
 /* The host's books, whatever the words say. */
 static void check(struct world *w)
 {
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 
 	vd_domain_stats(w->d, &s);
 	assert_int_equal(s.pinned, vd_fake_pinned(w->fake) * PAGE);

@@ -70,7 +70,7 @@ void px_touch(struct px *p, uint64_t i)
 
 struct vd_pins_stats px_stats(struct px *p)
 {
-	struct vd_pins_stats s;
+	struct vd_pins_stats s = { .size = sizeof(s) };
 
 	vd_domain_pins_stats(p->fx.d, &s);
 	return s;

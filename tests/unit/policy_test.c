@@ -39,7 +39,9 @@ struct world {
 static void begin(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	w->l = (struct vd_policy_load){ .len = LEN, .spare = LEN, .rate = HIGH };
+	w->l = (struct vd_policy_load){
+		.size = sizeof(struct vd_policy_load), .len = LEN, .spare = LEN, .rate = HIGH
+	};
 	assert_int_equal(vd_policy_create(&cfg, &w->p), 0);
 }
 
@@ -50,13 +52,26 @@ static void end(struct world *w)
 
 static void note(struct world *w, enum vd_policy_cause cause, enum vd_policy_verb verb, int result)
 {
-	struct vd_policy_record r = { .now_ms = w->l.now_ms,
+	struct vd_policy_record r = { .size = sizeof(r),
+				      .now_ms = w->l.now_ms,
 				      .cause = cause,
 				      .verb = verb,
 				      .rate = w->l.part_rate,
 				      .result = result };
 
 	vd_policy_record(w->p, &r);
+}
+
+/* The first @max that are remembered; returns how many there are. */
+static size_t read_records(const struct vd_policy *p, struct vd_policy_record *out, size_t max)
+{
+	struct vd_policy_record r = { .size = sizeof(r) };
+	size_t n = 0;
+
+	for (uint64_t seq = 0; vd_policy_next(p, seq, &r) == 0; seq = r.seq + 1)
+		if (n++ < max)
+			out[n - 1] = r;
+	return n;
 }
 
 static void change(struct world *w, const struct vd_policy_decision *d)
@@ -87,7 +102,7 @@ static void change(struct world *w, const struct vd_policy_decision *d)
 /* One sample at @rate; the witness looks on. */
 static enum vd_policy_verb sample(struct world *w, uint64_t rate)
 {
-	struct vd_policy_decision d;
+	struct vd_policy_decision d = { .size = sizeof(d) };
 
 	w->l.now_ms += STEP;
 	w->l.part_rate = rate;
@@ -127,7 +142,7 @@ static void t2_8_monitor(void **state)
 		assert_int_equal(sample(&w, 0), VD_POLICY_NOTHING);
 	assert_int_equal(sample(&w, 0), VD_POLICY_MERGE);
 	assert_int_equal(w.l.len, LEN);
-	assert_int_equal(vd_policy_records(w.p, r, VD_POLICY_RECORDS), 2);
+	assert_int_equal(read_records(w.p, r, VD_POLICY_RECORDS), 2);
 	assert_int_equal(r[0].cause, VD_POLICY_MONITOR);
 	assert_int_equal(r[0].verb, VD_POLICY_SPLIT);
 	assert_int_equal(r[0].rate, HIGH);
@@ -167,7 +182,7 @@ static void fair_parts(void **state)
 /* T2.8: a driver's request. */
 static void t2_8_driver(void **state)
 {
-	struct vd_policy_decision d;
+	struct vd_policy_decision d = { .size = sizeof(d) };
 	struct world w;
 
 	(void)state;
@@ -194,7 +209,8 @@ static void t2_8_driver(void **state)
 /* T2.8: an admin's split is nobody else's to undo. */
 static void t2_8_admin(void **state)
 {
-	struct vd_policy_decision d = { .verb = VD_POLICY_SPLIT,
+	struct vd_policy_decision d = { .size = sizeof(d),
+					.verb = VD_POLICY_SPLIT,
 					.cause = VD_POLICY_ADMIN,
 					.keep = LEN / 2 };
 	struct vd_policy_record r[2];
@@ -206,9 +222,11 @@ static void t2_8_admin(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(sample(&w, 0), VD_POLICY_NOTHING);
 	assert_int_equal(vd_policy_ask(w.p, &w.l, 0, &d), -EPERM);
-	d = (struct vd_policy_decision){ .verb = VD_POLICY_MERGE, .cause = VD_POLICY_ADMIN };
+	d = (struct vd_policy_decision){ .size = sizeof(struct vd_policy_decision),
+					 .verb = VD_POLICY_MERGE,
+					 .cause = VD_POLICY_ADMIN };
 	change(&w, &d);
-	assert_int_equal(vd_policy_records(w.p, r, 2), 2);
+	assert_int_equal(read_records(w.p, r, 2), 2);
 	assert_int_equal(r[0].cause, VD_POLICY_ADMIN);
 	assert_int_equal(r[1].cause, VD_POLICY_ADMIN);
 	/* The hold counts from an admin's change as well. */
@@ -275,10 +293,12 @@ static void without_hysteresis_it_flaps(void **state)
 	bare.samples = 1;
 	bare.low = HIGH - 1;
 	memset(&w, 0, sizeof(w));
-	w.l = (struct vd_policy_load){ .len = LEN, .spare = LEN, .rate = HIGH };
+	w.l = (struct vd_policy_load){
+		.size = sizeof(struct vd_policy_load), .len = LEN, .spare = LEN, .rate = HIGH
+	};
 	assert_int_equal(vd_policy_create(&bare, &w.p), 0);
 	for (int i = 0; i < 1000; i++) {
-		struct vd_policy_decision d;
+		struct vd_policy_decision d = { .size = sizeof(d) };
 
 		w.l.now_ms += STEP;
 		w.l.part_rate = HIGH - 2 + rnd(&s) % 4;
@@ -338,7 +358,7 @@ static void pressure(void **state)
 static void failures(void **state)
 {
 	struct vd_policy_record r[1];
-	struct vd_policy_decision d;
+	struct vd_policy_decision d = { .size = sizeof(d) };
 	struct world w;
 
 	(void)state;
@@ -350,7 +370,7 @@ static void failures(void **state)
 	}
 	assert_int_equal(d.verb, VD_POLICY_SPLIT);
 	note(&w, d.cause, d.verb, -ENOSPC);
-	assert_int_equal(vd_policy_records(w.p, r, 1), 1);
+	assert_int_equal(read_records(w.p, r, 1), 1);
 	assert_int_equal(r[0].result, -ENOSPC);
 	assert_int_equal(vd_policy_ask(w.p, &w.l, 1, &d), 0);
 	end(&w);
@@ -365,12 +385,10 @@ static void records(void **state)
 	begin(&w);
 	for (uint64_t i = 1; i <= VD_POLICY_RECORDS + 5; i++)
 		note(&w, VD_POLICY_ADMIN, VD_POLICY_LEND, 0);
-	assert_int_equal(vd_policy_records(w.p, r, ARRAY_LEN(r)), VD_POLICY_RECORDS);
+	assert_int_equal(read_records(w.p, r, ARRAY_LEN(r)), VD_POLICY_RECORDS);
 	for (size_t i = 0; i < VD_POLICY_RECORDS; i++)
 		assert_int_equal(r[i].seq, i + 6);
-	assert_int_equal(vd_policy_records(w.p, r, 2), 2);
-	assert_int_equal(r[0].seq, 6);
-	assert_int_equal(vd_policy_records(w.p, r, 0), 0);
+	assert_int_equal(vd_policy_next(w.p, VD_POLICY_RECORDS + 6, &r[0]), -ENOENT);
 	end(&w);
 }
 
@@ -384,8 +402,8 @@ static const struct vd_policy_load bad_loads[] = {
 
 static void bad_samples(void **state)
 {
-	struct vd_policy_load first = { .len = 4, .now_ms = 10 };
-	struct vd_policy_decision d = { .keep = 42 };
+	struct vd_policy_load first = { .size = sizeof(first), .len = 4, .now_ms = 10 };
+	struct vd_policy_decision d = { .size = sizeof(d), .keep = 42 };
 	struct world w;
 
 	(void)state;
@@ -395,10 +413,14 @@ static void bad_samples(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad_loads); i++) {
 		struct vd_policy_load l = bad_loads[i];
 
+		l.size = sizeof(l);
 		l.now_ms = l.now_ms ? l.now_ms : 10;
 		assert_int_equal(vd_policy_watch(w.p, &l, &d), -EINVAL);
 		assert_int_equal(vd_policy_ask(w.p, &l, 1, &d), -EINVAL);
 	}
+	first.size = 0;
+	assert_int_equal(vd_policy_watch(w.p, &first, &d), -EINVAL);
+	assert_int_equal(vd_policy_ask(w.p, &first, 1, &d), -EINVAL);
 	assert_int_equal(d.keep, 42);
 	end(&w);
 }

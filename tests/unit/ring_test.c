@@ -63,7 +63,7 @@ static size_t nfilled(void)
 
 static void make(struct rings *rs, size_t max_pins)
 {
-	struct vd_noiommu_cfg cfg = { .max_pins = max_pins };
+	struct vd_noiommu_cfg cfg = { .size = sizeof(cfg), .max_pins = max_pins };
 	int err = rings_init(rs, &cfg);
 
 	if (err == -ENOTSUP) {
@@ -329,7 +329,7 @@ static void on_ring_may_refuse(void **state)
 {
 	static struct rings rs;
 	int n = 0;
-	struct vd_noiommu_cfg cfg = { .on_ring = refuse, .opaque = &n };
+	struct vd_noiommu_cfg cfg = { .size = sizeof(cfg), .on_ring = refuse, .opaque = &n };
 	int err = rings_init(&rs, &cfg);
 
 	(void)state;
@@ -343,7 +343,7 @@ static void on_ring_may_refuse(void **state)
 static void fault_sweep_of_create(void **state)
 {
 	static struct rings rs;
-	struct vd_noiommu_cfg cfg = { .max_pins = 1 };
+	struct vd_noiommu_cfg cfg = { .size = sizeof(cfg), .max_pins = 1 };
 
 	(void)state;
 	for (unsigned int i = 1; i <= 2; i++) {
@@ -367,7 +367,10 @@ static void the_kernel_pins_and_undoes(void **state)
 	(void)state;
 	make(&rs, 0); /* or skip */
 	rings_end(&rs);
-	assert_int_equal(rings_init(&rs, &(struct vd_noiommu_cfg){ .max_pins = 0 }), 0);
+	assert_int_equal(
+		rings_init(&rs, &(struct vd_noiommu_cfg){ .size = sizeof(struct vd_noiommu_cfg),
+							  .max_pins = 0 }),
+		0);
 	for (size_t i = 0; i < N; i++)
 		pin[i] = (struct vd_pin){ .hva = mem + i * 4096, .npages = 1 };
 	assert_int_equal(rings_pin(&rs, pin, N), 0);

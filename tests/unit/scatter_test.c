@@ -52,7 +52,7 @@ static void list_refuses(void **state)
 	struct ex *x = *state;
 	struct vd_sg sg[MAX + 1];
 	struct vd_sglist l;
-	struct vd_fault f;
+	struct vd_fault f = { .size = sizeof(f) };
 
 	for (uint64_t i = 0; i < 20; i++)
 		assert_int_equal(ex_map(x, EX_P1, EX_W, i, 40 - 2 * i), 0);

@@ -31,7 +31,7 @@ static void close_rig(struct rig *r)
 
 static struct vd_space_stats stats(const struct rig *r)
 {
-	struct vd_space_stats st;
+	struct vd_space_stats st = { .size = sizeof(st) };
 
 	vd_space_stats(r->s, &st);
 	assert_int_equal(st.given + st.reserved + st.cached + st.free, st.npages);
@@ -64,7 +64,7 @@ static int64_t alloc(struct rig *r, uint64_t n)
 
 static int64_t alloc_within(struct rig *r, uint64_t n, unsigned int shift, uint64_t last)
 {
-	const struct vd_space_need need = { n, shift, { last } };
+	const struct vd_space_need need = { sizeof(need), n, shift, { last } };
 	vd_iova at = { 0 };
 	int err = vd_space_alloc_within(r->c, &need, &at);
 
@@ -290,7 +290,7 @@ static void pages_of_every_size(void **state)
 						  .base = { -((uint64_t)50 << shift) },
 						  .npages = 50,
 						  .page_shift = shift };
-		const struct vd_space_need need = { 1, shift + 3, { UINT64_MAX } };
+		const struct vd_space_need need = { sizeof(need), 1, shift + 3, { UINT64_MAX } };
 		struct vd_space_cache *c;
 		struct vd_space *s;
 		vd_iova at;

@@ -20,7 +20,7 @@ static int merge(struct ex *x, uint32_t keep, uint32_t clear, uint32_t owner)
 static void parts_in_any_order(void **state)
 {
 	struct ex *x = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(split(x, EX_W, 20, 512, EX_P2), 0);
 	assert_int_equal(split(x, EX_W, 21, 256, EX_C), 0);
@@ -129,7 +129,7 @@ static void no_merge_over_the_top(void **state)
 static void counts(void **state)
 {
 	struct ex *x = *state;
-	struct vd_adapter_stats s;
+	struct vd_adapter_stats s = { .size = sizeof(s) };
 
 	assert_int_equal(split(x, EX_W, 20, 512, EX_C), 0);
 	assert_int_equal(split(x, 20, 21, 256, EX_P2), 0);

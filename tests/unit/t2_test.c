@@ -78,8 +78,9 @@ static void t2_2(void **state)
 	assert_ptr_equal(hva, x->p1.mem + 5 * PAGE);
 	assert_int_equal(ex_access(x->r2, ex_bus(K).v + 17, VD_WRITE, &hva), 0);
 	assert_ptr_equal(hva, x->p2.mem + 9 * PAGE + 17);
-	assert_int_equal(vd_adapter_next_fault(x->a, &(struct vd_fault){ 0 }),
-			 0); /* of the drain */
+	assert_int_equal(
+		vd_adapter_next_fault(x->a, &(struct vd_fault){ .size = sizeof(struct vd_fault) }),
+		0); /* of the drain */
 
 	assert_int_equal(ex_access(x->r1, ex_bus(K).v, VD_WRITE, &hva), -ERANGE);
 	assert_int_equal(ex_fault(x).reason, VD_FAULT_EXTENT);
@@ -128,7 +129,7 @@ static void t2_3(void **state)
 /* Unaligned, where a register encodes powers of two. */
 static void t2_3_powers_of_two(void **state)
 {
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	struct ex x;
 
 	(void)state;
@@ -146,7 +147,7 @@ static void t2_3_powers_of_two(void **state)
 static void t2_4(void **state)
 {
 	struct ex *x = *state;
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	vd_entry e;
 
 	assert_int_equal(split(x, K, EX_P2, VD_LIVE_REFUSE), 0);
@@ -358,7 +359,7 @@ static void t2_10(void **state)
 {
 	struct ex *x = *state;
 	struct vd_loan l = { sizeof(l), EX_W, 9, EX_C, VD_READ, VD_LIVE_REFUSE, 0, 4 };
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	assert_int_equal(split(x, K, EX_P2, VD_LIVE_REFUSE), 0);
 	was_told(x, 0, EX_P1, EX_W, K);

@@ -44,7 +44,7 @@ static void t3_2_neither_can_do_it_alone(void **state)
 static void t3_3_deny_revokes_and_permit_restores(void **state)
 {
 	struct hal_fx *h = *state;
-	struct vd_fault fault;
+	struct vd_fault fault = { .size = sizeof(fault) };
 	vd_iova a;
 	vd_gpa gpa;
 
@@ -115,7 +115,7 @@ static void t3_6_direction_is_enforced(void **state)
 {
 	struct hal_fx *h = *state;
 	struct vd_seg seg = fx_seg(0, 1);
-	struct vd_fault fault;
+	struct vd_fault fault = { .size = sizeof(fault) };
 	vd_gpa gpa = { 42 };
 
 	seg.prot = VD_READ;
@@ -158,7 +158,7 @@ static void t3_8_statistics_of_a_device(void **state)
 	struct fx *f = &h->fx;
 	struct vd_seg bad = fx_seg(FX_PAGES, 1);
 	vd_iova a = fx_map(f, 0, 2);
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	vd_gpa gpa;
 
 	fx_map(f, 5, 1);

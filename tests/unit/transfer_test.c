@@ -432,7 +432,7 @@ static void check_reach(struct world *w, uint32_t device)
 static void end_entries(struct world *w, uint32_t owner)
 {
 	uint32_t id = W2;
-	struct vd_window_info info;
+	struct vd_window_info info = { .size = sizeof(info) };
 	vd_entry e;
 
 	if (vd_window_query(w->a, W2, &info) != 0 || info.owner != owner)

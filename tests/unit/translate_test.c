@@ -47,7 +47,7 @@ static void reasons(void **state)
 		{ EX_BUS + 7, VD_READ, -EACCES, VD_FAULT_DIRECTION },
 		{ EX_BUS + 7, RW, -EACCES, VD_FAULT_DIRECTION },
 	};
-	struct vd_fault f;
+	struct vd_fault f = { .size = sizeof(f) };
 	unsigned char *hva;
 
 	assert_int_equal(ex_put(x, EX_P1, EX_W, 0, ex_entry(6, VD_WRITE)), 0);

@@ -3,7 +3,7 @@
 
 static struct vd_why why(struct px *p, uint64_t i)
 {
-	struct vd_why w;
+	struct vd_why w = { .size = sizeof(w) };
 
 	assert_int_equal(vd_domain_why_pinned(p->fx.d, fx_gpa(i), &w), 0);
 	return w;
@@ -12,7 +12,7 @@ static struct vd_why why(struct px *p, uint64_t i)
 static void errors(void **state)
 {
 	struct px *p = *state;
-	struct vd_why w = { .asked = 7 };
+	struct vd_why w = { .size = sizeof(w), .asked = 7 };
 
 	assert_int_equal(vd_domain_why_pinned(p->fx.d, (vd_gpa){ 0 }, &w), -EFAULT);
 	assert_int_equal(vd_domain_why_pinned(p->fx.d, fx_gpa(FX_PAGES), &w), -EFAULT);
@@ -24,7 +24,7 @@ static void strict_mappings_are_exact(void **state)
 {
 	struct px *p = *state;
 	struct vd_seg seg = fx_seg(0, 9);
-	struct vd_why w;
+	struct vd_why w = { .size = sizeof(w) };
 
 	assert_int_equal(fx_attach(&p->fx, FX_DEV + 1, FX_HOST + 1), 0);
 	fx_map(&p->fx, 3, 1);
@@ -45,7 +45,7 @@ static void cached_pages(void **state)
 {
 	struct px *p = *state;
 	struct vd_seg seg = fx_seg(3, 1);
-	struct vd_why w;
+	struct vd_why w = { .size = sizeof(w) };
 	uint64_t bus;
 
 	vd_domain_age(p->fx.d, 1000);

@@ -88,7 +88,7 @@ static void registers_run_out(void **state)
 {
 	struct ex *x = *state;
 	struct vd_window_cfg cfg = cfg_of(x, 0, 1);
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 
 	cfg.table = table(x, 12, 64);
 	for (uint32_t i = 1; i < 8; i++) {
@@ -112,7 +112,7 @@ static void destroy_and_what_it_refuses(void **state)
 {
 	struct ex *x = *state;
 	struct vd_loan l = { sizeof(l), EX_W, 9, EX_C, RW, VD_LIVE_REFUSE, 0, 4 };
-	struct vd_window_info w;
+	struct vd_window_info w = { .size = sizeof(w) };
 	unsigned char *hva;
 
 	assert_int_equal(vd_window_destroy(x->a, 99, VD_LIVE_REFUSE), -ENOENT);
@@ -142,7 +142,7 @@ static void destroy_and_what_it_refuses(void **state)
 static void table_says_what_it_takes(void **state)
 {
 	struct ex *x = *state;
-	struct vd_table_stats s;
+	struct vd_table_stats s = { .size = sizeof(s) };
 	uint64_t nlive;
 
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 5, 1), 0);

@@ -127,7 +127,7 @@ static void happen(struct life *l, enum event e, struct model *m)
 static void check(struct life *l, const struct model *m)
 {
 	bool shown = m->charge && !m->denied && !m->dead;
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 
 	if (shown)
 		life_drive(l);
@@ -228,7 +228,7 @@ static void pull_in_reset(struct made_host *h)
 
 static void test_pulled_under_reset(void **state)
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	struct life l;
 
 	(void)state;
@@ -524,6 +524,7 @@ static void test_start_fails(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(failures) / sizeof(failures[0]);
 	     i++) {
+		struct vd_device_info none = { .size = sizeof(none) };
 		const struct failure *f = &failures[i];
 
 		life_begin(&l);
@@ -532,7 +533,7 @@ static void test_start_fails(void **state)
 			tree_drop(&l.h.t, f->drop);
 		assert_int_equal(life_create(&l), f->err);
 		assert_non_null(strstr(l.why, f->says));
-		assert_int_equal(vd_device_list(l.domain, NULL, 0), 0);
+		assert_int_equal(vd_device_next(l.domain, 0, &none), -ENOENT);
 		life_finish(&l, 0);
 		assert_int_equal(keeper_finish(&l.keeper), 0);
 		if (!f->drop || !strstr(f->drop, "config"))

@@ -87,7 +87,7 @@ static void press(unsigned int level)
 
 static uint64_t pinned(void)
 {
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 
 	vd_domain_stats(f.d, &s);
 	return s.pinned;

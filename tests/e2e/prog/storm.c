@@ -80,7 +80,7 @@ static int quiesce(void *opaque)
 static int make(void)
 {
 	static const struct vd_device_ops ops = { quiesce };
-	const struct vd_noiommu_cfg cfg = { .method = VD_PIN_IO_URING };
+	const struct vd_noiommu_cfg cfg = { .size = sizeof(cfg), .method = VD_PIN_IO_URING };
 	const struct vd_domain_cfg dc = { .size = sizeof(dc),
 					  .granule_shift = 12,
 					  .budget = BUDGET };
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
 {
 	bool pins = argc == 3 && !strcmp(argv[1], "pins");
 	bool runs = argc == 3 && !strcmp(argv[1], "runs");
-	struct vd_domain_stats st;
+	struct vd_domain_stats st = { .size = sizeof(st) };
 	int err;
 
 	if (argc != 3 || (!pins && !runs && strcmp(argv[1], "maps") != 0)) {
