@@ -61,7 +61,7 @@ static int quiesce(void *opaque)
 
 static void set_up(void)
 {
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 	const struct vd_noiommu_cfg host_cfg = { .size = sizeof(host_cfg),
 						 .method = VD_PIN_IO_URING };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),

@@ -73,7 +73,7 @@ static void *map_memory(size_t len)
 
 static void make(struct machine *m, size_t npages)
 {
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12 };
 	const struct vd_device_cfg dev = { sizeof(dev), DEV, 1, &ops, NULL };
@@ -495,6 +495,7 @@ static double time_reclaim(struct machine *m, uint64_t bytes, uint64_t got)
 static void scan(void)
 {
 	static const struct vd_host_ops ops = {
+		.size = sizeof(ops),
 		.name = "nothing",
 		.pin = pin_nothing,
 		.unpin = unpin_nothing,

@@ -65,7 +65,7 @@ static struct vd_seg pages(uint64_t at, uint64_t n)
 
 static void attach(uint32_t id)
 {
-	static const struct vd_device_ops ops = { quiet };
+	static const struct vd_device_ops ops = { sizeof(ops), quiet };
 	const struct vd_device_cfg cfg = {
 		.size = sizeof(cfg), .guest_id = id, .host_id = id, .ops = &ops
 	};

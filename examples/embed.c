@@ -54,7 +54,7 @@ static struct vd_host *make_host(int fake, void *ram)
 
 static struct vd_domain *make_domain(struct vd_host *host, void *ram)
 {
-	static const struct vd_device_ops ops = { stop_dma };
+	static const struct vd_device_ops ops = { sizeof(ops), stop_dma };
 	static char name[] = "nic";
 	const struct vd_domain_cfg cfg = {
 		.size = sizeof(cfg),

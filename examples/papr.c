@@ -97,7 +97,8 @@ static void make_guest(struct vmm *m)
 /* 2. An adapter for each bridge, with the guest as an owner of windows. */
 static void make_bridge(struct vmm *m)
 {
-	static const struct vd_adapter_ops ops = { .drain = drain,
+	static const struct vd_adapter_ops ops = { .size = sizeof(ops),
+						   .drain = drain,
 						   .changed = changed };
 	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
 	const struct vd_owner_cfg guest = {
@@ -116,7 +117,7 @@ static void make_bridge(struct vmm *m)
 /* 3. The front end: what the device tree tells the guest is said here too. */
 static void make_papr(struct vmm *m)
 {
-	static const struct vd_papr_ops ops = { owner_failed };
+	static const struct vd_papr_ops ops = { sizeof(ops), owner_failed };
 	const struct vd_papr_cfg cfg = {
 		.size = sizeof(cfg),
 		.grant_liobn = 0xf0000000,

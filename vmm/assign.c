@@ -260,7 +260,8 @@ static int on_quiesce(void *opaque)
 	return assign_host_quiesce(&a->host);
 }
 
-static const struct vd_device_ops device_ops = { on_quiesce };
+static const struct vd_device_ops device_ops = { sizeof(device_ops),
+						 on_quiesce };
 
 static uint64_t host_id(const char *bdf)
 {

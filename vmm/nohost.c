@@ -25,6 +25,7 @@ static void destroy(struct vd_host *h)
 struct vd_host *nohost(void)
 {
 	static const struct vd_host_ops ops = {
+		.size = sizeof(ops),
 		.name = "none",
 		.pin = refuse,
 		.unpin = unpin,

@@ -246,7 +246,7 @@ static void give(void *opaque, uint64_t bytes)
 	pthread_mutex_unlock(&s->file->lock);
 }
 
-const struct vd_share_ops share_ops = { take, give };
+const struct vd_share_ops share_ops = { sizeof(share_ops), take, give };
 
 /* The thread. */
 

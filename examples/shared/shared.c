@@ -173,7 +173,8 @@ static void changed(void *opaque, uint32_t owner,
 		s->listener.changed(s->listener.opaque, owner, w);
 }
 
-static const struct vd_adapter_ops adapter_ops = { .drain = drain,
+static const struct vd_adapter_ops adapter_ops = { .size = sizeof(adapter_ops),
+						   .drain = drain,
 						   .changed = changed };
 
 int shared_create(struct vd_remote *remote, const struct shared_listener *l,

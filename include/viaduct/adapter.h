@@ -55,6 +55,7 @@ struct vd_drain {
 };
 
 struct vd_adapter_ops {
+	size_t size; /* sizeof(struct vd_adapter_ops) */
 	/*
 	 * Forget cached translations of the range and wait until no DMA to it
 	 * is in flight. The range does not translate any more when this is
@@ -144,6 +145,7 @@ struct vd_span {
  * Called with the entry lock held: must not call into the library.
  */
 struct vd_owner_ops {
+	size_t size; /* sizeof(struct vd_owner_ops) */
 	/* Hold all of them or none. 0, or an error that the put ends with. */
 	int (*hold)(void *opaque, const struct vd_span *span, size_t n);
 	/* Let go what was held. Cannot fail. */
@@ -160,7 +162,7 @@ struct vd_owner_ops {
  *            outlive the owner. Or NULL, and then:
  * @memory:   the memory that its entries name; copied; at most 64 spans
  * @nmemory:  how many
- * @ops:      borrowed, or NULL: nothing needs to be held
+ * @ops:      copied, or NULL: nothing needs to be held
  * @opaque:   passed to @ops
  *
  * An owner has the memory of another if they have the same domain and it reaches

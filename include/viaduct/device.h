@@ -22,6 +22,7 @@ extern "C" {
 #endif
 
 struct vd_device_ops {
+	size_t size; /* sizeof(struct vd_device_ops) */
 	/*
 	 * Stop the device's DMA and wait until none is in flight. After 0 the
 	 * device must not start DMA until its owner lets it. Called without
@@ -37,7 +38,7 @@ struct vd_device_ops {
  * @guest_id: what the guest calls it (PCI: bus << 8 | device << 3 | function)
  * @host_id:  what the host calls it (PCI: domain << 16 | bus << 8 | ...; a
  *            domain has up to 32 bits)
- * @ops:      borrowed until detached
+ * @ops:      copied
  * @opaque:   passed to @ops
  */
 struct vd_device_cfg {

@@ -186,6 +186,7 @@ void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes);
  * wait for long.
  */
 struct vd_share_ops {
+	size_t size; /* sizeof(struct vd_share_ops) */
 	/*
 	 * Lend @want bytes, or less but at least @need; 0: there is not so
 	 * much. Both are whole granules, and so is the answer.
@@ -197,14 +198,16 @@ struct vd_share_ops {
 
 /**
  * vd_domain_share_budget() - borrow what is pinned from a common budget
- * @ops:    borrowed until vd_domain_destroy(), which gives back what is lent,
- *          but for the pins of a device that could not be stopped
+ * @ops:    copied
  * @opaque: passed to @ops
+ *
+ * vd_domain_destroy() gives back what is lent, but for the pins of a device that
+ * could not be stopped.
  *
  * A pin that the share does not lend for is refused as one over the domain's
  * own budget is, after cached pages that nobody holds have been let go.
  *
- * Return: 0, -EINVAL (no @ops), -EBUSY (it has a share, or something is pinned)
+ * Return: 0, -EINVAL (@ops), -EBUSY (it has a share, or something is pinned)
  */
 int vd_domain_share_budget(struct vd_domain *d, const struct vd_share_ops *ops,
 			   void *opaque);

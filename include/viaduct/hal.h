@@ -22,6 +22,7 @@ extern "C" {
 struct vd_hal;
 
 struct vd_hal_ops {
+	size_t size; /* sizeof(struct vd_hal_ops) */
 	/*
 	 * The HAL has come into charge (@yes) or has left it (guest said OFF,
 	 * or vd_hal_reset()). On leaving, called first of all: hide the
@@ -52,7 +53,8 @@ struct vd_hal_ops {
  * struct vd_hal_cfg - a HAL front end
  * @size:          sizeof(struct vd_hal_cfg)
  * @domain:        borrowed; must outlive it
- * @ops, @opaque:  borrowed
+ * @ops:           copied
+ * @opaque:        passed to @ops
  * @granule_shift: what GRANULE reads
  * @nslots:        1 .. 1024: usually the number of vCPUs
  * @pool:          guest address of the pool, which is memory of @domain

@@ -42,6 +42,7 @@ struct vd_pin {
 struct vd_host;
 
 struct vd_host_ops {
+	size_t size; /* sizeof(struct vd_host_ops) */
 	const char *name;
 
 	/*

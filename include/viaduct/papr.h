@@ -47,6 +47,7 @@ extern "C" {
 struct vd_papr;
 
 struct vd_papr_ops {
+	size_t size; /* sizeof(struct vd_papr_ops) */
 	/*
 	 * The partition that lent to @partition over the virtual device
 	 * @unit has failed: what it lent is taken back when VD_PAPR_GRACE_MS
@@ -69,7 +70,7 @@ struct vd_papr_ops {
  *               it through the front end, and nobody else should. Borrowed;
  *               must outlive the adapters. Without one no table can have
  *               VD_LIOBN_BIT_BUCKET.
- * @ops:         borrowed; NULL: as if its member were
+ * @ops:         copied; NULL: as if its member were
  * @opaque:      passed to @ops
  */
 struct vd_papr_cfg {

@@ -65,6 +65,7 @@ err_adapter:
 int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 {
 	struct vd_adapter_cfg own;
+	struct vd_adapter_ops ops = { .size = sizeof(ops) };
 	struct vd_adapter *a;
 	int err = sized_read(&own, sizeof(own), cfg);
 
@@ -72,6 +73,8 @@ int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 		return err;
 	cfg = &own;
 	err = check_cfg(cfg);
+	if (!err && cfg->ops)
+		err = sized_read(&ops, sizeof(ops), cfg->ops);
 	if (err)
 		return err;
 	a = adapter_new(cfg);
@@ -79,8 +82,7 @@ int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 		return -ENOMEM;
 
 	/* Nothing below can fail. */
-	if (cfg->ops)
-		a->ops = *cfg->ops;
+	a->ops = ops;
 	a->opaque = cfg->opaque;
 	a->flags = cfg->flags;
 	a->budget.max = cfg->max_bytes ? cfg->max_bytes : DEFAULT_BYTES;

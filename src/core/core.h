@@ -34,7 +34,7 @@ struct mapping {
 struct device {
 	uint32_t guest_id;
 	uint64_t host_id;
-	const struct vd_device_ops *ops; /* borrowed */
+	struct vd_device_ops ops;
 	void *opaque;
 	enum vd_device_state state;
 	uint32_t incarnation; /* see struct vd_life */
@@ -57,6 +57,7 @@ struct scratch {
 
 struct vd_domain {
 	struct vd_host *host; /* borrowed */
+	struct vd_host_ops host_ops;
 	uint32_t max_devices, max_mappings;
 
 	struct lock held_lock;	   /* under the other: guards held.c's counts */

@@ -105,20 +105,22 @@ static void leave_device(struct vd_domain *d, struct device *dev)
 int vd_device_attach(struct vd_domain *d, const struct vd_device_cfg *cfg)
 {
 	struct vd_device_cfg own;
+	struct vd_device_ops ops;
 	struct device *dev;
 	int err = sized_read(&own, sizeof(own), cfg);
 
 	if (err)
 		return err;
 	cfg = &own;
-	if (!cfg->ops || !cfg->ops->quiesce)
-		return -EINVAL;
+	err = sized_read(&ops, sizeof(ops), cfg->ops);
+	if (err || !ops.quiesce)
+		return err ? err : -EINVAL;
 	dev = mem_zalloc(1, sizeof(*dev));
 	if (!dev)
 		return -ENOMEM;
 	dev->guest_id = cfg->guest_id;
 	dev->host_id = cfg->host_id;
-	dev->ops = cfg->ops;
+	dev->ops = ops;
 	dev->opaque = cfg->opaque;
 	dev->state = VD_DEVICE_PERMITTED;
 	index_init(&dev->by_bus, &d->nodes);
@@ -164,7 +166,7 @@ static void drop_mappings(struct vd_domain *d, struct device *dev)
  */
 static int quiesce_and_drop(struct vd_domain *d, struct device *dev)
 {
-	if (dev->ops->quiesce(dev->opaque) != 0) {
+	if (dev->ops.quiesce(dev->opaque) != 0) {
 		set_state(d, dev, VD_DEVICE_STUCK);
 		return -EIO;
 	}

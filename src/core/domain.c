@@ -63,10 +63,20 @@ err_domain:
 	return NULL;
 }
 
+static int host_methods(const struct vd_host *host, struct vd_host_ops *ops)
+{
+	int err = host ? sized_read(ops, sizeof(*ops), host->ops) : -EINVAL;
+
+	if (err)
+		return err;
+	return ops->pin && ops->unpin ? 0 : -EINVAL;
+}
+
 int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
 		     struct vd_domain **out)
 {
 	struct vd_domain_cfg own;
+	struct vd_host_ops ops;
 	struct vd_domain *d;
 	int err = sized_read(&own, sizeof(own), cfg);
 
@@ -74,14 +84,17 @@ int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
 		return err;
 	cfg = &own;
 	err = check_cfg(cfg);
-	if (err || !host || !out)
-		return -EINVAL;
+	if (!err)
+		err = host_methods(host, &ops);
+	if (err)
+		return err;
 	d = domain_new(cfg);
 	if (!d)
 		return -ENOMEM;
 
 	/* Nothing below can fail. */
 	d->host = host;
+	d->host_ops = ops;
 	pool_init(&d->nodes, index_node_size, NODES_KEPT);
 	pool_init(&d->mappings, sizeof(struct mapping), MAPPINGS_KEPT);
 	lock_init(&d->lock);
@@ -218,15 +231,18 @@ void vd_domain_set_budget(struct vd_domain *d, uint64_t bytes)
 int vd_domain_share_budget(struct vd_domain *d, const struct vd_share_ops *ops,
 			   void *opaque)
 {
-	int err = 0;
+	struct vd_share_ops own;
+	int err = sized_read(&own, sizeof(own), ops);
 
-	if (!ops)
+	if (err)
+		return err;
+	if (!own.take || !own.give)
 		return -EINVAL;
 	lock_take(&d->lock);
-	if (d->pages.share || d->pages.npinned)
+	if (d->pages.share.take || d->pages.npinned)
 		err = -EBUSY;
 	if (!err) {
-		d->pages.share = ops;
+		d->pages.share = own;
 		d->pages.share_opaque = opaque;
 	}
 	lock_drop(&d->lock);

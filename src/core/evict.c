@@ -85,7 +85,7 @@ static void flush(struct vd_domain *d, struct batch *b) MUST_HOLD(d->lock)
 		};
 		pages_release(&d->pages, s, gpa, gpa);
 	}
-	d->host->ops->unpin(d->host, pin, b->n);
+	d->host_ops.unpin(d->host, pin, b->n);
 	while (b->n > 0)
 		pintable_forget(&d->pins, b->page[--b->n]);
 }

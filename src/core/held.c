@@ -150,7 +150,7 @@ static void let_go(struct vd_domain *d, const struct part *p, uint64_t i)
 	if (begin_release(d, h) > 1)
 		return;
 	fill_pin(d, p, i, &pin);
-	d->host->ops->unpin(d->host, &pin, 1);
+	d->host_ops.unpin(d->host, &pin, 1);
 	count_granule(d, p, i, false);
 	set_count(d, h, 0);
 }
@@ -206,9 +206,9 @@ static int pin_batch(struct vd_domain *d, const struct part *p,
 		x->pin[i].page = page;
 		page += x->pin[i].npages;
 	}
-	err = d->host->ops->pin(d->host, x->pin, b->n);
+	err = d->host_ops.pin(d->host, x->pin, b->n);
 	if ((err == -ENOSPC || err == -ENOMEM) && evict_for(d, b->n))
-		err = d->host->ops->pin(d->host, x->pin, b->n);
+		err = d->host_ops.pin(d->host, x->pin, b->n);
 	if (err)
 		return err;
 	for (size_t i = 0; i < b->n; i++) {

@@ -260,17 +260,16 @@ static void commit_segs(struct vd_domain *d, struct device *dev,
 /* The host may have no room for what nobody holds but the pin table. */
 static int pin_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 {
-	int err = d->host->ops->pin(d->host, d->scratch->pin, n);
+	int err = d->host_ops.pin(d->host, d->scratch->pin, n);
 
 	if ((err == -ENOSPC || err == -ENOMEM) && evict_for(d, n))
-		err = d->host->ops->pin(d->host, d->scratch->pin, n);
+		err = d->host_ops.pin(d->host, d->scratch->pin, n);
 	return err;
 }
 
 int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
 		 size_t nsegs, uint64_t mask)
 {
-	struct vd_host *host = d->host;
 	int err;
 
 	err = check_records(d, dev, nsegs);
@@ -299,7 +298,7 @@ int mapping_make(struct vd_domain *d, struct device *dev, struct vd_seg *segs,
 	return 0;
 
 err_unpin:
-	host->ops->unpin(host, d->scratch->pin, nsegs);
+	d->host_ops.unpin(d->host, d->scratch->pin, nsegs);
 err_leave:
 	leave_segs(d, dev, nsegs);
 err_release:
@@ -340,7 +339,7 @@ static void unpin_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 		x->pin[i].page = NULL;
 		x->pin[i].handle = m->handle;
 	}
-	d->host->ops->unpin(d->host, x->pin, n);
+	d->host_ops.unpin(d->host, x->pin, n);
 	release_segs(d, n);
 	free_segs(d, n);
 }

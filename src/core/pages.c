@@ -32,8 +32,8 @@ static void borrow(struct pages *p)
 		want = need;
 	if (want > p->budget - p->lent)
 		want = p->budget - p->lent;
-	p->lent += p->share->take(p->share_opaque, need << p->shift,
-				  want << p->shift) >>
+	p->lent += p->share.take(p->share_opaque, need << p->shift,
+				 want << p->shift) >>
 		   p->shift;
 }
 
@@ -41,9 +41,9 @@ uint64_t pages_excess(struct pages *p)
 {
 	uint64_t limit = p->budget;
 
-	if (p->share && p->npinned > p->lent && p->npinned <= p->budget)
+	if (p->share.take && p->npinned > p->lent && p->npinned <= p->budget)
 		borrow(p);
-	if (p->share && p->lent < limit)
+	if (p->share.take && p->lent < limit)
 		limit = p->lent;
 	return p->npinned > limit ? p->npinned - limit : 0;
 }
@@ -52,9 +52,9 @@ void pages_return(struct pages *p, uint64_t slack)
 {
 	uint64_t used = p->npinned + slack;
 
-	if (!p->share || p->lent <= used)
+	if (!p->share.take || p->lent <= used)
 		return;
-	p->share->give(p->share_opaque, (p->lent - used) << p->shift);
+	p->share.give(p->share_opaque, (p->lent - used) << p->shift);
 	p->lent = used;
 }
 

@@ -12,18 +12,17 @@
 
 #include "memory.h"
 #include <stdbool.h>
+#include <viaduct/domain.h>
 
 #define PAGES_NO_LIMIT UINT64_MAX
-
-struct vd_share_ops;
 
 struct pages {
 	unsigned int shift; /* log2 of a granule in bytes */
 	uint64_t npinned;   /* granules with a count above 0 */
 	uint64_t peak;	    /* highest npinned that was committed */
 	uint64_t budget;    /* granules, or PAGES_NO_LIMIT */
-	/* A budget in common with others: NULL, or who lends. */
-	const struct vd_share_ops *share;
+	/* Who lends of a budget in common with others; NULLs: nobody. */
+	struct vd_share_ops share;
 	void *share_opaque;
 	uint64_t lent; /* granules that it has lent us */
 };

@@ -195,7 +195,7 @@ static size_t take_batch(struct vd_domain *d, struct walk *w) MUST_HOLD(d->lock)
 static int pin_batch(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 {
 	struct scratch *x = d->scratch;
-	int err = d->host->ops->pin(d->host, x->pin, n);
+	int err = d->host_ops.pin(d->host, x->pin, n);
 
 	for (size_t i = 0; i < n; i++) {
 		if (err)

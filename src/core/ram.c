@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <checked.h>
+#include <sized.h>
 #include <errno.h>
 #include <string.h>
 
@@ -142,13 +143,17 @@ int ram_reach(struct ram *r, struct vd_domain *d, uint64_t base)
 	return 0;
 }
 
-int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
+static int set_ops(struct ram *r, const struct vd_owner_ops *ops)
 {
-	*r = (struct ram){ .domain = cfg->domain,
-			   .ops = cfg->ops,
-			   .opaque = cfg->opaque };
-	if (r->domain)
-		return cfg->nmemory || cfg->ops ? -EINVAL : catch_up(r);
+	int err = sized_read(&r->ops, sizeof(r->ops), ops);
+
+	if (err)
+		return err;
+	return r->ops.hold && r->ops.release ? 0 : -EINVAL;
+}
+
+static int add_spans(struct ram *r, const struct vd_owner_cfg *cfg)
+{
 	if (cfg->nmemory > RAM_MAX || (cfg->nmemory && !cfg->memory))
 		return -EINVAL;
 	for (size_t i = 0; i < cfg->nmemory; i++) {
@@ -166,6 +171,19 @@ int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
 	return 0;
 }
 
+int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
+{
+	int err;
+
+	*r = (struct ram){ .domain = cfg->domain,
+			   .who = cfg->ops,
+			   .opaque = cfg->opaque };
+	if (r->domain)
+		return cfg->nmemory || cfg->ops ? -EINVAL : catch_up(r);
+	err = cfg->ops ? set_ops(r, cfg->ops) : 0;
+	return err ? err : add_spans(r, cfg);
+}
+
 /*
  * An owner that has never been asked for what its domain got later does not
  * have it yet. What it cannot get, because something else is there that it
@@ -173,7 +191,7 @@ int ram_init(struct ram *r, const struct vd_owner_cfg *cfg)
  */
 bool ram_can_take(struct ram *to, const struct ram *from)
 {
-	if (to->domain != from->domain || to->ops != from->ops ||
+	if (to->domain != from->domain || to->who != from->who ||
 	    to->opaque != from->opaque)
 		return false;
 	if (to->domain)
@@ -291,7 +309,7 @@ bool ram_hold_one(struct ram *r, uint64_t entry, unsigned int shift)
 	struct held_run run;
 
 	if (!r->domain)
-		return !r->ops;
+		return !r->who;
 	return held_hold_warm(run_of(r, entry, shift, &run), &run);
 }
 
@@ -395,7 +413,7 @@ static void release_spans(const struct ram *r, const struct ram_pages *p)
 	size_t from = 0, n;
 
 	while ((n = fill_spans(r, p, &from, span)))
-		r->ops->release(r->opaque, span, n);
+		r->ops.release(r->opaque, span, n);
 }
 
 static int hold_spans(const struct ram *r, const struct ram_pages *p)
@@ -405,7 +423,7 @@ static int hold_spans(const struct ram *r, const struct ram_pages *p)
 	size_t from = 0, n;
 
 	for (done.n = 0; (n = fill_spans(r, p, &from, span)); done.n = from) {
-		int err = r->ops->hold(r->opaque, span, n);
+		int err = r->ops.hold(r->opaque, span, n);
 
 		if (err) {
 			release_spans(r, &done);
@@ -419,13 +437,13 @@ int ram_hold(struct ram *r, const struct ram_pages *p, int64_t *pinned)
 {
 	if (r->domain)
 		return hold_held(r, p, pinned);
-	return r->ops ? hold_spans(r, p) : 0;
+	return r->who ? hold_spans(r, p) : 0;
 }
 
 void ram_release(struct ram *r, const struct ram_pages *p, int64_t *pinned)
 {
 	if (r->domain)
 		release_held(r, p, p->n, pinned);
-	else if (r->ops)
+	else if (r->who)
 		release_spans(r, p);
 }

@@ -26,7 +26,8 @@ struct ram {
 	struct ram_span at[RAM_MAX];
 	uint64_t nown;			/* how many are @domain's */
 	struct vd_domain *domain;	/* borrowed; or NULL, and then */
-	const struct vd_owner_ops *ops; /* borrowed, or NULL */
+	const struct vd_owner_ops *who; /* the caller's: only compared */
+	struct vd_owner_ops ops;	/* without members, if it is NULL */
 	void *opaque;
 };
 
@@ -83,7 +84,7 @@ static inline uint64_t ram_page(const struct ram_pages *p, size_t i)
 /* Does anybody want to know which pages entries name? */
 static inline bool ram_counts(const struct ram *r)
 {
-	return r->domain || r->ops;
+	return r->domain || r->who;
 }
 
 /*

@@ -30,6 +30,7 @@
 
 struct vd_hal {
 	struct vd_hal_cfg cfg;
+	struct vd_hal_ops ops;
 	struct hal_slot *slot; /* cfg.nslots of them; owned */
 	struct lock charge;
 
@@ -57,8 +58,7 @@ static bool is_pool_sane(const struct vd_hal_cfg *cfg)
 
 static bool is_sane(const struct vd_hal_cfg *cfg)
 {
-	return cfg->domain && cfg->ops && cfg->ops->in_charge &&
-	       cfg->ops->interrupt && cfg->granule_shift >= VD_PAGE_SHIFT &&
+	return cfg->domain && cfg->granule_shift >= VD_PAGE_SHIFT &&
 	       cfg->granule_shift < 32 && cfg->bus_bits <= 64 &&
 	       cfg->nslots > 0 && cfg->nslots <= MOST_SLOTS &&
 	       is_pool_sane(cfg);
@@ -67,13 +67,17 @@ static bool is_sane(const struct vd_hal_cfg *cfg)
 int vd_hal_create(const struct vd_hal_cfg *cfg, struct vd_hal **out)
 {
 	struct vd_hal_cfg own;
+	struct vd_hal_ops ops;
 	struct vd_hal *h;
 	int err = sized_read(&own, sizeof(own), cfg);
 
 	if (err)
 		return err;
 	cfg = &own;
-	if (!is_sane(cfg))
+	err = sized_read(&ops, sizeof(ops), cfg->ops);
+	if (err)
+		return err;
+	if (!is_sane(cfg) || !ops.in_charge || !ops.interrupt)
 		return -EINVAL;
 	h = mem_zalloc(1, sizeof(*h));
 	if (!h)
@@ -86,6 +90,7 @@ int vd_hal_create(const struct vd_hal_cfg *cfg, struct vd_hal **out)
 
 	/* Nothing below can fail. */
 	h->cfg = *cfg;
+	h->ops = ops;
 	for (uint32_t i = 0; i < cfg->nslots; i++)
 		lock_init(&h->slot[i].lock);
 	lock_init(&h->charge);
@@ -172,7 +177,7 @@ static int end_charge(struct vd_hal *h) MUST_HOLD(h->charge)
 	clear_registers(h);
 	lock_drop(&h->lock);
 	if (was)
-		h->cfg.ops->in_charge(h->cfg.opaque, false);
+		h->ops.in_charge(h->cfg.opaque, false);
 	forget_slots(h);
 	err = revoke_all(h);
 	if (vd_domain_drop_pins(h->cfg.domain) != 0)
@@ -224,7 +229,7 @@ static void hello(struct vd_hal *h) MUST_HOLD(h->charge)
 	}
 	lock_drop(&h->lock);
 	if (begins)
-		h->cfg.ops->in_charge(h->cfg.opaque, true);
+		h->ops.in_charge(h->cfg.opaque, true);
 }
 
 static void write_status(struct vd_hal *h, uint32_t value)
@@ -513,7 +518,7 @@ void vd_hal_notify(struct vd_hal *h, uint32_t events)
 		h->events |= events;
 	lock_drop(&h->lock);
 	if (there)
-		h->cfg.ops->interrupt(h->cfg.opaque);
+		h->ops.interrupt(h->cfg.opaque);
 }
 
 void vd_hal_stats(struct vd_hal *h, struct vd_hal_stats *out)

@@ -51,6 +51,7 @@ static bool is_sane(const struct vd_papr_cfg *cfg)
 
 int vd_papr_create(const struct vd_papr_cfg *cfg, struct vd_papr **out)
 {
+	struct vd_papr_ops ops = { .size = sizeof(ops) };
 	struct vd_papr_cfg own;
 	struct vd_papr *p;
 	int err = sized_read(&own, sizeof(own), cfg);
@@ -58,12 +59,17 @@ int vd_papr_create(const struct vd_papr_cfg *cfg, struct vd_papr **out)
 	if (err)
 		return err;
 	cfg = &own;
+	if (cfg->ops)
+		err = sized_read(&ops, sizeof(ops), cfg->ops);
+	if (err)
+		return err;
 	if (!is_sane(cfg))
 		return -EINVAL;
 	p = mem_zalloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->cfg = *cfg;
+	p->ops = ops;
 	err = make_parts(p);
 	if (err) {
 		free_parts(p);

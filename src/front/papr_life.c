@@ -125,15 +125,12 @@ int vd_papr_reset(struct vd_papr *p, uint32_t partition)
 static void tell(struct vd_papr *p, const struct papr_grant *g)
 	MUST_HOLD(p->lock)
 {
-	const struct vd_papr_ops *ops = p->cfg.ops;
-
 	for (size_t i = 0; i < VD_PAPR_MAX_VIOS; i++) {
 		const struct papr_vio *v = &p->vio[i];
 
-		if (v->used && v->cfg.unit == g->unit && ops &&
-		    ops->owner_failed)
-			ops->owner_failed(p->cfg.opaque, g->grantee,
-					  v->cfg.partner);
+		if (v->used && v->cfg.unit == g->unit && p->ops.owner_failed)
+			p->ops.owner_failed(p->cfg.opaque, g->grantee,
+					    v->cfg.partner);
 	}
 }
 

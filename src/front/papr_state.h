@@ -109,6 +109,7 @@ struct papr_client {
 
 struct vd_papr {
 	struct vd_papr_cfg cfg;
+	struct vd_papr_ops ops;
 	struct vd_adapter *vio_adapter; /* owned */
 	uint64_t *undo;	  /* of calls on many tables; NULL without these */
 	struct lock lock; /* guards what follows */

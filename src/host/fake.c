@@ -132,6 +132,7 @@ static void fake_destroy(struct vd_host *h)
 int vd_host_fake_create(void *base, size_t npages, struct vd_host **out)
 {
 	static const struct vd_host_ops ops = {
+		.size = sizeof(ops),
 		.name = "fake",
 		.pin = fake_pin,
 		.unpin = fake_unpin,

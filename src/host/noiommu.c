@@ -109,6 +109,7 @@ int vd_host_noiommu_create(const struct vd_noiommu_cfg *cfg,
 			   struct vd_host **out)
 {
 	static const struct vd_host_ops ops = {
+		.size = sizeof(ops),
 		.name = "noiommu",
 		.pin = noiommu_pin,
 		.unpin = noiommu_unpin,

@@ -52,6 +52,7 @@ static void nopin_destroy(struct vd_host *host)
 int vd_host_nopin_create(struct vd_host **out)
 {
 	static const struct vd_host_ops ops = {
+		.size = sizeof(ops),
 		.name = "nopin",
 		.pin = nopin_pin,
 		.unpin = nopin_unpin,

@@ -71,12 +71,14 @@ static inline void adversary_give(void *opaque, uint64_t bytes)
 	x->at(x->opaque, AT_GIVE);
 }
 
-static const struct vd_share_ops adversary_share = { adversary_take, adversary_give };
+static const struct vd_share_ops adversary_share = { sizeof(adversary_share), adversary_take,
+						     adversary_give };
 
 static inline void adversary_make(struct adversary *x, struct vd_host *real,
 				  void (*at)(void *opaque, enum adversary_step step), void *opaque)
 {
 	static const struct vd_host_ops ops = {
+		.size = sizeof(ops),
 		.name = "adversary",
 		.pin = adversary_pin,
 		.unpin = adversary_unpin,

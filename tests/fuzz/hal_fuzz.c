@@ -497,8 +497,8 @@ static void check(struct world *w)
 
 static void make(struct world *w)
 {
-	static const struct vd_device_ops dev_ops = { quiesce };
-	static const struct vd_hal_ops hal_ops = { in_charge, interrupt, admit };
+	static const struct vd_device_ops dev_ops = { sizeof(dev_ops), quiesce };
+	static const struct vd_hal_ops hal_ops = { sizeof(hal_ops), in_charge, interrupt, admit };
 	const struct vd_domain_cfg domain = { .size = sizeof(domain),
 					      .granule_shift = 12,
 					      .max_devices = DEVICES,

@@ -585,7 +585,8 @@ static void make_devices(struct world *w)
 
 static void make(struct world *w)
 {
-	static const struct vd_adapter_ops adapter_ops = { .drain = drain };
+	static const struct vd_adapter_ops adapter_ops = { .size = sizeof(adapter_ops),
+							   .drain = drain };
 	const struct vd_adapter_cfg adapter = {
 		.size = sizeof(adapter), .max_bytes = LARGEST, .ops = &adapter_ops, .opaque = w
 	};

@@ -210,7 +210,7 @@ static void serve(struct world *w, struct control_windows *c, const char *line, 
 
 static void make(struct world *w)
 {
-	static const struct vd_adapter_ops ops = { .drain = drain };
+	static const struct vd_adapter_ops ops = { .size = sizeof(ops), .drain = drain };
 	const struct vd_adapter_cfg a = {
 		.size = sizeof(a), .nregs = NREGS, .ops = &ops, .opaque = w
 	};

@@ -74,7 +74,7 @@ static int quiesce(void *opaque)
 
 static int do_attach(struct world *w)
 {
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 	uint32_t i = rnd_dev(w);
 	struct vd_device_cfg cfg = { sizeof(cfg), i, i + 100, &ops, &w->dev[i] };
 	int err = vd_device_attach(w->d, &cfg);

@@ -157,6 +157,7 @@ static void host_destroy(struct vd_host *h)
 }
 
 static const struct vd_host_ops host_ops = {
+	.size = sizeof(host_ops),
 	.name = "moving",
 	.pin = host_pin,
 	.unpin = host_unpin,
@@ -517,7 +518,7 @@ static void make(struct world *w)
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12,
 					   .budget = BUDGET * PAGE };
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 
 	w->host.ops = &host_ops;
 	pthread_rwlock_init(&w->charge, NULL);

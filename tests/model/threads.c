@@ -50,7 +50,7 @@ static int quiesce(void *opaque)
 	return 0;
 }
 
-static const struct vd_device_ops ops = { quiesce };
+static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 
 static void attach(struct world *w, uint32_t id)
 {

@@ -90,7 +90,7 @@ static void make_adapter(struct vd_adapter **a)
 
 static void make_world(void)
 {
-	static const struct vd_host_ops ops = { "counting", pin, unpin, destroy };
+	static const struct vd_host_ops ops = { sizeof(ops), "counting", pin, unpin, destroy };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12,
 					   .budget = (PAGES - 1) * PAGE };

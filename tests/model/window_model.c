@@ -191,7 +191,7 @@ static void make_owner(uint32_t id)
 
 static void make_world(uint64_t n)
 {
-	static const struct vd_adapter_ops ops = { drain, changed, forget };
+	static const struct vd_adapter_ops ops = { sizeof(ops), drain, changed, forget };
 	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .nregs = NREGS, .ops = &ops };
 	const struct vd_table_cfg t = {
 		.size = sizeof(t), .format = VD_FORMAT_TCE, .page_shift = shift, .nentries = n

@@ -53,7 +53,7 @@ static void add_owner(uint32_t id, uint32_t provider)
 
 static int setup(void **state)
 {
-	static const struct vd_adapter_ops ops = { .drain = drain };
+	static const struct vd_adapter_ops ops = { .size = sizeof(ops), .drain = drain };
 	static const struct control_windows_ops wops = { tried, next_record };
 	struct vd_adapter_cfg a = { .size = sizeof(a), .nregs = NREGS, .ops = &ops };
 	struct vd_table_cfg t = { .size = sizeof(t), .page_shift = 12, .nentries = LEN };

@@ -24,7 +24,7 @@ static void refuses(void **state)
 /* Nobody has DMA in flight and nobody wants to know: changes go through. */
 static void without_callbacks(void **state)
 {
-	static const struct vd_adapter_ops neither = { .drain = NULL };
+	static const struct vd_adapter_ops neither = { .size = sizeof(neither), .drain = NULL };
 	struct vd_adapter_cfg cfg = { .size = sizeof(cfg) };
 	const struct vd_owner_cfg o = { .size = sizeof(o), .id = 1, .provider = VD_NO_OWNER };
 	const struct vd_table_cfg t = { .size = sizeof(t), .page_shift = 12, .nentries = 8 };

@@ -196,7 +196,7 @@ static void give(void *opaque, uint64_t bytes)
 	c->left += bytes;
 }
 
-static const struct vd_share_ops share_ops = { take, give };
+static const struct vd_share_ops share_ops = { sizeof(share_ops), take, give };
 
 static void shares_a_budget(void **state)
 {

@@ -30,9 +30,9 @@ static void invalidate(void *opaque, const struct vd_drain *what)
 	x->pinned_at_forget = ex_pinned(&x->p1);
 }
 
-static const struct vd_adapter_ops ops = { .drain = drain,
-					   .changed = changed,
-					   .invalidate = invalidate };
+static const struct vd_adapter_ops ops = {
+	.size = sizeof(ops), .drain = drain, .changed = changed, .invalidate = invalidate
+};
 
 static void make_memory(struct ex_mem *m)
 {

@@ -201,7 +201,7 @@ static void huge_granules(void **state)
 {
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg), .granule_shift = 21 };
 	static uint64_t word[1024];
-	static const struct vd_device_ops ops = { .quiesce = NULL };
+	static const struct vd_device_ops ops = { .size = sizeof(ops), .quiesce = NULL };
 	unsigned char *mem = aligned_alloc(1 << 21, 1 << 22);
 	struct vd_host *host;
 	struct vd_domain *d;

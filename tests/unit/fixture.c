@@ -12,7 +12,7 @@ static int quiesce(void *opaque)
 	return f->quiesce_says;
 }
 
-const struct vd_device_ops fx_ops = { quiesce };
+const struct vd_device_ops fx_ops = { sizeof(fx_ops), quiesce };
 
 int fx_attach(struct fx *f, uint32_t guest_id, uint32_t host_id)
 {

@@ -29,7 +29,7 @@ static void admit(void *opaque, uint32_t guest_id, uint32_t life)
 	h->admitted_life = life;
 }
 
-static const struct vd_hal_ops ops = { in_charge, interrupt, admit };
+static const struct vd_hal_ops ops = { sizeof(ops), in_charge, interrupt, admit };
 
 static struct hal_fx *make(uint32_t npins)
 {

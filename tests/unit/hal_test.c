@@ -6,7 +6,7 @@
 static void create_errors(void **state)
 {
 	struct hal_fx *h = *state;
-	const struct vd_hal_ops none = { NULL, NULL, NULL };
+	const struct vd_hal_ops none = { sizeof(none), NULL, NULL, NULL };
 	const struct vd_hal_ops *ops = &none;
 	struct vd_hal_cfg good = {
 		.size = sizeof(good), .domain = h->fx.d, .granule_shift = 12, .nslots = 1
@@ -67,7 +67,7 @@ static void interrupt(void *opaque)
 
 static void create_checks_its_cfg(void **state)
 {
-	static const struct vd_hal_ops ops = { in_charge, interrupt, NULL };
+	static const struct vd_hal_ops ops = { sizeof(ops), in_charge, interrupt, NULL };
 	struct hal_fx *h = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cfg_rows); i++) {
@@ -95,7 +95,7 @@ static void create_checks_its_cfg(void **state)
 /* A chunk of 4 GiB has no register to say so, aligned or not. */
 static void create_refuses_huge_chunks(void **state)
 {
-	static const struct vd_hal_ops ops = { in_charge, interrupt, NULL };
+	static const struct vd_hal_ops ops = { sizeof(ops), in_charge, interrupt, NULL };
 	struct hal_fx *h = *state;
 	struct vd_hal_cfg cfg = {
 		.size = sizeof(cfg),
@@ -117,7 +117,7 @@ static void create_refuses_huge_chunks(void **state)
 
 static void create_fault_sweep(void **state)
 {
-	static const struct vd_hal_ops ops = { in_charge, interrupt, NULL };
+	static const struct vd_hal_ops ops = { sizeof(ops), in_charge, interrupt, NULL };
 	struct hal_fx *h = *state;
 	const struct vd_hal_cfg cfg = { .size = sizeof(cfg),
 					.domain = h->fx.d,

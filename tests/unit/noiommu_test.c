@@ -36,7 +36,7 @@ static int count_ring(void *opaque, int fd)
 
 static void make(struct real *r, size_t npages, bool shared, enum vd_pin_method method)
 {
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 	const struct vd_noiommu_cfg host = {
 		.size = sizeof(host), .method = method, .on_ring = count_ring, .opaque = r
 	};
@@ -254,7 +254,7 @@ static int stuck(void *opaque)
  * because they last as long as the process. */
 static void pins_of_a_stuck_device_outlive_the_host(void **state)
 {
-	static const struct vd_device_ops ops = { stuck };
+	static const struct vd_device_ops ops = { sizeof(ops), stuck };
 	const struct vd_device_cfg dev = { sizeof(dev), 16, 2, &ops, NULL };
 	struct vd_seg seg = { .len = 4096, .prot = VD_READ };
 	struct real r;

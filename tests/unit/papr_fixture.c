@@ -22,8 +22,8 @@ static void owner_failed(void *opaque, uint32_t partition, uint32_t unit)
 	f->told_unit = unit;
 }
 
-static const struct vd_adapter_ops adapter_ops = { .drain = drain };
-static const struct vd_papr_ops papr_ops = { owner_failed };
+static const struct vd_adapter_ops adapter_ops = { .size = sizeof(adapter_ops), .drain = drain };
+static const struct vd_papr_ops papr_ops = { sizeof(papr_ops), owner_failed };
 
 static void make_domain(struct pf *f, uint32_t i)
 {

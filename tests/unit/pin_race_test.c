@@ -65,7 +65,7 @@ static int quiesce(void *opaque)
 
 static void make(struct world *w, bool share)
 {
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12,
 					   .budget = BUDGET * PAGE };

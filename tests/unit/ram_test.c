@@ -23,7 +23,7 @@ static void release(void *opaque, const struct vd_span *span, size_t n)
 	held -= (int)n;
 }
 
-static const struct vd_owner_ops ops = { hold, release };
+static const struct vd_owner_ops ops = { sizeof(ops), hold, release };
 
 static void finds_spans(void **state)
 {
@@ -88,7 +88,7 @@ static void can_take(void **state)
 	assert_false(ram_can_take(&d, &b));
 	assert_false(ram_can_take(&b, &d));
 	b = a;
-	b.ops = &ops;
+	b.who = &ops;
 	assert_false(ram_can_take(&b, &a));
 }
 

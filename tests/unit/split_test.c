@@ -57,7 +57,9 @@ static void no_change(void *opaque, uint32_t owner, const struct vd_window_info 
 
 static void merge_undone(void **state)
 {
-	static const struct vd_adapter_ops ops = { .drain = fail_second, .changed = no_change };
+	static const struct vd_adapter_ops ops = { .size = sizeof(ops),
+						   .drain = fail_second,
+						   .changed = no_change };
 	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .ops = &ops };
 	const struct vd_table_cfg tcfg = { .size = sizeof(tcfg), .page_shift = 12, .nentries = 8 };
 	const struct vd_span ram = { { EX_GPA }, (void *)0x40000000, 16 * PAGE };

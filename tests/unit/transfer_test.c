@@ -46,7 +46,7 @@ static void release(void *opaque, const struct vd_span *span, size_t n)
 }
 
 static int64_t nheld;
-static const struct vd_owner_ops owner_ops = { hold, release };
+static const struct vd_owner_ops owner_ops = { sizeof(owner_ops), hold, release };
 
 static void make_domain(struct world *w, unsigned int shift, struct vd_domain **d, unsigned int at)
 {

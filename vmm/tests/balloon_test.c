@@ -38,7 +38,7 @@ static int always_quiet(void *opaque)
 
 static void make_domain(void)
 {
-	static const struct vd_device_ops ops = { always_quiet };
+	static const struct vd_device_ops ops = { sizeof(ops), always_quiet };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12 };
 	const struct vd_device_cfg dev = { sizeof(dev), 1, 1, &ops, NULL };

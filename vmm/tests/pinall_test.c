@@ -29,9 +29,9 @@ static void unpin(struct vd_host *h, const struct vd_pin *p, size_t npins)
 		count.npages -= p[i].npages;
 }
 
-static const struct vd_host_ops ops = { .name = "count",
-					.pin = pin,
-					.unpin = unpin };
+static const struct vd_host_ops ops = {
+	.size = sizeof(ops), .name = "count", .pin = pin, .unpin = unpin
+};
 static struct vd_host host = { &ops };
 static uint8_t *const ram = (uint8_t *)((uint64_t)1 << 40); /* never touched */
 

@@ -79,7 +79,7 @@ static int quiesce(void *opaque)
 
 static int make(void)
 {
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 	const struct vd_noiommu_cfg cfg = { .size = sizeof(cfg), .method = VD_PIN_IO_URING };
 	const struct vd_domain_cfg dc = { .size = sizeof(dc),
 					  .granule_shift = 12,
