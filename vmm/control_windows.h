@@ -16,6 +16,7 @@
 #define VMM_CONTROL_WINDOWS_H
 
 #include "control_proto.h"
+#include <viaduct/policy.h>
 #include <viaduct/viaduct.h>
 
 /* Called in the server's thread. The program locks its policy, if need be. */

@@ -7,6 +7,7 @@
 #ifndef SHARED_REGIONS_H
 #define SHARED_REGIONS_H
 
+#include <viaduct/remote.h>
 #include <viaduct/viaduct.h>
 
 #define REGIONS_MAX 64 /* runs that are looked at before it is too many */

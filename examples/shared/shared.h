@@ -24,6 +24,7 @@
 #define SHARED_SHARED_H
 
 #include "nvme.h"
+#include <viaduct/remote.h>
 #include <viaduct/viaduct.h>
 
 #define SHARED_OWNERS	 8

@@ -6,9 +6,6 @@
  * create and destroy of the same domain. One lock per domain guards all of it;
  * pinning is serialised by the kernel anyhow (two threads pin no faster than
  * one). Of the callbacks only quiesce runs without it; the others say so.
- *
- * Stability: handles are opaque; structs that cross the interface begin with
- * their size where they may grow.
  */
 #ifndef VIADUCT_DOMAIN_H
 #define VIADUCT_DOMAIN_H

@@ -16,6 +16,18 @@
 extern "C" {
 #endif
 
+/* The library's version: what a caller is compiled with, and what it runs with. */
+#define VD_VERSION_MAJOR 0
+#define VD_VERSION_MINOR 1
+#define VD_VERSION_PATCH 0
+#define VD_VERSION_OF(major, minor, patch) \
+	((uint32_t)(major) << 16 | (uint32_t)(minor) << 8 | (uint32_t)(patch))
+#define VD_VERSION \
+	VD_VERSION_OF(VD_VERSION_MAJOR, VD_VERSION_MINOR, VD_VERSION_PATCH)
+
+/** vd_version() - VD_VERSION of the library that runs */
+uint32_t vd_version(void);
+
 #define VD_PAGE_SHIFT 12
 #define VD_PAGE_SIZE  ((uint64_t)1 << VD_PAGE_SHIFT)
 
@@ -37,7 +49,9 @@ typedef struct {
  * Errors. Every function that can fail returns 0 or one of these, negated;
  * each has one meaning in the whole library:
  *
- *  EINVAL     an argument is malformed (says the function which)
+ *  EINVAL     an argument is malformed (says the function which), or a struct's
+ *             size is none
+ *  E2BIG      a struct says more than this library knows (viaduct.h)
  *  EOVERFLOW  an address plus a length wraps
  *  EFAULT     not guest memory
  *  ENODEV     no such device in this domain

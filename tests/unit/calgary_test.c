@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The numbers are those of the hardware's Linux driver. */
 #include "papr_fixture.h"
+#include <viaduct/calgary.h>
 
 #define TABLE 0x12800000u /* where the host has put it */
 #define ALL   (1u << 20)  /* entries of code 7 */
