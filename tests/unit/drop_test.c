@@ -50,7 +50,7 @@ static _Thread_local bool is_dropper;
 
 static struct vd_domain_stats stats(struct world *w)
 {
-	struct vd_domain_stats s;
+	struct vd_domain_stats s = { .size = sizeof(s) };
 
 	vd_domain_stats(w->d, &s);
 	return s;
@@ -98,7 +98,7 @@ static int quiesce(void *opaque)
 
 static int attach(struct world *w, uint32_t id)
 {
-	static const struct vd_device_ops ops = { quiesce };
+	static const struct vd_device_ops ops = { sizeof(ops), quiesce };
 	const struct vd_device_cfg cfg = { sizeof(cfg), id, id, &ops, &args[id] };
 
 	args[id] = (struct vd_device_ops_arg){ w, id };
