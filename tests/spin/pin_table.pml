@@ -6,8 +6,8 @@
  *	guest_map, guest_unmap		kmod/hal/pinword.h
  *	guest_lie			any value, at any moment (LIES)
  *	reserve, hold, pin, count, publish
- *					src/core/pin.c, under the domain's lock
- *	spare, evict, unpin		src/core/evict.c, under the domain's lock
+ *					src/domain/pin.c, under the domain's lock
+ *	spare, evict, unpin		src/domain/evict.c, under the domain's lock
  *	make_room			the same, in the middle of a request
  *	revoke, quiesce, drop		X4: HAL OFF, reset, deny of the last device
  *	permit				the device runs again, in its next life
