@@ -89,7 +89,7 @@ static struct vd_seg pages(uint64_t at, uint64_t n)
 
 static void make(struct vd_host *host, void *base, uint64_t npages)
 {
-	static const struct vd_device_ops ops = { quiet };
+	static const struct vd_device_ops ops = { sizeof(ops), quiet };
 	const struct vd_domain_cfg cfg = { .size = sizeof(cfg),
 					   .granule_shift = 12 };
 	const struct vd_device_cfg dev = { sizeof(dev), DEV, DEV, &ops, NULL };
@@ -256,7 +256,7 @@ static int give(void *opaque, void *hva, uint64_t len)
 
 static void discard(void)
 {
-	struct vd_discard how = { .give = give };
+	struct vd_discard how = { .size = sizeof(how), .give = give };
 
 	bench_must(vd_domain_discard(domain, (vd_gpa){ 0 },
 				     (uint64_t)NPAGES * VD_PAGE_SIZE,

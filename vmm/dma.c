@@ -146,7 +146,7 @@ static int create_pool(struct dma *d, struct vm *vm, char *why, size_t len)
 static void on_charge(void *opaque, bool yes)
 {
 	struct dma *d = opaque;
-	struct vd_hal_stats hal;
+	struct vd_hal_stats hal = { .size = sizeof(hal) };
 
 	vd_hal_stats(d->hal.hal, &hal);
 	if (yes) {

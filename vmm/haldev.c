@@ -141,7 +141,8 @@ static void on_admit(void *opaque, uint32_t guest_id, uint32_t life)
 	h->admit(h->opaque, guest_id, life);
 }
 
-static const struct vd_hal_ops hal_ops = { sizeof(hal_ops), on_charge, on_interrupt, on_admit };
+static const struct vd_hal_ops hal_ops = { sizeof(hal_ops), on_charge,
+					   on_interrupt, on_admit };
 
 static int create_hal(struct haldev *h, const struct haldev_cfg *cfg)
 {

@@ -34,7 +34,7 @@ ENDS_WITH(vd_domain_stats, pins_cleared);
 ENDS_WITH(vd_drain, last);
 ENDS_WITH(vd_fault, iova);
 ENDS_WITH(vd_hal_cfg, pool_len);
-ENDS_WITH(vd_hal_ops, interrupt);
+ENDS_WITH(vd_hal_ops, admit);
 ENDS_WITH(vd_hal_stats, status);
 ENDS_WITH(vd_host_ops, destroy);
 ENDS_WITH(vd_loan, len);

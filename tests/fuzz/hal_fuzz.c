@@ -130,8 +130,8 @@ static void interrupt(void *opaque)
 static void admit(void *opaque, uint32_t guest_id, uint32_t life)
 {
 	struct world *w = opaque;
-	struct vd_device_info info;
-	struct vd_hal_stats hal;
+	struct vd_device_info info = { .size = sizeof(info) };
+	struct vd_hal_stats hal = { .size = sizeof(hal) };
 
 	vd_hal_stats(w->hal, &hal);
 	must(w->shown && hal.admits);

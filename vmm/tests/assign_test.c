@@ -386,7 +386,7 @@ static void test_faults(void **state)
 
 static bool is_stuck(struct life *l)
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 
 	return vd_device_info(l->domain, assign_guest_id(l->a), &info) == 0 &&
 	       info.state == VD_DEVICE_STUCK;
@@ -442,7 +442,7 @@ static void test_swapped(void **state)
 
 static uint32_t life_of(struct life *l)
 {
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 
 	assert_int_equal(
 		vd_device_info(l->domain, assign_guest_id(l->a), &info), 0);

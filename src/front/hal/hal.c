@@ -199,7 +199,7 @@ static uint32_t offered(const struct vd_hal *h)
 {
 	return (h->cfg.pool_len ? VD_HAL_F_POOL : 0) |
 	       (h->cfg.npins ? VD_HAL_F_PINS : 0) | VD_HAL_F_LIVES |
-	       (h->cfg.ops->admit ? VD_HAL_F_ADMIT : 0) |
+	       (h->ops.admit ? VD_HAL_F_ADMIT : 0) |
 	       (h->cfg.spill && h->cfg.pool_len ? VD_HAL_F_SPILL : 0);
 }
 
@@ -343,9 +343,8 @@ static void write_doorbell(struct vd_hal *h, uint32_t i)
 			result = hal_slot_run(s, h->cfg.domain);
 			ran = true;
 			if (is_admission(&result))
-				h->cfg.ops->admit(h->cfg.opaque,
-						  result.who.guest_id,
-						  result.who.incarnation);
+				h->ops.admit(h->cfg.opaque, result.who.guest_id,
+					     result.who.incarnation);
 		}
 		lock_drop(&s->lock);
 	}

@@ -150,7 +150,7 @@ static int run_admit(struct request *r)
 		[VD_DEVICE_STUCK] = -EPERM,
 	};
 	const struct vd_hal_seg *seg = r->slot->copy.seg;
-	struct vd_device_info info;
+	struct vd_device_info info = { .size = sizeof(info) };
 	int err;
 
 	if (r->mask != 0 || r->count != 1 || seg->addr != 0 || seg->len != 0 ||
