@@ -43,6 +43,22 @@ int vd_reader_create(struct vd_adapter *a, uint32_t device,
 /** vd_reader_destroy() - not inside; NULL is fine */
 void vd_reader_destroy(struct vd_reader *r);
 
+/**
+ * vd_reader_read() - the device reads @len bytes at @bus into @buf
+ * vd_reader_write() - the device writes @len bytes of @buf at @bus
+ *
+ * All that many a device model needs. Not inside a burst: it makes its own, of at
+ * most 64 KiB, so that nobody waits for a long copy. The guest may change the memory
+ * meanwhile: look at the copy only.
+ *
+ * Return: 0, -EOVERFLOW (@bus + @len wraps: nothing was copied), or as
+ * vd_translate() for the first page that is refused: what lies before it has been
+ * copied
+ */
+int vd_reader_read(struct vd_reader *r, vd_iova bus, void *buf, size_t len);
+int vd_reader_write(struct vd_reader *r, vd_iova bus, const void *buf,
+		    size_t len);
+
 /** vd_reader_enter() - begin a burst; vd_reader_exit() - end it. Do not nest. */
 void vd_reader_enter(struct vd_reader *r);
 void vd_reader_exit(struct vd_reader *r);

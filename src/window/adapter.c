@@ -130,7 +130,7 @@ static void end_owner(struct vd_adapter *a, struct owner *o)
 		return;
 	lock_take(&a->lock);
 	while ((w = innermost(a, o))) {
-		const struct part p = handover_all(w, NULL);
+		const struct handover p = handover_all(w, NULL);
 
 		entry_revoke(a, &p);
 		window_clear(a, w);

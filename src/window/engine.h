@@ -134,37 +134,37 @@ void window_tell(struct vd_adapter *a, uint32_t owner,
 		 const struct vd_window_info *w) MUST_HOLD(a->change);
 
 /*
- * part.c: entries on their way from one owner to another.
+ * handover.c: entries on their way from one owner to another.
  * @to: who gets them; NULL: nobody
  */
-struct part {
+struct handover {
 	struct window *w;
 	uint64_t first, len;
 	struct owner *to;
 };
 
 /* All of @w, which may be NULL. */
-struct part handover_all(struct window *w, struct owner *to);
+struct handover handover_all(struct window *w, struct owner *to);
 
 /*
  * Out of sight, with no reader and no DMA left, and what is valid in it as
  * @live says: 0, or -EBUSY, -EXDEV, -EINVAL, -EIO and all is as it was.
  */
-int handover_close(struct vd_adapter *a, const struct part *p,
+int handover_close(struct vd_adapter *a, const struct handover *p,
 		   enum vd_live live) MUST_HOLD(a->change);
 
 /* Undo it. */
-void handover_open(struct vd_adapter *a, const struct part *p)
+void handover_open(struct vd_adapter *a, const struct handover *p)
 	MUST_HOLD(a->change);
 
 /* It is closed: the entries are @to's now. */
-void handover_commit(struct vd_adapter *a, const struct part *p,
+void handover_commit(struct vd_adapter *a, const struct handover *p,
 		     enum vd_live live) MUST_HOLD(a->lock);
 
 /* entry.c */
 
 /* Make entries invalid that no reader can reach, and drop their pins. */
-void entry_revoke(struct vd_adapter *a, const struct part *p)
+void entry_revoke(struct vd_adapter *a, const struct handover *p)
 	MUST_HOLD(a->lock);
 
 #endif

@@ -607,7 +607,7 @@ int vd_window_get(struct vd_adapter *a, uint32_t owner, uint32_t window,
 	return err;
 }
 
-void entry_revoke(struct vd_adapter *a, const struct part *p)
+void entry_revoke(struct vd_adapter *a, const struct handover *p)
 {
 	const struct job j = {
 		.w = p->w,

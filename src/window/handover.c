@@ -11,15 +11,15 @@
 
 #include <errno.h>
 
-struct part handover_all(struct window *w, struct owner *to)
+struct handover handover_all(struct window *w, struct owner *to)
 {
 	if (!w)
-		return (struct part){ .w = NULL };
-	return (struct part){ w, w->first, w->len, to };
+		return (struct handover){ .w = NULL };
+	return (struct handover){ w, w->first, w->len, to };
 }
 
 /* May it go? */
-static int check_live(const struct part *p, enum vd_live live)
+static int check_live(const struct handover *p, enum vd_live live)
 {
 	switch (live) {
 	case VD_LIVE_REFUSE:
@@ -35,7 +35,8 @@ static int check_live(const struct part *p, enum vd_live live)
 	return -EINVAL;
 }
 
-static int hide(struct vd_adapter *a, const struct part *p, enum vd_live live)
+static int hide(struct vd_adapter *a, const struct handover *p,
+		enum vd_live live)
 {
 	int err;
 
@@ -49,7 +50,7 @@ static int hide(struct vd_adapter *a, const struct part *p, enum vd_live live)
 	return err;
 }
 
-void handover_open(struct vd_adapter *a, const struct part *p)
+void handover_open(struct vd_adapter *a, const struct handover *p)
 {
 	lock_take(&a->lock);
 	p->w->nhidden = 0;
@@ -57,7 +58,7 @@ void handover_open(struct vd_adapter *a, const struct part *p)
 	owner_publish(a, p->w->via);
 }
 
-int handover_close(struct vd_adapter *a, const struct part *p,
+int handover_close(struct vd_adapter *a, const struct handover *p,
 		   enum vd_live live)
 {
 	const struct window *w = p->w;
@@ -73,7 +74,7 @@ int handover_close(struct vd_adapter *a, const struct part *p,
 	return err;
 }
 
-void handover_commit(struct vd_adapter *a, const struct part *p,
+void handover_commit(struct vd_adapter *a, const struct handover *p,
 		     enum vd_live live)
 {
 	if (live == VD_LIVE_REVOKE)

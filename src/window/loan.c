@@ -13,7 +13,7 @@ static bool is_within(const struct window *w, const struct vd_loan *l)
 }
 
 static int check_loan(struct vd_adapter *a, const struct vd_loan *l,
-		      struct part *p) MUST_HOLD(a->lock)
+		      struct handover *p) MUST_HOLD(a->lock)
 {
 	struct window *w = window_find(a, l->id);
 
@@ -34,7 +34,7 @@ static int check_loan(struct vd_adapter *a, const struct vd_loan *l,
 }
 
 static void commit_loan(struct vd_adapter *a, const struct vd_loan *l,
-			const struct part *p) MUST_HOLD(a->lock)
+			const struct handover *p) MUST_HOLD(a->lock)
 {
 	struct window *n = window_free(a);
 
@@ -71,7 +71,7 @@ static int lend(struct vd_adapter *a, const struct vd_loan *l)
 {
 	struct vd_window_info info = { .size = sizeof(info) };
 	enum vd_live live = l->live;
-	struct part p;
+	struct handover p;
 	bool moves;
 	int err;
 
@@ -113,7 +113,7 @@ int vd_window_lend(struct vd_adapter *a, const struct vd_loan *l)
 	return err;
 }
 
-static int check_loan_end(struct vd_adapter *a, const struct part *p)
+static int check_loan_end(struct vd_adapter *a, const struct handover *p)
 	MUST_HOLD(a->lock)
 {
 	if (!p->w || !p->w->lender)
@@ -125,7 +125,7 @@ static int take_back(struct vd_adapter *a, uint32_t id, enum vd_live live)
 	MUST_HOLD(a->change)
 {
 	struct vd_window_info gone = { .size = sizeof(gone) };
-	struct part p;
+	struct handover p;
 	struct owner *via;
 	bool moves;
 	int err;

@@ -19,7 +19,7 @@ static void tell(struct vd_adapter *a, uint32_t id) MUST_HOLD(a->change)
 }
 
 static int check_split(struct vd_adapter *a, const struct vd_split *s,
-		       struct part *p) MUST_HOLD(a->lock)
+		       struct handover *p) MUST_HOLD(a->lock)
 {
 	struct window *w = window_find(a, s->id);
 	struct window n;
@@ -48,7 +48,7 @@ static int check_split(struct vd_adapter *a, const struct vd_split *s,
 
 /* Registers are few and locked by the change lock: this cannot fail. */
 static void commit_split(struct vd_adapter *a, const struct vd_split *s,
-			 const struct part *p) MUST_HOLD(a->lock)
+			 const struct handover *p) MUST_HOLD(a->lock)
 {
 	struct window *n = window_free(a);
 
@@ -78,7 +78,7 @@ static int split(struct vd_adapter *a, const struct vd_split *s)
 	MUST_HOLD(a->change)
 {
 	struct owner *old;
-	struct part p;
+	struct handover p;
 	bool moves;
 	int err;
 
@@ -133,7 +133,7 @@ static bool are_neighbours(const struct window *low, const struct window *high)
 
 /* The two windows as they lie. */
 struct pair {
-	struct part keep, clear;
+	struct handover keep, clear;
 	struct window *low;
 };
 
@@ -176,7 +176,7 @@ static int check_merge(struct vd_adapter *a, const struct vd_merge *m,
 	return 0;
 }
 
-static bool does_move(const struct part *p)
+static bool does_move(const struct handover *p)
 {
 	return p->w->owner != p->to;
 }

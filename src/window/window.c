@@ -261,7 +261,7 @@ int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg)
 	return err;
 }
 
-static int check_destroy(struct vd_adapter *a, const struct part *p,
+static int check_destroy(struct vd_adapter *a, const struct handover *p,
 			 enum vd_live live) MUST_HOLD(a->lock)
 {
 	if (!p->w)
@@ -276,7 +276,7 @@ static int check_destroy(struct vd_adapter *a, const struct part *p,
 int vd_window_destroy(struct vd_adapter *a, uint32_t id, enum vd_live live)
 {
 	struct vd_window_info info = { .size = sizeof(info) };
-	struct part p;
+	struct handover p;
 	struct owner *via;
 	int err;
 

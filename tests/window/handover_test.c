@@ -3,17 +3,17 @@
 #include "engine_fixture.h"
 #include <engine.h>
 
-static struct part tail(struct ex *x)
+static struct handover tail(struct ex *x)
 {
 	struct window *w = window_find(x->a, EX_W);
 
-	return (struct part){ w, 512, 512, owner_find(x->a, EX_P2) };
+	return (struct handover){ w, 512, 512, owner_find(x->a, EX_P2) };
 }
 
 static void closed_is_out_of_reach(void **state)
 {
 	struct ex *x = *state;
-	struct part p = tail(x);
+	struct handover p = tail(x);
 	unsigned char *hva;
 
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 600, 1), 0);
@@ -34,7 +34,7 @@ static void closed_is_out_of_reach(void **state)
 static void refused_before_anything(void **state)
 {
 	struct ex *x = *state;
-	struct part p = tail(x);
+	struct handover p = tail(x);
 
 	assert_int_equal(ex_map(x, EX_P1, EX_W, 600, 1), 0);
 	assert_int_equal(handover_close(x->a, &p, VD_LIVE_REFUSE), -EBUSY);
@@ -46,7 +46,7 @@ static void refused_before_anything(void **state)
 static void undone_if_not_drained(void **state)
 {
 	struct ex *x = *state;
-	struct part p = tail(x);
+	struct handover p = tail(x);
 
 	x->drain_says = -1;
 	assert_int_equal(handover_close(x->a, &p, VD_LIVE_REFUSE), -EIO);
