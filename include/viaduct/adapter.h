@@ -38,6 +38,7 @@ extern "C" {
 #define VD_EVERY_DEVICE	       UINT32_MAX
 
 struct vd_adapter;
+struct vd_owner_cfg;
 struct vd_window_info;
 
 /**
@@ -97,6 +98,7 @@ struct vd_adapter_ops {
  * @max_bytes:   of all tables together, directories included; 0 means 1 GiB
  * @ops:         copied; NULL: as if all members were
  * @opaque:      passed to @ops
+ * @owner:       who is there from the start, as by vd_owner_add(); NULL: nobody
  */
 struct vd_adapter_cfg {
 	size_t size;
@@ -104,6 +106,7 @@ struct vd_adapter_cfg {
 	uint64_t max_bytes;
 	const struct vd_adapter_ops *ops;
 	void *opaque;
+	const struct vd_owner_cfg *owner;
 };
 
 /**
@@ -111,7 +114,7 @@ struct vd_adapter_cfg {
  * @cfg: copied
  * @out: owned by the caller; not written on error
  *
- * Return: 0, -EINVAL (@cfg), -ENOMEM
+ * Return: 0, -EINVAL (@cfg), -ENOMEM, and as vd_owner_add() for @owner
  */
 int vd_adapter_create(const struct vd_adapter_cfg *cfg,
 		      struct vd_adapter **out);

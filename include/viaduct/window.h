@@ -87,14 +87,17 @@ void vd_table_stats(struct vd_adapter *a, const struct vd_table *t,
  * @size:  sizeof(struct vd_window_cfg)
  * @id:    its handle (PAPR: LIOBN)
  * @owner: who fills it
+ * @page_shift: of the table, where there is no @table; 0 means 12
  * @bus:   first bus address, a multiple of the table's page
- * @table: borrowed
- * @first: first entry
+ * @table: borrowed. NULL: a table of its own, of native format and @len entries;
+ *         it goes with the last window that points into it
+ * @first: first entry; 0 where there is no @table
  * @len:   entries, not 0
  */
 struct vd_window_cfg {
 	size_t size;
 	uint32_t id, owner;
+	unsigned int page_shift;
 	vd_iova bus;
 	struct vd_table *table;
 	uint64_t first, len;
@@ -112,6 +115,7 @@ struct vd_window_cfg {
  *  -EEXIST     the id is taken; or the entries, or the bus addresses for the
  *              same provider
  *  -ENOSPC     no free register
+ *  -EDQUOT     its own table would take more than the adapter's max_bytes
  *  -ENOMEM
  */
 int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg);

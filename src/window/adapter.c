@@ -81,7 +81,6 @@ int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 	if (!a)
 		return -ENOMEM;
 
-	/* Nothing below can fail. */
 	a->ops = ops;
 	a->opaque = cfg->opaque;
 	a->flags = cfg->flags;
@@ -89,8 +88,12 @@ int vd_adapter_create(const struct vd_adapter_cfg *cfg, struct vd_adapter **out)
 	lock_init(&a->change);
 	lock_init(&a->lock);
 	lock_init(&a->fault_lock);
-	*out = a;
-	return 0;
+	err = cfg->owner ? vd_owner_add(a, cfg->owner) : 0;
+	if (err)
+		vd_adapter_destroy(a);
+	else
+		*out = a;
+	return err;
 }
 
 int adapter_drain(struct vd_adapter *a, const struct vd_drain *what)

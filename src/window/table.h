@@ -45,6 +45,7 @@ struct vd_table {
 	struct table_budget *budget;
 	struct vd_table *next; /* of the adapter */
 	uint32_t nwindows;
+	bool implied; /* made for a window: goes with the last */
 };
 
 /* Entries that stand side by side, all in one block. */

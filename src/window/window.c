@@ -14,6 +14,29 @@
 #include <sized.h>
 #include <errno.h>
 
+static int add_table(struct vd_adapter *a, const struct vd_table_cfg *cfg,
+		     struct vd_table **out) MUST_HOLD(a->lock)
+{
+	int err = table_create(cfg, &a->budget, out);
+
+	if (err)
+		return err;
+	(*out)->next = a->tables;
+	a->tables = *out;
+	return 0;
+}
+
+static void drop_table(struct vd_adapter *a, struct vd_table *t)
+	MUST_HOLD(a->lock)
+{
+	struct vd_table **link = &a->tables;
+
+	while (*link != t)
+		link = &(*link)->next;
+	*link = t->next;
+	table_destroy(t);
+}
+
 int vd_table_create(struct vd_adapter *a, const struct vd_table_cfg *cfg,
 		    struct vd_table **out)
 {
@@ -25,31 +48,55 @@ int vd_table_create(struct vd_adapter *a, const struct vd_table_cfg *cfg,
 		return err;
 	cfg = &own;
 	lock_take(&a->lock);
-	err = table_create(cfg, &a->budget, &t);
-	if (!err) {
-		t->next = a->tables;
-		a->tables = t;
+	err = add_table(a, cfg, &t);
+	if (!err)
 		*out = t;
-	}
 	lock_drop(&a->lock);
 	return err;
 }
 
 int vd_table_destroy(struct vd_adapter *a, struct vd_table *t)
 {
-	struct vd_table **link = &a->tables;
 	int err = -EBUSY;
 
 	lock_take(&a->lock);
 	if (t->nwindows == 0) {
-		while (*link != t)
-			link = &(*link)->next;
-		*link = t->next;
-		table_destroy(t);
+		drop_table(a, t);
 		err = 0;
 	}
 	lock_drop(&a->lock);
 	return err;
+}
+
+/* A table for a window that has none. */
+static int imply_table(struct vd_adapter *a, struct vd_window_cfg *cfg)
+{
+	const struct vd_table_cfg t = {
+		.size = sizeof(t),
+		.format = VD_FORMAT_NATIVE,
+		.page_shift =
+			cfg->page_shift ? cfg->page_shift : VD_IO_SHIFT_MIN,
+		.nentries = cfg->len,
+	};
+	int err;
+
+	if (cfg->first)
+		return -EINVAL;
+	lock_take(&a->lock);
+	err = add_table(a, &t, &cfg->table);
+	if (!err)
+		cfg->table->implied = true;
+	lock_drop(&a->lock);
+	return err;
+}
+
+/* No reader is inside a window of it. */
+static void leave_table(struct vd_adapter *a, struct vd_table *t)
+{
+	lock_take(&a->lock);
+	if (t->implied && t->nwindows == 0)
+		drop_table(a, t);
+	lock_drop(&a->lock);
 }
 
 void vd_table_stats(struct vd_adapter *a, const struct vd_table *t,
@@ -232,18 +279,12 @@ static int make_window(struct vd_adapter *a, const struct vd_window_cfg *cfg,
 	return 0;
 }
 
-int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg)
+static int create(struct vd_adapter *a, const struct vd_window_cfg *cfg)
 {
 	struct vd_window_info info = { .size = sizeof(info) };
-	struct vd_window_cfg own;
 	struct owner *via;
-	int err = sized_read(&own, sizeof(own), cfg);
+	int err;
 
-	if (err)
-		return err;
-	cfg = &own;
-	if (!cfg->table)
-		return -EINVAL;
 	lock_take(&a->change);
 	err = check_range(a, cfg);
 	if (!err) {
@@ -258,6 +299,24 @@ int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg)
 		window_tell(a, cfg->owner, &info);
 	}
 	lock_drop(&a->change);
+	return err;
+}
+
+int vd_window_create(struct vd_adapter *a, const struct vd_window_cfg *cfg)
+{
+	struct vd_window_cfg own;
+	int err = sized_read(&own, sizeof(own), cfg);
+
+	if (err)
+		return err;
+	if (own.table)
+		return own.page_shift ? -EINVAL : create(a, &own);
+	err = imply_table(a, &own);
+	if (err)
+		return err;
+	err = create(a, &own);
+	if (err)
+		leave_table(a, own.table);
 	return err;
 }
 
@@ -276,6 +335,7 @@ static int check_destroy(struct vd_adapter *a, const struct handover *p,
 int vd_window_destroy(struct vd_adapter *a, uint32_t id, enum vd_live live)
 {
 	struct vd_window_info info = { .size = sizeof(info) };
+	struct vd_table *table;
 	struct handover p;
 	struct owner *via;
 	int err;
@@ -292,9 +352,11 @@ int vd_window_destroy(struct vd_adapter *a, uint32_t id, enum vd_live live)
 		entry_revoke(a, &p);
 		window_info(a, p.w, &info);
 		via = p.w->via;
+		table = p.w->table;
 		window_clear(a, p.w);
 		lock_drop(&a->lock);
 		owner_publish(a, via);
+		leave_table(a, table);
 		info.len = 0;
 		window_tell(a, info.owner, &info);
 	}

@@ -22,7 +22,7 @@
 			       sizeof(struct type),                                          \
 		       #type " ends with padding")
 
-ENDS_WITH(vd_adapter_cfg, opaque);
+ENDS_WITH(vd_adapter_cfg, owner);
 ENDS_WITH(vd_adapter_ops, invalidate);
 ENDS_WITH(vd_adapter_stats, nfaults);
 ENDS_WITH(vd_device_cfg, opaque);

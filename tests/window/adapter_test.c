@@ -21,6 +21,63 @@ static void refuses(void **state)
 		assert_int_equal(vd_adapter_create(&rows[i], &a), -EINVAL);
 }
 
+/* What a device model needs at least: five calls, and then its two lines. */
+static void the_simple_thing(void **state)
+{
+	static unsigned char mem[4 * PAGE] __attribute__((aligned(4096)));
+	const struct vd_span span = { { 0 }, mem, sizeof(mem) };
+	const struct vd_owner_cfg guest = { .size = sizeof(guest),
+					    .id = 1,
+					    .provider = VD_NO_OWNER,
+					    .memory = &span,
+					    .nmemory = 1 };
+	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .owner = &guest };
+	const struct vd_window_cfg w = { .size = sizeof(w), .id = 1, .owner = 1, .len = 4 };
+	const struct vd_window_range all = {
+		.size = sizeof(all), .owner = 1, .window = 1, .len = sizeof(mem), .prot = RW
+	};
+	unsigned char text[6];
+	struct vd_adapter *a;
+	struct vd_reader *r;
+
+	(void)state;
+	assert_int_equal(vd_adapter_create(&cfg, &a), 0);
+	assert_int_equal(vd_adapter_attach(a, 9, 1), 0);
+	assert_int_equal(vd_window_create(a, &w), 0);
+	assert_int_equal(vd_window_map(a, &all), 0);
+	assert_int_equal(vd_reader_create(a, 9, &r), 0);
+
+	assert_int_equal(vd_reader_write(r, (vd_iova){ PAGE - 2 }, "hello", 6), 0);
+	assert_int_equal(vd_reader_read(r, (vd_iova){ PAGE - 2 }, text, 6), 0);
+	assert_string_equal(text, "hello");
+	assert_string_equal(mem + PAGE - 2, "hello");
+	vd_reader_destroy(r);
+	vd_adapter_destroy(a);
+}
+
+/* It comes whole or not at all. */
+static void the_first_owner(void **state)
+{
+	struct vd_owner_cfg o = { .size = sizeof(o), .id = 1, .provider = 2 };
+	const struct vd_adapter_cfg cfg = { .size = sizeof(cfg), .owner = &o };
+	struct vd_adapter *a = NULL;
+
+	(void)state;
+	assert_int_equal(vd_adapter_create(&cfg, &a), -ENOENT); /* no such provider */
+	o.size = 0;
+	assert_int_equal(vd_adapter_create(&cfg, &a), -EINVAL);
+	o.size = sizeof(o);
+	o.provider = VD_NO_OWNER;
+	assert_null(a);
+	for (unsigned int n = 1; !a; n++) {
+		mem_fail(n);
+		assert_true(vd_adapter_create(&cfg, &a) == 0 || !a);
+		mem_fail(0);
+	}
+	assert_int_equal(vd_owner_add(a, &o), -EEXIST);
+	vd_adapter_destroy(a);
+}
+
 /* Nobody has DMA in flight and nobody wants to know: changes go through. */
 static void without_callbacks(void **state)
 {
@@ -209,6 +266,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(the_simple_thing),
+		cmocka_unit_test(the_first_owner),
 		cmocka_unit_test(without_callbacks),
 		cmocka_unit_test(without_memory),
 		ex_test(attach_without_memory),

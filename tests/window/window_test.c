@@ -23,6 +23,75 @@ static struct vd_table *table(struct ex *x, unsigned int shift, uint64_t nentrie
 	return t;
 }
 
+static uint64_t table_bytes(struct ex *x)
+{
+	struct vd_adapter_stats s = { .size = sizeof(s) };
+
+	vd_adapter_stats(x->a, &s);
+	return s.table_bytes;
+}
+
+/* It is there as long as a window points into it. */
+static void a_table_of_its_own(void **state)
+{
+	struct ex *x = *state;
+	struct vd_window_cfg cfg = cfg_of(x, 0, 16);
+	struct vd_split s = { .size = sizeof(s), .id = 1, .newid = 2, .owner = EX_P1, .keep = 4 };
+	const struct vd_window_range r = { .size = sizeof(r),
+					   .owner = EX_P1,
+					   .window = 1,
+					   .bus = cfg.bus,
+					   .gpa = { EX_GPA + 3 * PAGE },
+					   .len = PAGE,
+					   .prot = RW };
+	const uint64_t before = table_bytes(x);
+	unsigned char *hva;
+
+	cfg.table = NULL;
+	assert_int_equal(vd_window_create(x->a, &cfg), 0);
+	assert_true(table_bytes(x) > before);
+	assert_int_equal(ex_info(x, 1).page_shift, 12);
+	assert_int_equal(vd_window_map(x->a, &r), 0);
+	assert_int_equal(ex_access(x->r1, cfg.bus.v, VD_READ, &hva), 0);
+	assert_ptr_equal(hva, x->p1.mem + 3 * PAGE);
+	assert_int_equal(vd_window_split(x->a, &s), 0);
+	assert_int_equal(vd_window_destroy(x->a, 1, VD_LIVE_REVOKE), 0);
+	assert_true(table_bytes(x) > before);
+	assert_int_equal(vd_window_destroy(x->a, 2, VD_LIVE_REFUSE), 0);
+	assert_int_equal(table_bytes(x), before);
+	assert_int_equal(ex_pinned(&x->p1), 0);
+
+	cfg.page_shift = 16;
+	assert_int_equal(vd_window_create(x->a, &cfg), 0);
+	assert_int_equal(ex_info(x, 1).page_shift, 16); /* it goes with the adapter */
+}
+
+static void no_table_is_left_behind(void **state)
+{
+	struct ex *x = *state;
+	struct vd_window_cfg cfg = cfg_of(x, 0, 16);
+	const uint64_t before = table_bytes(x);
+
+	cfg.page_shift = 12;
+	assert_int_equal(vd_window_create(x->a, &cfg), -EINVAL); /* the table's */
+	cfg.table = NULL;
+	cfg.first = 1;
+	assert_int_equal(vd_window_create(x->a, &cfg), -EINVAL);
+	cfg.first = 0;
+	cfg.page_shift = 11;
+	assert_int_equal(vd_window_create(x->a, &cfg), -EINVAL);
+	cfg.page_shift = 0;
+	cfg.len = 0;
+	assert_int_equal(vd_window_create(x->a, &cfg), -EINVAL);
+	cfg.len = (uint64_t)1 << 40;
+	cfg.id = EX_W;
+	assert_int_equal(vd_window_create(x->a, &cfg), -EEXIST);
+	cfg.id = 1;
+	cfg.owner = 99;
+	assert_int_equal(vd_window_create(x->a, &cfg), -ENOENT);
+	assert_int_equal(table_bytes(x), before);
+}
+
 static void create_refuses(void **state)
 {
 	struct ex *x = *state;
@@ -159,7 +228,8 @@ static void table_says_what_it_takes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ex_test(create_refuses),	   ex_test(create_at_the_edges),
+		ex_test(create_refuses),	   ex_test(a_table_of_its_own),
+		ex_test(no_table_is_left_behind),  ex_test(create_at_the_edges),
 		ex_test(registers_run_out),	   ex_test(destroy_and_what_it_refuses),
 		ex_test(table_says_what_it_takes),
 	};
