@@ -58,6 +58,31 @@ static void put_command(const struct hostdev *d, uint16_t command)
 	close(fd);
 }
 
+/* "" if it is not known, or nothing that could be put back. */
+static void read_control(const struct hostdev *d, char control[8])
+{
+	if (hostdev_read(d, "power/control", control, 8))
+		control[0] = '\0';
+}
+
+/* Whether it may sleep: many drivers change that as they come and go. */
+static void put_control(const struct hostdev *d, const struct claim_found *f)
+{
+	char now[8];
+
+	read_control(d, now);
+	if (f->control[0] && strcmp(now, f->control) != 0)
+		hostdev_write(d, "power/control", f->control);
+}
+
+static bool is_driven_by(const struct hostdev *d, const char *driver)
+{
+	char now[HOSTDEV_NAME_LEN];
+
+	hostdev_driver(d, now);
+	return strcmp(now, driver) == 0;
+}
+
 /*
  * What the command register is without its driver: that turns bus mastering off
  * when it lets go, and INTx on again if it had MSI.
@@ -67,6 +92,7 @@ static int see(const struct hostdev *d, struct claim_found *f)
 	memset(f, 0, sizeof(*f));
 	hostdev_driver(d, f->driver);
 	hostdev_override(d, f->override);
+	read_control(d, f->control);
 	if (f->driver[0] && read_command(d, &f->command) == 0) {
 		f->command &= (uint16_t) ~(CMD_MASTER | CMD_INTX_OFF);
 		return 0;
@@ -83,6 +109,9 @@ static void believe(struct claim_found *now, const struct claim_found *then)
 	if (is_ours(now->driver) || !now->driver[0]) {
 		memcpy(now->driver, then->driver, sizeof(now->driver));
 		now->command = then->command;
+		if (then->control[0])
+			memcpy(now->control, then->control,
+			       sizeof(now->control));
 	}
 	if (is_ours(now->override))
 		memcpy(now->override, then->override, sizeof(now->override));
@@ -165,7 +194,9 @@ static void put_back(const struct hostdev *d, const struct claim_found *f)
 	if (is_ours(driver)) {
 		/* Awake now; without a driver it may sleep, and forget. */
 		put_command(d, f->command);
-		if (!is_ours(f->driver))
+		if (is_ours(f->driver))
+			put_control(d, f);
+		else
 			tell(d, UIO, "unbind");
 	}
 	if (ours)
@@ -175,7 +206,10 @@ static void put_back(const struct hostdev *d, const struct claim_found *f)
 		return;
 	/* Without a driver the kernel has turned bus mastering off. */
 	put_command(d, f->command);
+	put_control(d, f);
 	hand_over(d, f);
+	if (is_driven_by(d, f->driver))
+		put_control(d, f); /* that of another is as it likes it */
 }
 
 int assign_take(struct assign_claim *c, const struct sysfs *s, const char *bdf,

@@ -3,17 +3,19 @@
  * Taking a function from its driver and giving it back.
  *
  * What is given back is what was taken: this function (hostdev.h), as it was
- * found (claim.h). Driver, driver_override and the command register are put
- * back by us. The rest finds its way by itself: the kernel counts who has
- * enabled a device, keeps it awake (D0) while it has a driver and lets it sleep
- * again as power/control says, which we never touch.
+ * found (claim.h). Driver, driver_override, the command register and whether it
+ * may sleep (power/control, which drivers set as they come and go) are put back
+ * by us. The rest finds its way by itself: the kernel counts who has enabled a
+ * device, keeps it awake (D0) while uio_pci_generic has it and lets it sleep
+ * again as power/control says. The guest's own power states never reach it
+ * (assign_config.c).
  *
  * Others may act while it is ours. What they have changed is theirs:
  *
  *	driven by  driver_override   done at the end
- *	us         ours              command, override, driver as found
- *	us         another's         command; then who is named there drives it
- *	us         none              command; the driver found drives it
+ *	us         ours              command, override, driver, sleep as found
+ *	us         another's         command, sleep; then who is named there drives it
+ *	us         none              command, sleep; the driver found drives it
  *	nobody     ours, none        as in the first row
  *	nobody     another's         nothing
  *	another    ours              override as found, nothing else

@@ -104,8 +104,8 @@ int claim_write(struct claim *c, const struct hostdev *d,
 	boot_of(c->sys, boot);
 	snprintf(text, sizeof(text),
 		 "boot %s\ndevice %" PRIx64 "\ndriver %s\noverride %s\n"
-		 "command %04x\nend\n",
-		 boot, d->id, f->driver, f->override, f->command);
+		 "command %04x\ncontrol %s\nend\n",
+		 boot, d->id, f->driver, f->override, f->command, f->control);
 	return replace(c, text);
 }
 
@@ -153,6 +153,8 @@ int claim_read(const struct claim *c, const struct hostdev *d,
 	    !field(text, "command ", command, sizeof(command)))
 		return -ENOENT;
 	f.command = (uint16_t)strtoul(command, NULL, 16);
+	if (!field(text, "control ", f.control, sizeof(f.control)))
+		f.control[0] = '\0'; /* a record of an older version */
 	*out = f;
 	return 0;
 }

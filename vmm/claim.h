@@ -29,6 +29,7 @@ struct claim_found {
 	char driver[HOSTDEV_NAME_LEN];	 /* "" if it had none */
 	char override[HOSTDEV_NAME_LEN]; /* "" if it had none */
 	uint16_t command; /* of its configuration space, with no driver */
+	char control[8];  /* power/control: "on", "auto"; "": not known */
 };
 
 /* 0, -EBUSY (another has it), or -errno. Ending is fine after a failure. */

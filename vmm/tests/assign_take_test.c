@@ -62,6 +62,7 @@ static void test_found_again(void **state)
 		assign_give(&c);
 		made_host_expect(&h, founds[i].driver, founds[i].override,
 				 founds[i].command);
+		made_host_expect_control(&h, "auto");
 		assert_int_equal(made_host_claims(&h), 0);
 		made_host_remove(&h);
 	}
@@ -88,6 +89,7 @@ static void test_a_step_fails(void **state)
 			assert_non_null(strstr(why, MADE_BDF));
 			made_host_expect(&h, founds[i].driver,
 					 founds[i].override, founds[i].command);
+			made_host_expect_control(&h, "auto");
 			assert_int_equal(made_host_claims(&h), 0);
 			made_host_remove(&h);
 		}
@@ -144,6 +146,7 @@ static void test_killed_at_each_step(void **state)
 		assert_int_equal(take(&h, &c), 0);
 		assign_give(&c);
 		made_host_expect(&h, f->driver, f->override, f->command);
+		made_host_expect_control(&h, "auto");
 		assert_int_equal(made_host_claims(&h), 0);
 		made_host_remove(&h);
 	}
@@ -163,6 +166,7 @@ static void test_mend(void **state)
 		if (killed_at(&h, 1 + i % 8))
 			assert_int_equal(assign_mend(&h.t.s, MADE_BDF), 0);
 		made_host_expect(&h, f->driver, f->override, f->command);
+		made_host_expect_control(&h, "auto");
 		assert_int_equal(made_host_claims(&h), 0);
 		made_host_remove(&h);
 	}
@@ -218,7 +222,8 @@ static void test_swapped(void **state)
 		made_host_remove(&h);
 		n++;
 	} while (swapped);
-	assert_int_equal(n, 5); /* before, unbind, override, bind; then none */
+	/* before, unbind, override, bind, power/control; then none */
+	assert_int_equal(n, 6);
 }
 
 /* It was pulled while it was taken: nothing of the other card changes. */
@@ -338,6 +343,30 @@ static void test_others_act(void **state)
 	}
 }
 
+/* Put back before another driver comes; and where it is not known, nothing is. */
+static void test_control_of_others(void **state)
+{
+	struct assign_claim c;
+	struct made_host h;
+
+	(void)state;
+	made_host_make(&h, "nvme");
+	assert_int_equal(take(&h, &c), 0);
+	write_ok(&h, MADE_DEVICE "/driver_override", "vfio-pci");
+	assign_give(&c);
+	made_host_expect(&h, "vfio-pci", "vfio-pci", 7);
+	made_host_expect_control(&h, "auto");
+	made_host_remove(&h);
+
+	made_host_make(&h, "nvme");
+	tree_drop(&h.t, MADE_CONTROL); /* a kernel without runtime PM */
+	assert_int_equal(take(&h, &c), 0);
+	assert_string_equal(c.found.control, "");
+	assign_give(&c);
+	made_host_expect(&h, "nvme", "", 7);
+	made_host_remove(&h);
+}
+
 /* The driver found is not loaded any more, or does not want it: not an error. */
 static void test_driver_is_gone(void **state)
 {
@@ -392,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_swapped_while_taken),
 		cmocka_unit_test(test_stale_record),
 		cmocka_unit_test(test_others_act),
+		cmocka_unit_test(test_control_of_others),
 		cmocka_unit_test(test_driver_is_gone),
 		cmocka_unit_test(test_refusals),
 	};

@@ -102,6 +102,7 @@ static int unbind(struct made_host *h, const char *driver)
 	if (!driver_now(h, name) || strcmp(name, driver) != 0)
 		return -ENODEV;
 	tree_drop(&h->t, MADE_DEVICE "/driver");
+	tree_file(&h->t, MADE_CONTROL, "on\n");
 	if (!strcmp(driver, MADE_UIO))
 		end_uio(h);
 	made_host_set_command(h, made_host_command(h) & ~MASTER);
@@ -128,6 +129,10 @@ static int carry_out(struct made_host *h, const char *path, const char *value)
 		return probe(h);
 	if (!strcmp(path, MADE_DEVICE "/driver_override")) {
 		tree_file(&h->t, path, value[0] == '\n' ? "(null)\n" : value);
+		return 0;
+	}
+	if (!strcmp(path, MADE_CONTROL)) {
+		tree_file(&h->t, path, value);
 		return 0;
 	}
 	if (!strcmp(path, MADE_DEVICE "/reset")) {
@@ -182,6 +187,7 @@ void made_host_plug(struct made_host *h, const char *driver)
 	tree_bytes(&h->t, MADE_DEVICE "/resource2", zero, 32);
 	tree_bytes(&h->t, MADE_DEVICE "/config", config, sizeof(config));
 	tree_file(&h->t, MADE_DEVICE "/driver_override", "(null)\n");
+	tree_file(&h->t, MADE_CONTROL, "auto\n");
 	if (driver && strcmp(driver, "nvme") != 0)
 		tree_file(&h->t, MADE_DEVICE "/driver_override", driver);
 	if (driver)
@@ -249,6 +255,15 @@ void made_host_expect(struct made_host *h, const char *driver,
 	override_now(h, name);
 	assert_string_equal(name, override);
 	assert_int_equal(made_host_command(h), command);
+}
+
+void made_host_expect_control(struct made_host *h, const char *control)
+{
+	char now[8];
+
+	assert_int_equal(sysfs_read(&h->t.s, MADE_CONTROL, now, sizeof(now)),
+			 0);
+	assert_string_equal(now, control);
 }
 
 static int count(void *ctx, const char *name)

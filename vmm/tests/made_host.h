@@ -7,6 +7,9 @@
  *	BAR 2  32 ports
  * and its uio node as a FIFO: 4 bytes are an interrupt, 1 byte is the end of it.
  *
+ * It may sleep (power/control is "auto"); each driver that lets go of it forbids
+ * that, as many do.
+ *
  * A write can be made to fail, or to be the moment of something else: see @at.
  */
 #ifndef VMM_TESTS_MADE_HOST_H
@@ -16,9 +19,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MADE_BDF    "0000:03:00.0"
-#define MADE_DEVICE "bus/pci/devices/" MADE_BDF
-#define MADE_UIO    "uio_pci_generic"
+#define MADE_BDF     "0000:03:00.0"
+#define MADE_DEVICE  "bus/pci/devices/" MADE_BDF
+#define MADE_CONTROL MADE_DEVICE "/power/control"
+#define MADE_UIO     "uio_pci_generic"
 
 struct made_host {
 	struct tree t;
@@ -49,6 +53,9 @@ void made_host_expect(struct made_host *h, const char *driver,
 
 unsigned int made_host_command(struct made_host *h);
 void made_host_set_command(struct made_host *h, unsigned int command);
+
+/* End the test if power/control does not say @control. */
+void made_host_expect_control(struct made_host *h, const char *control);
 
 /* Files in the folder of claims. */
 unsigned int made_host_claims(struct made_host *h);
