@@ -246,6 +246,7 @@ static int start_thread(struct vcpu *v)
 	struct sigaction sa = { .sa_handler = on_kick, .sa_flags = SA_RESTART };
 	sigset_t blocked, before;
 	pthread_attr_t attr;
+	char name[16];
 	int err;
 
 	sigaction(KICK, &sa, NULL);
@@ -257,6 +258,10 @@ static int start_thread(struct vcpu *v)
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	v->started = err == 0;
+	if (v->started) {
+		snprintf(name, sizeof(name), "vcpu%u", v->id);
+		pthread_setname_np(v->thread, name); /* for top -H and ps */
+	}
 	return -err;
 }
 

@@ -4,8 +4,36 @@
 # the shared folder). Sourced with ". ./host-lib.sh".
 set -u
 
+# What the machines' threads are doing: state, time in user and kernel, where it waits.
+threads() {
+	for t in /proc/[0-9]*/task/[0-9]*; do
+		case $(cat "$t/comm" 2>/dev/null) in
+		*viaduct* | vcpu* | kvm*) ;;
+		*) [ "$(cat "${t%/task/*}/comm" 2>/dev/null)" = viaduct ] || continue ;;
+		esac
+		echo "${t##*/} $(cat "$t/comm") $(sed 's/.*) //' "$t/stat" |
+			cut -d' ' -f1,12,13) $(cat "$t/wchan")"
+	done 2>/dev/null
+}
+
+# For whoever wants to know why: two looks, so that what runs is told from what
+# waits. In state.out, and threads in the log.
+say_state() {
+	threads >before.out
+	cat /proc/interrupts >state.out
+	sleep 2
+	threads | diff before.out - | grep '^[<>]' | head -n 40
+	grep -v ' [RZ] ' before.out | head -n 40
+	for s in /run/viaduct/*.sock; do
+		timeout 10 viaduct ctl --name "$(basename "$s" .sock)" counters
+	done >>state.out 2>&1
+	cat /proc/interrupts >>state.out
+	dmesg | tail -n 20 >>state.out
+}
+
 fail() {
 	echo "FAIL: $*"
+	say_state
 	exit 1
 }
 
