@@ -72,7 +72,7 @@ static void wait_slot(const struct epoch_slot *s)
 	}
 }
 
-void epoch_settle(struct epoch_slot *s)
+void epoch_relax(struct epoch_slot *s)
 {
 	uint64_t waits = atom_peek(&s->epoch->waits);
 	uint32_t fenced = EPOCH_FENCED;

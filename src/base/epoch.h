@@ -84,7 +84,7 @@ void epoch_leave(struct epoch_slot *s);
 void epoch_wait(struct epoch *e);
 
 /* For the reader: may it leave its fences out from now on? */
-void epoch_settle(struct epoch_slot *s);
+void epoch_relax(struct epoch_slot *s);
 
 static inline void epoch_enter(struct epoch_slot *s)
 {
@@ -94,7 +94,7 @@ static inline void epoch_enter(struct epoch_slot *s)
 		return;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (++s->quiet >= EPOCH_QUIET)
-		epoch_settle(s);
+		epoch_relax(s);
 }
 
 static inline void epoch_exit(struct epoch_slot *s)

@@ -34,9 +34,9 @@ struct index_node {
 
 const size_t index_node_size = sizeof(struct index_node);
 
-void index_init(struct index *x, struct pool *pool)
+void index_init(struct index *x, struct freelist *nodes)
 {
-	*x = (struct index){ .pool = pool };
+	*x = (struct index){ .nodes = nodes };
 }
 
 static uint64_t page_of(const struct tree_node *n)
@@ -78,7 +78,7 @@ static void set_slot(struct index_node *node, unsigned int i, void *to)
 
 static int plant(struct index *x, uint64_t page)
 {
-	x->root = pool_take(x->pool);
+	x->root = freelist_take(x->nodes);
 	if (!x->root)
 		return -ENOMEM;
 	x->height = 1;
@@ -91,7 +91,7 @@ static int plant(struct index *x, uint64_t page)
 static int grow(struct index *x, uint64_t page)
 {
 	while (!fits(page, x->height)) {
-		struct index_node *node = pool_take(x->pool);
+		struct index_node *node = freelist_take(x->nodes);
 
 		if (!node)
 			return -ENOMEM;
@@ -115,7 +115,7 @@ static void prune(struct index *x, uint64_t page)
 		node = level ? node->slot[slot_of(page, level)] : NULL;
 	}
 	for (; level < x->height && way[level]->used == 0; level++) {
-		pool_give(x->pool, way[level]);
+		freelist_give(x->nodes, way[level]);
 		if (level + 1 == x->height) {
 			x->root = NULL;
 			x->height = 0;
@@ -153,7 +153,7 @@ static struct index_node *reach(struct index *x, uint64_t page)
 		struct index_node *next = node->slot[slot_of(page, level)];
 
 		if (!next) {
-			next = pool_take(x->pool);
+			next = freelist_take(x->nodes);
 			if (!next)
 				return NULL;
 			set_slot(node, slot_of(page, level), next);

@@ -9,7 +9,7 @@
 #ifndef BASE_INDEX_H
 #define BASE_INDEX_H
 
-#include "pool.h"
+#include "freelist.h"
 #include "tree.h"
 
 #define INDEX_BITS    6u
@@ -20,8 +20,8 @@ struct index_node;
 
 struct index {
 	struct index_node *root;
-	unsigned int height; /* levels; 0: empty */
-	struct pool *pool;   /* of index_node_size bytes; borrowed */
+	unsigned int height;	/* levels; 0: empty */
+	struct freelist *nodes; /* of index_node_size bytes; borrowed */
 	/* The lowest node that was last gone to, and its page >> INDEX_BITS:
 	 * who looks mostly changes next, and neighbours come together. */
 	struct index_node *leaf;
@@ -34,7 +34,7 @@ struct index {
 
 extern const size_t index_node_size;
 
-void index_init(struct index *x, struct pool *pool);
+void index_init(struct index *x, struct freelist *nodes);
 
 /* @n->first and @n->last are set. 0 or -ENOMEM: nothing has changed. */
 int index_insert(struct index *x, struct tree_node *n);

@@ -95,8 +95,8 @@ int vd_domain_create(struct vd_host *host, const struct vd_domain_cfg *cfg,
 	/* Nothing below can fail. */
 	d->host = host;
 	d->host_ops = ops;
-	pool_init(&d->nodes, index_node_size, NODES_KEPT);
-	pool_init(&d->mappings, sizeof(struct mapping), MAPPINGS_KEPT);
+	freelist_init(&d->nodes, index_node_size, NODES_KEPT);
+	freelist_init(&d->mappings, sizeof(struct mapping), MAPPINGS_KEPT);
 	lock_init(&d->lock);
 	lock_init(&d->held_lock);
 	lock_event_init(&d->settled);
@@ -114,8 +114,8 @@ void vd_domain_destroy(struct vd_domain *d)
 	pintable_end(&d->pins);
 	/* What a device that did not stop has pinned stays lent. */
 	pages_return(&d->pages, 0);
-	pool_end(&d->mappings);
-	pool_end(&d->nodes);
+	freelist_end(&d->mappings);
+	freelist_end(&d->nodes);
 	memory_end(&d->memory);
 	lock_event_end(&d->settled);
 	lock_end(&d->held_lock);

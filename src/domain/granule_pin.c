@@ -103,34 +103,35 @@ static void set_count(struct vd_domain *d, uint32_t *h, uint32_t count)
 }
 
 /* Granules by number, in their stretch. */
-struct part {
+struct granules {
 	struct stretch *s;
 	uint64_t first, last;
 };
 
-static struct part part_of(struct vd_domain *d, const struct granule_run *r)
+static struct granules granules_of(struct vd_domain *d,
+				   const struct granule_run *r)
 {
 	unsigned int shift = d->memory.granule_shift;
 
-	return (struct part){ r->s, (r->first - r->s->gpa) >> shift,
-			      (r->last - r->s->gpa) >> shift };
+	return (struct granules){ r->s, (r->first - r->s->gpa) >> shift,
+				  (r->last - r->s->gpa) >> shift };
 }
 
-static uint64_t granule_gpa(struct vd_domain *d, const struct part *p,
+static uint64_t granule_gpa(struct vd_domain *d, const struct granules *p,
 			    uint64_t i)
 {
 	return p->s->gpa + (i << d->memory.granule_shift);
 }
 
-static void fill_pin(struct vd_domain *d, const struct part *p, uint64_t i,
+static void fill_pin(struct vd_domain *d, const struct granules *p, uint64_t i,
 		     struct vd_pin *pin)
 {
 	pin->hva = stretch_hva(p->s, granule_gpa(d, p, i));
 	pin->npages = (size_t)1 << (d->memory.granule_shift - VD_PAGE_SHIFT);
 }
 
-static void count_granule(struct vd_domain *d, const struct part *p, uint64_t i,
-			  bool more) MUST_HOLD(d->lock)
+static void count_granule(struct vd_domain *d, const struct granules *p,
+			  uint64_t i, bool more) MUST_HOLD(d->lock)
 {
 	uint64_t gpa = granule_gpa(d, p, i);
 
@@ -141,7 +142,7 @@ static void count_granule(struct vd_domain *d, const struct part *p, uint64_t i,
 }
 
 /* The last hold of a granule goes, unless another came meanwhile. */
-static void let_go(struct vd_domain *d, const struct part *p, uint64_t i)
+static void let_go(struct vd_domain *d, const struct granules *p, uint64_t i)
 	MUST_HOLD(d->lock)
 {
 	uint32_t *h = &p->s->held[i];
@@ -171,7 +172,7 @@ static int make_room(struct vd_domain *d) MUST_HOLD(d->lock)
 	return pages_over_budget(&d->pages) ? -EDQUOT : 0;
 }
 
-static int gather(struct vd_domain *d, const struct part *p, uint64_t *next,
+static int gather(struct vd_domain *d, const struct granules *p, uint64_t *next,
 		  struct batch *b) MUST_HOLD(d->lock)
 {
 	size_t room =
@@ -192,7 +193,7 @@ static int gather(struct vd_domain *d, const struct part *p, uint64_t *next,
 	return make_room(d);
 }
 
-static int pin_batch(struct vd_domain *d, const struct part *p,
+static int pin_batch(struct vd_domain *d, const struct granules *p,
 		     const struct batch *b) MUST_HOLD(d->lock)
 {
 	struct scratch *x = d->scratch;
@@ -218,7 +219,7 @@ static int pin_batch(struct vd_domain *d, const struct part *p,
 	return 0;
 }
 
-static void undo_batch(struct vd_domain *d, const struct part *p,
+static void undo_batch(struct vd_domain *d, const struct granules *p,
 		       const struct batch *b) MUST_HOLD(d->lock)
 {
 	for (size_t i = 0; i < b->n; i++) {
@@ -228,8 +229,9 @@ static void undo_batch(struct vd_domain *d, const struct part *p,
 }
 
 /* Those of first..next-1 are held, but for the batch that failed. */
-static void undo_part(struct vd_domain *d, const struct part *p, uint64_t next,
-		      const struct batch *b) MUST_HOLD(d->lock)
+static void undo_granules(struct vd_domain *d, const struct granules *p,
+			  uint64_t next, const struct batch *b)
+	MUST_HOLD(d->lock)
 {
 	size_t cold = 0;
 
@@ -242,7 +244,7 @@ static void undo_part(struct vd_domain *d, const struct part *p, uint64_t next,
 	undo_batch(d, p, b);
 }
 
-static int hold_cold(struct vd_domain *d, const struct part *p)
+static int hold_cold(struct vd_domain *d, const struct granules *p)
 	MUST_HOLD(d->lock)
 {
 	uint64_t next = p->first;
@@ -255,7 +257,7 @@ static int hold_cold(struct vd_domain *d, const struct part *p)
 			err = pin_batch(d, p, &b);
 	}
 	if (err)
-		undo_part(d, p, next, &b);
+		undo_granules(d, p, next, &b);
 	else
 		pages_commit(&d->pages);
 	return err;
@@ -401,7 +403,7 @@ void granule_pin_expect(const struct vd_domain *d, const struct granule_run *r)
 	__builtin_prefetch(&r->s->held[i], 1);
 }
 
-static bool hold_warm(struct vd_domain *d, const struct part *p)
+static bool hold_warm(struct vd_domain *d, const struct granules *p)
 {
 	bool done;
 
@@ -411,7 +413,7 @@ static bool hold_warm(struct vd_domain *d, const struct part *p)
 	return done;
 }
 
-static bool release_warm(struct vd_domain *d, const struct part *p)
+static bool release_warm(struct vd_domain *d, const struct granules *p)
 {
 	bool done;
 
@@ -423,26 +425,27 @@ static bool release_warm(struct vd_domain *d, const struct part *p)
 
 bool granule_pin_hold_warm(struct vd_domain *d, const struct granule_run *r)
 {
-	const struct part p = part_of(d, r);
+	const struct granules p = granules_of(d, r);
 
 	granule_pin_expect(d, r);
 	return hold_warm(d, &p);
 }
 
 /* As much of a part from @first on as is pinned under one take of the lock. */
-static struct part piece_of(const struct vd_domain *d, const struct part *p,
-			    uint64_t first)
+static struct granules piece_of(const struct vd_domain *d,
+				const struct granules *p, uint64_t first)
 {
 	uint64_t n =
 		VD_MAP_MAX_PAGES >> (d->memory.granule_shift - VD_PAGE_SHIFT);
 
 	if (n > PIECE)
 		n = PIECE;
-	return (struct part){ p->s, first,
-			      p->last - first < n ? p->last : first + n - 1 };
+	return (struct granules){ p->s, first,
+				  p->last - first < n ? p->last :
+							first + n - 1 };
 }
 
-static int hold_piece(struct vd_domain *d, const struct part *p,
+static int hold_piece(struct vd_domain *d, const struct granules *p,
 		      int64_t *pinned)
 {
 	uint64_t before;
@@ -458,7 +461,7 @@ static int hold_piece(struct vd_domain *d, const struct part *p,
 	return err;
 }
 
-static void release_piece(struct vd_domain *d, const struct part *p,
+static void release_piece(struct vd_domain *d, const struct granules *p,
 			  int64_t *pinned)
 {
 	uint64_t before;
@@ -474,13 +477,13 @@ static void release_piece(struct vd_domain *d, const struct part *p,
 }
 
 /* Granules @from..@end-1 of a part. */
-static void release_some(struct vd_domain *d, const struct part *p,
+static void release_some(struct vd_domain *d, const struct granules *p,
 			 uint64_t from, uint64_t end, int64_t *pinned)
 {
-	const struct part some = { p->s, from, end - 1 };
+	const struct granules some = { p->s, from, end - 1 };
 
 	while (from < end) {
-		const struct part piece = piece_of(d, &some, from);
+		const struct granules piece = piece_of(d, &some, from);
 
 		release_piece(d, &piece, pinned);
 		from = piece.last + 1;
@@ -490,11 +493,11 @@ static void release_some(struct vd_domain *d, const struct part *p,
 int granule_pin_hold(struct vd_domain *d, const struct granule_run *r,
 		     int64_t *pinned)
 {
-	const struct part p = part_of(d, r);
+	const struct granules p = granules_of(d, r);
 	uint64_t at = p.first;
 
 	while (at <= p.last) {
-		const struct part piece = piece_of(d, &p, at);
+		const struct granules piece = piece_of(d, &p, at);
 		int err = hold_piece(d, &piece, pinned);
 
 		if (err) {
@@ -509,7 +512,7 @@ int granule_pin_hold(struct vd_domain *d, const struct granule_run *r,
 void granule_pin_release(struct vd_domain *d, const struct granule_run *r,
 			 int64_t *pinned)
 {
-	const struct part p = part_of(d, r);
+	const struct granules p = granules_of(d, r);
 
 	release_some(d, &p, p.first, p.last + 1, pinned);
 }

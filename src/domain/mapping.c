@@ -44,7 +44,7 @@ static void free_mapping(struct vd_domain *d, struct mapping *m)
 	MUST_HOLD(d->lock)
 {
 	*m = (struct mapping){ .next = NULL }; /* as the pool wants it */
-	pool_give(&d->mappings, m);
+	freelist_give(&d->mappings, m);
 	d->nrecords--;
 }
 
@@ -57,7 +57,7 @@ static void free_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 static int alloc_segs(struct vd_domain *d, size_t n) MUST_HOLD(d->lock)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct mapping *m = pool_take(&d->mappings);
+		struct mapping *m = freelist_take(&d->mappings);
 
 		if (!m) {
 			free_segs(d, i);

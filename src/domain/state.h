@@ -12,7 +12,7 @@
 #include "pintable.h"
 #include <index.h>
 #include <lock.h>
-#include <pool.h>
+#include <freelist.h>
 #include <viaduct/device.h>
 #include <viaduct/domain.h>
 
@@ -23,7 +23,7 @@
  * held list: gone for everybody, but still pinned.
  */
 struct mapping {
-	struct mapping *next; /* on the held list, or free in the pool */
+	struct mapping *next; /* on the held list, or kept by the free list */
 	struct tree_node bus; /* bus addresses */
 	struct tree_node mem; /* guest addresses */
 	struct stretch *stretch;
@@ -71,8 +71,8 @@ struct vd_domain {
 	uint32_t ndevices;
 	uint32_t lives;		 /* begun so far: the last incarnation */
 	struct scratch *scratch; /* owned */
-	struct pool nodes;	 /* of the devices' indexes */
-	struct pool mappings;
+	struct freelist nodes;	 /* of the devices' indexes */
+	struct freelist mappings;
 	uint64_t nrecords; /* mappings that exist, the held ones too */
 	struct vd_domain_stats count; /* only its counters are used */
 };

@@ -26,8 +26,8 @@
 
 #define INTERRUPT_LINE 0x3c /* a register that means nothing to a device */
 #define MARK	       0xa5u
-#define SETTLE_TRIES   10
-#define SETTLE_MS      10
+#define START_TRIES    10
+#define START_MS       10
 
 struct vd_remote {
 	struct lock lock; /* guards the wire: one exchange at a time */
@@ -299,13 +299,13 @@ static int open_nowhere(void)
  * leave the peer time to get on. If the mark stays the reset was before it:
  * while the peer has nothing to read it goes on starting.
  */
-static int settle(struct vd_remote *r)
+static int await_start(struct vd_remote *r)
 {
 	uint32_t mark = MARK;
 	int err = vd_remote_config_write(r, INTERRUPT_LINE, 1, MARK);
 
-	for (int i = 0; i < SETTLE_TRIES && !err && mark == MARK; i++) {
-		poll(NULL, 0, i == 0 ? 0 : SETTLE_MS);
+	for (int i = 0; i < START_TRIES && !err && mark == MARK; i++) {
+		poll(NULL, 0, i == 0 ? 0 : START_MS);
 		err = vd_remote_config_read(r, INTERRUPT_LINE, 1, &mark);
 	}
 	if (!err && mark == MARK)
@@ -321,7 +321,7 @@ static int shake_hands(struct vd_remote *r)
 	if (err == -EREMOTEIO || (!err && vendor == NO_DEVICE))
 		return -ENODEV;
 	if (!err)
-		err = settle(r);
+		err = await_start(r);
 	return err ? err : vd_remote_set_memory(r, NULL, 0);
 }
 

@@ -31,7 +31,7 @@ struct job {
 	unsigned int flags;
 	bool clears;  /* all invalid */
 	bool fills;   /* all valid */
-	bool settled; /* a drain was here */
+	bool drained; /* a drain was here */
 };
 
 static bool is_hidden(const struct window *w, uint64_t first, uint64_t n)
@@ -270,11 +270,11 @@ static uint64_t store(const struct job *j, uint64_t *old)
  * Entries that were valid are not what they were. Wait for the readers that may
  * have seen them, and for what a device keeps of them.
  */
-static void settle(struct vd_adapter *a, const struct job *j, uint64_t first,
-		   uint64_t n) MUST_HOLD(a->lock)
+static void wait_for_readers(struct vd_adapter *a, const struct job *j,
+			     uint64_t first, uint64_t n) MUST_HOLD(a->lock)
 {
 	epoch_wait(&a->epoch);
-	if (a->ops.invalidate && !j->settled) {
+	if (a->ops.invalidate && !j->drained) {
 		const struct vd_drain what = window_range(j->w, first, n);
 
 		a->ops.invalidate(a->opaque, &what);
@@ -303,7 +303,7 @@ static void release(struct vd_adapter *a, const struct job *j, uint64_t first,
 	}
 	if (old->entry)
 		ram_expect(ram, old);
-	settle(a, j, first, old->n);
+	wait_for_readers(a, j, first, old->n);
 	table_bury(j->w->table);
 	if (old->entry)
 		ram_release(ram, old, pinned);
@@ -406,7 +406,7 @@ static void clear_one(struct vd_adapter *a, const struct job *j,
 	atom_poke(r->slot, 0);
 	table_count(t, r, -1);
 	ram_expect_one(ram, was, t->shift);
-	settle(a, j, j->first, 1);
+	wait_for_readers(a, j, j->first, 1);
 	ram_release_one(ram, was, t->shift, pinned);
 }
 
@@ -614,7 +614,7 @@ void entry_revoke(struct vd_adapter *a, const struct handover *p)
 		.first = p->first,
 		.n = p->len,
 		.clears = true,
-		.settled = true,
+		.drained = true,
 	};
 	int64_t pinned = 0;
 

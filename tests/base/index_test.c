@@ -69,12 +69,12 @@ static void set_range(struct range *r, int round)
 static void random_against_rival(void **state)
 {
 	struct tree rival = { NULL };
-	struct pool pool;
+	struct freelist pool;
 	struct index x;
 
 	(void)state;
 	srandom(4);
-	pool_init(&pool, index_node_size, 8);
+	freelist_init(&pool, index_node_size, 8);
 	index_init(&x, &pool);
 	for (int round = 0; round < ROUNDS; round++) {
 		struct range *r = &range[random() % N];
@@ -106,7 +106,7 @@ static void random_against_rival(void **state)
 	assert_null(x.far.root);
 	assert_int_equal(x.height + x.classes, 0);
 	assert_null(index_first(&x));
-	pool_end(&pool);
+	freelist_end(&pool);
 	assert_int_equal(mem_live(), 0);
 }
 
@@ -115,13 +115,13 @@ static void fault_sweep(void **state)
 {
 	struct tree_node low = { .first = 5 * PAGE, .last = 6 * PAGE };
 	struct tree_node high = { .first = 1ull << 60, .last = (1ull << 60) + 9 };
-	struct pool pool;
+	struct freelist pool;
 	struct index x;
 	unsigned int n = 0;
 	int err;
 
 	(void)state;
-	pool_init(&pool, index_node_size, 0);
+	freelist_init(&pool, index_node_size, 0);
 	index_init(&x, &pool);
 	for (unsigned int i = 1; i <= 9; i++) { /* on an empty one */
 		mem_fail(i);
@@ -146,7 +146,7 @@ static void fault_sweep(void **state)
 	index_remove(&x, &high);
 	index_remove(&x, &low);
 	assert_int_equal(mem_live(), 0);
-	pool_end(&pool);
+	freelist_end(&pool);
 }
 
 struct reach_row {
@@ -161,11 +161,11 @@ static const struct reach_row reach_rows[] = {
 /* How far a look-up goes back is bounded, whatever ranges there are. */
 static void long_ranges_lengthen_no_look_up(void **state)
 {
-	struct pool pool;
+	struct freelist pool;
 	struct index x;
 
 	(void)state;
-	pool_init(&pool, index_node_size, 0);
+	freelist_init(&pool, index_node_size, 0);
 	index_init(&x, &pool);
 	for (size_t i = 0; i < ARRAY_LEN(reach_rows); i++) {
 		struct tree_node n = { .first = 7 * PAGE };
@@ -179,7 +179,7 @@ static void long_ranges_lengthen_no_look_up(void **state)
 		index_remove(&x, &n);
 		assert_int_equal(x.classes, 0);
 	}
-	pool_end(&pool);
+	freelist_end(&pool);
 }
 
 int main(void)

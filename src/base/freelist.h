@@ -4,27 +4,27 @@
  * taken is all zero; what is given back must be so again, but for its first
  * pointer's worth of bytes. The caller locks.
  */
-#ifndef BASE_POOL_H
-#define BASE_POOL_H
+#ifndef BASE_FREELIST_H
+#define BASE_FREELIST_H
 
 #include <stddef.h>
 
-struct pool_item {
-	struct pool_item *next;
+struct freelist_item {
+	struct freelist_item *next;
 };
 
-struct pool {
-	struct pool_item *free;
+struct freelist {
+	struct freelist_item *free;
 	size_t nfree;
 	size_t keep; /* at most this many */
 	size_t size; /* of a thing, in bytes; at least a pointer's */
 };
 
-void pool_init(struct pool *p, size_t size, size_t keep);
-void pool_end(struct pool *p); /* all were given back */
+void freelist_init(struct freelist *p, size_t size, size_t keep);
+void freelist_end(struct freelist *p); /* all were given back */
 
 /* NULL: out of memory. */
-void *pool_take(struct pool *p);
-void pool_give(struct pool *p, void *thing);
+void *freelist_take(struct freelist *p);
+void freelist_give(struct freelist *p, void *thing);
 
 #endif
