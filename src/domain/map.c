@@ -111,6 +111,85 @@ static int find_ready(struct vd_domain *d, const struct request *r,
 	return err;
 }
 
+/*
+ * How many of the first segments to work on under one hold of the lock: about
+ * @npages, but at least one.
+ */
+static size_t piece_of(const struct vd_seg *segs, size_t nsegs, uint64_t npages)
+{
+	uint64_t room = npages << VD_PAGE_SHIFT;
+	size_t n;
+
+	for (n = 0; n < nsegs && segs[n].len <= room; n++)
+		room -= segs[n].len;
+	return n ? n : 1;
+}
+
+#define WARM_PAGES ((uint64_t)512) /* pinned under one hold of the lock */
+
+static bool is_short(const struct vd_seg *segs, size_t nsegs)
+{
+	uint64_t len = 0;
+
+	for (size_t i = 0; i < nsegs; i++)
+		len += segs[i].len;
+	return len <= WARM_PAGES << VD_PAGE_SHIFT;
+}
+
+static int warm_some(struct vd_domain *d, const struct request *r,
+		     const struct vd_seg *segs, size_t n)
+{
+	struct device *dev;
+	int err;
+
+	lock_take(&d->lock);
+	err = find_ready(d, r, &dev);
+	if (!err)
+		err = pin_check(d, r->segs, r->nsegs);
+	if (!err)
+		err = pin_warm(d, segs, n);
+	lock_drop(&d->lock);
+	return err;
+}
+
+/* One segment, which may be long. */
+static int warm_seg(struct vd_domain *d, const struct request *r,
+		    const struct vd_seg *seg)
+{
+	struct vd_seg part = *seg;
+	uint64_t left = seg->len;
+	int err = 0;
+
+	while (left > 0 && !err) {
+		part.len = WARM_PAGES << VD_PAGE_SHIFT;
+		if (part.len > left)
+			part.len = left;
+		err = warm_some(d, r, &part, 1);
+		part.gpa.v += part.len;
+		left -= part.len;
+	}
+	return err;
+}
+
+/*
+ * The kernel takes a while for many pages, and the lock is held meanwhile: those of
+ * a long request are pinned before, in pieces. What goes wrong the request itself
+ * will say.
+ */
+static void warm(struct vd_domain *d, const struct request *r)
+{
+	size_t n;
+	int err = check_segs(r->segs, r->nsegs);
+
+	if (err || is_short(r->segs, r->nsegs))
+		return;
+	for (size_t i = 0; i < r->nsegs && !err; i += n) {
+		n = piece_of(&r->segs[i], r->nsegs - i, WARM_PAGES);
+		err = n == 1 ? warm_seg(d, r, &r->segs[i]) :
+			       warm_some(d, r, &r->segs[i], n);
+	}
+}
+
 static int make(struct vd_domain *d, struct device *dev,
 		const struct request *r) MUST_HOLD(d->lock)
 {
@@ -125,6 +204,8 @@ static int try_make(struct vd_domain *d, const struct request *r)
 	bool again;
 	int err;
 
+	if (r->table)
+		warm(d, r);
 	lock_take(&d->lock);
 	err = find_ready(d, r, &dev);
 	if (!err)
@@ -190,20 +271,6 @@ int vd_device_pin(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	return vd_device_pin_as(d, any, segs, nsegs, mask);
 }
 
-/*
- * How many of the first segments to end under one hold of the lock: a mapping
- * can be as long as all of a map, and here are many.
- */
-static size_t piece_of(const struct vd_seg *segs, size_t nsegs)
-{
-	uint64_t room = (uint64_t)VD_MAP_MAX_PAGES << VD_PAGE_SHIFT;
-	size_t n;
-
-	for (n = 0; n < nsegs && segs[n].len <= room; n++)
-		room -= segs[n].len;
-	return n ? n : 1; /* of a longer one there is no mapping */
-}
-
 int vd_device_unmap_as(struct vd_domain *d, struct vd_life who,
 		       const struct vd_seg *segs, size_t nsegs, size_t *done)
 {
@@ -213,7 +280,9 @@ int vd_device_unmap_as(struct vd_domain *d, struct vd_life who,
 	if (!segs || nsegs == 0 || nsegs > VD_MAP_MAX_SEGS)
 		return -EINVAL;
 	while (!err && *done < nsegs) {
-		size_t n = piece_of(&segs[*done], nsegs - *done), ended = 0;
+		size_t n = piece_of(&segs[*done], nsegs - *done,
+				    VD_MAP_MAX_PAGES),
+		       ended = 0;
 		struct device *dev;
 
 		lock_take(&d->lock);

@@ -10,6 +10,10 @@
  *	count	 cannot fail: one more in the word of each page, once for each
  *		 segment that touches it
  *	publish	 cannot fail: the words say PINNED, USED and where
+ * Of a long request the pages are pinned before, in pieces (pin_warm()), each under
+ * its own hold of the domain's lock. Between them they are what cached pages are that
+ * nobody holds: they may be evicted or dropped, and then "pin" finds them missing.
+ *
  * If one fails, no count has changed and what was reserved is taken back; pages
  * that were pinned by then stay cached, with nobody holding them.
  *
@@ -367,15 +371,18 @@ static int prepare(struct vd_domain *d, const struct vd_seg *segs, size_t n,
 	return err;
 }
 
+int pin_check(struct vd_domain *d, const struct vd_seg *segs, size_t n)
+{
+	return d->pins.word ? check_memory(d, segs, n) : -ENOTSUP;
+}
+
 int pin_make(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	     size_t nsegs, uint64_t mask)
 {
 	uint64_t before = d->pins.pinned;
 	int err;
 
-	if (!d->pins.word)
-		return -ENOTSUP;
-	err = check_memory(d, segs, nsegs);
+	err = pin_check(d, segs, nsegs);
 	if (err)
 		return err;
 	err = prepare(d, segs, nsegs, mask);
@@ -384,6 +391,19 @@ int pin_make(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	let_go_all(d, segs, nsegs);
 	if (!err && d->pins.around && d->pins.pinned > before)
 		pin_around(d, segs, nsegs);
+	pages_commit(&d->pages);
+	return err;
+}
+
+int pin_warm(struct vd_domain *d, const struct vd_seg *segs, size_t n)
+{
+	int err = hold_all(d, segs, n);
+
+	if (!err)
+		err = check_budget(d);
+	if (!err)
+		err = pin_reserved(d, segs, n);
+	let_go_all(d, segs, n);
 	pages_commit(&d->pages);
 	return err;
 }

@@ -102,6 +102,17 @@ void mapping_abandon(struct vd_domain *d, struct device *dev)
 
 /* pin.c */
 
+/* Is all of it guest memory that has words? 0, -EFAULT, -ENOTSUP */
+int pin_check(struct vd_domain *d, const struct vd_seg *segs, size_t n)
+	MUST_HOLD(d->lock);
+
+/*
+ * A part of a request that was checked: its pages are cached, held by nobody. If it
+ * fails, so does the request, which says why.
+ */
+int pin_warm(struct vd_domain *d, const struct vd_seg *segs, size_t n)
+	MUST_HOLD(d->lock);
+
 /* As vd_device_pin(), for a permitted device and checked segments. */
 int pin_make(struct vd_domain *d, uint32_t guest_id, struct vd_seg *segs,
 	     size_t nsegs, uint64_t mask) MUST_HOLD(d->lock);

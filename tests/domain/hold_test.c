@@ -101,6 +101,33 @@ static void look_ups(void **state)
 	assert_int_equal(ndrops, 2);
 }
 
+/* A request of as many pages as one may name: those are pinned before, in pieces. */
+static void long_pins(void **state)
+{
+	enum { N = VD_MAP_MAX_PAGES / FX_PAGES, PIECES = 8 };
+	struct hold_fx *h = *state;
+	struct vd_seg seg[N];
+
+	for (size_t i = 0; i < N; i++)
+		seg[i] = fx_seg(0, FX_PAGES);
+	counted = &h->fx.d->lock;
+	ndrops = 0;
+	assert_int_equal(vd_device_pin(h->fx.d, FX_DEV, seg, 1, UINT64_MAX), 0);
+	assert_int_equal(ndrops, 1); /* a short one is not */
+	ndrops = 0;
+	assert_int_equal(vd_device_pin(h->fx.d, FX_DEV, seg, N, UINT64_MAX), 0);
+	assert_int_equal(ndrops, PIECES + 1);
+	assert_int_equal(word[FX_GPA / PAGE] & VD_HAL_WORD_COUNT, N + 1);
+
+	/* One that is refused is refused at the first look. */
+	seg[N - 1].gpa.v = 0;
+	ndrops = 0;
+	assert_int_equal(vd_device_pin(h->fx.d, FX_DEV, seg, N, UINT64_MAX), -EFAULT);
+	assert_int_equal(ndrops, 2);
+	assert_int_equal(word[FX_GPA / PAGE] & VD_HAL_WORD_COUNT, N + 1);
+	counted = NULL;
+}
+
 /* Mappings of all pages: 64 of them are as much as one map call may hold. */
 static void ends_of_long_mappings(void **state)
 {
@@ -220,8 +247,8 @@ static void large_pages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		hold_test(look_ups),	  hold_test(ends_of_long_mappings), hold_test(lower_budget),
-		hold_test(room_far_away), cmocka_unit_test(large_pages),
+		hold_test(look_ups),	 hold_test(long_pins),	   hold_test(ends_of_long_mappings),
+		hold_test(lower_budget), hold_test(room_far_away), cmocka_unit_test(large_pages),
 	};
 
 	return run_all(tests);
