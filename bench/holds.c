@@ -113,7 +113,8 @@ static void make_fake(void)
 /* As much as one request may pin, of small pages. */
 static void make_real(void)
 {
-	const struct vd_noiommu_cfg cfg = { .method = VD_PIN_IO_URING };
+	const struct vd_noiommu_cfg cfg = { .size = sizeof(cfg),
+					    .method = VD_PIN_IO_URING };
 	const size_t len = VD_MAP_MAX_PAGES * VD_PAGE_SIZE;
 	struct vd_host *host;
 	void *ram = mmap(NULL, len, PROT_READ | PROT_WRITE,
