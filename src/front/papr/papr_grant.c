@@ -89,7 +89,7 @@ static int64_t check_flags(uint64_t flags)
 /* The range as entries that its window has now. */
 static int64_t find_range(const struct papr_grant *g, struct vd_loan *loan)
 {
-	struct vd_window_info w = { .size = sizeof(w) };
+	struct vd_window_info w;
 
 	papr_pane_info(g->from, &w);
 	if (!is_aligned(g->bus | g->len, w.page_shift) || g->len == 0 ||

@@ -44,7 +44,7 @@ static int64_t add_table(struct papr_call *c, uint64_t liobn, struct list *l)
 {
 	struct papr_pane **pane = &l->pane[l->npanes];
 	vd_iova *bus = &l->bus[l->npanes];
-	struct vd_window_info w = { .size = sizeof(w) };
+	struct vd_window_info w;
 	int64_t status = papr_pane_find(c, liobn, pane);
 
 	if (status)

@@ -83,7 +83,7 @@ static int64_t store_one(struct vd_papr *p, struct papr_store *s)
 static int64_t store(struct papr_call *c, struct papr_store *s)
 	MUST_HOLD(c->p->lock)
 {
-	struct vd_window_info w = { .size = sizeof(w) };
+	struct vd_window_info w;
 	int64_t status;
 
 	papr_pane_info(s->pane, &w);
@@ -163,7 +163,7 @@ static int64_t get_foreign(struct papr_pane *pane, vd_iova bus, uint64_t *tce)
 int64_t papr_get_tce(struct papr_call *c)
 {
 	struct papr_pane *pane;
-	struct vd_window_info w = { .size = sizeof(w) };
+	struct vd_window_info w;
 	vd_entry entry;
 	vd_iova bus;
 	int64_t status = papr_pane_find(c, c->h->arg[0], &pane);
