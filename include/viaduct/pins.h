@@ -52,7 +52,8 @@ int vd_domain_share_pins(struct vd_domain *d, uint64_t *word, uint64_t nwords);
  * @shift: a page that has to be pinned brings those of its aligned 2^@shift
  *         pages that are memory and not pinned yet; 0 (none) .. 8
  *
- * As far as the budget has room and at no other page's expense. They begin
+ * As far as the budget has room and at no other page's expense; a request of more
+ * than 512 pages brings none. They begin
  * unused, so those that nobody maps are let go by the second
  * vd_domain_age() from then.
  *

@@ -6,8 +6,8 @@
  * addresses, and the guest interfaces HAL and PAPR. By themselves stand
  * viaduct/calgary.h, policy.h and remote.h, which only some programs need.
  *
- * Stability. Version 0.x: a new minor version may change anything; the library's
- * soname says so. From 1.0 on a program that was compiled with an older header
+ * Stability. Version 0.x: a new minor version may change anything, so build with
+ * the headers of the library that you run with. From 1.0 on a program that was compiled with an older header
  * runs with a newer library of the same major version. For that:
  *
  *  - handles are opaque;
